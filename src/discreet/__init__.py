@@ -1,0 +1,186 @@
+"""Telemetry that a command-line tool can embed without embarrassment.
+
+    track()                        caller's thread, microseconds
+      consent   may we record?     gate table -> Decision(enabled, level, reason, source); decided once a process;
+                                   the thread looks at the stored consent again before each write
+      privacy   what may leave?    declared conversions; raw values end here, in the caller's frame
+      sending   queue              bounded; a full queue drops and counts, never blocks
+    ------------------------------ the only thread boundary
+      sending   log                daemon thread: one O_APPEND write of whole lines a batch
+      report    the same log, read back
+
+The rule that keeps it honest: importing this loads next to nothing, a disabled `track` costs a branch, and every public
+name is here and nowhere else.
+"""
+
+from .telemetry import EXIT_SECONDS, Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, TypeVar
+
+    from .consent import Decision
+    from .hosts.scope import Scope, Silent
+    from .privacy.conversions import (
+        Aggregate,
+        Boolean,
+        Count,
+        Distribution,
+        Forbidden,
+        Hash,
+        Number,
+        OneOf,
+        TextCount,
+        Version,
+    )
+    from .privacy.declaration import Event
+
+    _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Aggregate",
+    "Boolean",
+    "Count",
+    "Decision",
+    "Distribution",
+    "Event",
+    "Forbidden",
+    "Hash",
+    "Number",
+    "OneOf",
+    "Telemetry",
+    "TextCount",
+    "Version",
+    "__version__",
+    "close",
+    "enabled",
+    "flush",
+    "init",
+    "track",
+]
+
+# Public names that live in rooms which a host may never enter: name -> room.
+_ROOMS = {
+    "Decision": "consent",
+    "Event": "privacy.declaration",
+    **dict.fromkeys(
+        (
+            "Aggregate",
+            "Boolean",
+            "Count",
+            "Distribution",
+            "Forbidden",
+            "Hash",
+            "Number",
+            "OneOf",
+            "TextCount",
+            "Version",
+        ),
+        "privacy.conversions",
+    ),
+}
+
+
+class Telemetry(Recorder):
+    """The telemetry of one tool: the recorder, and the doors to the rooms above it.
+
+    `name` is the tool's (`[A-Za-z][A-Za-z0-9_-]{0,63}`), `version` its own. `events` declares what may be recorded, as a
+    mapping of event to fields or as `Event` classes, and `fields` what any event may carry. `consent` is "opt-in",
+    "opt-out" (records only after a notice was shown), "local" (never any network) or "off". `settings` is the user's own
+    configuration as a mapping. `data_dir` moves the files (`~/.<name>/telemetry`), `files` renames them. `identity` is
+    "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
+
+    Raises `ValueError` naming the option that is wrong; nothing later raises or prints. Makes no file and starts no
+    thread before the first event of a user who agreed.
+    """
+
+    __slots__ = ()
+
+    def command(self, name: "str | _Function | None" = None, /, **facts: object) -> "Any":
+        """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager.
+
+        Records `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
+        `error`, the `facts`, and what `scope.add(...)` adds inside. The host's exception passes unchanged.
+        """
+        from .hosts.scope import Command
+
+        if callable(name):
+            return Command(self, None, facts)(name)
+        return Command(self, name, facts)
+
+    @property
+    def scope(self) -> "Scope | Silent":
+        """The innermost command that is running in this context; one that records nothing where there is none."""
+        from .hosts.scope import current
+
+        return current(self)
+
+    def main(self, argv: "Sequence[str] | None" = None) -> int:
+        """Run the verbs (`mytool telemetry ...`) on `argv`, by default `sys.argv[1:]`; the exit status.
+
+        0 is success, 1 a failure such as a directory that cannot be written, 2 a wrong use. Prints; may raise
+        `SystemExit` as `argparse` does for `--help` and wrong options.
+        """
+        from .cli import main
+
+        return main(self, argv)
+
+
+class _Nothing:
+    """Stands where no default instance is: always off."""
+
+    __slots__ = ()
+    off = True
+
+
+_default: "Telemetry | _Nothing" = _Nothing()
+
+
+def init(name: str, **options: "Any") -> Telemetry:
+    """Make the process-wide default behind `track` and return it; the options are those of `Telemetry`.
+
+    A second call replaces the first one, which is closed. Raises `ValueError` as `Telemetry` does.
+    """
+    global _default
+    telemetry = Telemetry(name, **options)
+    close()
+    _default = telemetry
+    return telemetry
+
+
+def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
+    """`Telemetry.track` of the default instance; does nothing before `init`. Never raises."""
+    if not _default.off:
+        _default.track(event, properties, **more)  # type: ignore[union-attr]  # only a Telemetry is ever not off
+
+
+def flush(timeout: float = 1.0) -> bool:
+    """`Telemetry.flush` of the default instance; True before `init`. Never raises."""
+    return not isinstance(_default, Telemetry) or _default.flush(timeout)
+
+
+def close(timeout: float = EXIT_SECONDS) -> bool:
+    """`Telemetry.close` of the default instance; True before `init`. Never raises."""
+    return not isinstance(_default, Telemetry) or _default.close(timeout)
+
+
+def enabled() -> bool:
+    """Whether the default instance records; False before `init`. Never raises."""
+    return isinstance(_default, Telemetry) and _default.enabled
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

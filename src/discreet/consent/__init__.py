@@ -1,0 +1,286 @@
+"""The gate: may we record? One table of rows, read from top to bottom.
+
+The rule that keeps it honest: every row is read; the first *off* in table order decides; only with no off does the first
+*on* decide, else the default, which is off. So no "on" ever beats an "off", whatever is added to the table. `decide` is
+pure: the environment and what the files say come in as `Facts`, which `look` collects, and looking makes nothing.
+
+    opt-in     true 2026-11-20T10:30:00Z      first word `true`, `enhanced` or `false`; then since when
+    enabled                                   a marker: its presence alone is a yes
+
+A consent file that is empty, unreadable, garbage or another user's is a no; a missing one is no answer at all. Every
+enabled process loads this room, so it is lean: the sentences are in `explain`, the vendors of CI in `environments`.
+"""
+
+import os
+import sys
+
+from .. import names
+from . import environments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    Answer: TypeAlias = tuple[str, str]  # what a file says: (OFF, ON or PASS, a phrase)
+    Reading: TypeAlias = tuple[str, str, str]  # what a row says: (OFF, ON or PASS, where it was seen, a detail)
+    Signature: TypeAlias = tuple[int, int, int] | None
+
+OFF, ON, PASS = "off", "on", ""
+SILENT = (PASS, "")
+FOREIGN = (OFF, "belongs to another user")
+# Where an administrator's word lies: first the tool's own file, then the one for every tool that embeds this package.
+POLICY_ROOT = os.environ.get("ProgramData", "") if os.name == "nt" else "/etc"
+
+
+class Facts:
+    """All that the gate looks at.
+
+    `environ` is a plain snapshot; `policy` is (path, answer) of each policy file; `home` is a phrase naming what is wrong
+    with the directory, or ""; `noticed` is whether the notice of an opt-out tool was shown in an earlier run; `lifted`
+    names rows that a test of the host silences.
+    """
+
+    def __init__(self, tool: str, mode: str, environ: "Mapping[str, str]") -> None:
+        self.tool = tool
+        self.mode = mode
+        self.environ = environ
+        self.settings: Mapping[str, object] = {}
+        self.lifted: tuple[str, ...] = ()
+        self.policy: tuple[tuple[str, Answer], ...] = ()
+        self.home = ""
+        self.consent_path = ""
+        self.consent: Answer = SILENT
+        self.marker_path = ""
+        self.marker: Answer = SILENT
+        self.noticed = False
+        self.unittest_running = False
+
+    def setting(self, *keys: str) -> "list[tuple[str, str]]":
+        """The set variables of settings, in both spellings: `[(name, value), ...]`."""
+        head = names.prefix(self.tool)
+        pairs = [name for key in keys for name in (f"{head}_TELEMETRY_{key}", f"{head}__TELEMETRY__{key}")]
+        return [(name, self.environ[name]) for name in pairs if name in self.environ]
+
+
+class Decision:
+    """The outcome: `enabled`, `level` ("basic" or "enhanced"), `reason` (a sentence), `source` (what to change), `row`."""
+
+    def __init__(self, enabled: bool, level: str, row: str, source: str, detail: str = "") -> None:
+        self.enabled = enabled
+        self.level = level
+        self.row = row
+        self.source = source
+        self._detail = detail
+
+    @property
+    def reason(self) -> str:
+        """Why, in a sentence."""
+        from .explain import sentence
+
+        return sentence(self.row, ON if self.enabled else OFF, self.source, self._detail)
+
+    def __repr__(self) -> str:
+        return f"Decision({self.enabled}, {self.level!r}, {self.reason!r}, {self.source!r})"
+
+
+def decide(facts: Facts) -> Decision:
+    """Apply the rule at the head of this module. Never raises; a doubt in any row is off."""
+    yes = None
+    for row, read in ROWS:
+        reading = read(facts)
+        if reading is None or reading[0] == PASS:
+            continue
+        if reading[0] == OFF:
+            return Decision(False, "basic", row, reading[1], reading[2])
+        yes = yes or (row, reading[1], reading[2])
+    if yes is None:
+        return Decision(False, "basic", "default", "default", facts.mode)
+    return Decision(True, _level(facts, said_yes=yes[0] != "default"), *yes)
+
+
+def _code(facts: Facts) -> "Reading | None":
+    return (OFF, 'consent="off"', "") if facts.mode == "off" else None
+
+
+def _policy(facts: Facts) -> "Reading | None":
+    seen = None
+    for path, (verdict, phrase) in facts.policy:
+        if verdict == OFF:
+            return OFF, path, phrase
+        seen = (PASS, path, phrase) if phrase else seen
+    return seen
+
+
+def _shared(facts: Facts) -> "Reading | None":
+    seen = None
+    for name in names.SHARED_SWITCHES:
+        value = facts.environ.get(name)
+        if value is not None:
+            if names.word(value) not in ("", *names.FALSE_WORDS):
+                return OFF, name, ""
+            seen = PASS, name, value
+    return seen
+
+
+def _no_telemetry(facts: Facts) -> "Reading | None":
+    name = f"{names.prefix(facts.tool)}_NO_TELEMETRY"
+    # Any value, `0` too: for an opt-out the safe error is to obey.
+    return (OFF, name, "") if facts.environ.get(name) else None
+
+
+def _disable(facts: Facts) -> "Reading | None":
+    seen = None
+    for name, value in facts.setting("DISABLE_TELEMETRY", "DISABLED"):
+        if names.word(value) not in names.FALSE_WORDS:
+            return OFF, name, ""
+        seen = PASS, name, value
+    return seen
+
+
+def _opt_in(facts: Facts) -> "Reading | None":
+    yes = None
+    for name, value in facts.setting("OPT_IN"):
+        said = names.word(value)
+        if said == "enhanced" or said in names.TRUE_WORDS:
+            yes = yes or (ON, name, said)
+        elif said:
+            return OFF, name, value
+    return yes
+
+
+def _test_runner(facts: Facts) -> "Reading | None":
+    found = environments.test_runner(facts.environ, facts.unittest_running)
+    return found and (PASS if "test runner" in facts.lifted else OFF, found[1], found[0])
+
+
+def _ci(facts: Facts) -> "Reading | None":
+    found = environments.ci(facts.environ)
+    lifted = "CI" in facts.lifted or any(names.word(value) in names.TRUE_WORDS for _, value in facts.setting("CI"))
+    return found and (PASS if lifted else OFF, found[1], found[0])
+
+
+def _settings(facts: Facts) -> "Reading | None":
+    if "disable_telemetry" not in facts.settings:
+        return None
+    no = names.word(facts.settings["disable_telemetry"]) not in names.FALSE_WORDS
+    # Never an "on": a checked-in file must not consent for others.
+    return OFF if no else PASS, "settings", ""
+
+
+def _home(facts: Facts) -> "Reading | None":
+    return (OFF, "HOME", facts.home) if facts.home else None
+
+
+def _stored(facts: Facts) -> "Reading | None":
+    for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
+        if answer[0] != PASS:
+            return answer[0], path, answer[1]
+    return None
+
+
+def _default(facts: Facts) -> "Reading | None":
+    return (ON, "default", "") if facts.mode == "opt-out" and facts.noticed else None
+
+
+# The order decides which "off" is named.
+ROWS: "tuple[tuple[str, Callable[[Facts], Reading | None]], ...]" = (
+    ("code", _code),
+    ("machine policy", _policy),
+    ("DO_NOT_TRACK", _shared),
+    ("no telemetry", _no_telemetry),
+    ("disable telemetry", _disable),
+    ("opt-in variable", _opt_in),
+    ("test runner", _test_runner),
+    ("CI", _ci),
+    ("settings", _settings),
+    ("home", _home),
+    ("stored consent", _stored),
+    ("default", _default),
+)
+
+
+def _level(facts: Facts, *, said_yes: bool) -> str:
+    """The highest level that any source of a yes names."""
+    said = [names.word(value) == "enhanced" for _, value in facts.setting("OPT_IN")]
+    said += [names.word(value) in names.TRUE_WORDS for _, value in facts.setting("TOOLS_OVER_PRIVACY", "ENHANCED")]
+    said += [facts.consent[0] == ON and facts.consent[1].startswith("says enhanced")]
+    if said_yes:  # a configuration raises the level beside the user's own yes, never alone
+        keys = ("tools_over_privacy", "tools_above_privacy")
+        said += [names.word(facts.settings.get(key)) in names.TRUE_WORDS for key in keys]
+    return "enhanced" if any(said) else "basic"
+
+
+def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths) -> Facts:
+    """Collect the facts. Never raises OSError: a file that cannot be read is a fact too."""
+    facts = Facts(tool, mode, environ)
+    user = names.current_user()
+    policies = [os.path.join(POLICY_ROOT, name, "telemetry") for name in (tool, "discreet")]
+    facts.policy = tuple((path, _answer(path, None, names.TRUE_WORDS, PASS)) for path in policies)
+    facts.home = paths.problem
+    if not paths.problem:
+        facts.consent_path, facts.marker_path = paths["consent"], paths["enabled"]
+        facts.consent = _answer(facts.consent_path, user, ("true", "enhanced"), ON)
+        facts.marker = _present(facts.marker_path, user)
+        facts.noticed = mode == "opt-out" and _present(paths["notice"], user)[0] == ON
+        # Under `sudo` the home may still be the caller's: files made there would lock them out of their own choice.
+        for path in (paths.directory, paths.below):
+            if path and _present(path, user) == FOREIGN:
+                facts.home = f"{path} {FOREIGN[1]}"
+        for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
+            if answer == FOREIGN:
+                facts.home = f"{path} {FOREIGN[1]}"
+    facts.unittest_running = "unittest.main" in sys.modules and _on_some_stack("unittest.main")
+    return facts
+
+
+def signature(paths: names.Paths) -> "tuple[Signature, Signature]":
+    """What tells whether the stored consent was touched: inode, size and time of each file. Never raises OSError."""
+    return _sign(paths["consent"]), _sign(paths["enabled"])
+
+
+def _sign(path: str) -> "Signature":
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -> "Answer":
+    """What the first word of a file says: `meaning` if it is one of `yes`, OFF if it is anything else."""
+    try:
+        content = names.read_small(path, user)
+    except (FileNotFoundError, NotADirectoryError):
+        return SILENT
+    except OSError as error:
+        return FOREIGN if error.errno == names.NOT_OURS else (OFF, "cannot be read")
+    # `echo true >` in Windows PowerShell writes UTF-16 with a byte order mark, some editors UTF-8 with one.
+    encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    words = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace").split(None, 2) or [""]
+    first = words[0].lower()
+    if first not in yes and first not in names.FALSE_WORDS:
+        return OFF, "says neither yes nor no" if first else "is empty"
+    dated = len(words) > 1 and len(words[1]) <= 32 and not words[1].strip("0123456789-:TZ.+")
+    return meaning if first in yes else OFF, f"says {first}" + (f" since {words[1]}" if dated else "")
+
+
+def _present(path: str, user: int | None) -> "Answer":
+    try:
+        owner = os.stat(path).st_uid
+    except (FileNotFoundError, NotADirectoryError):
+        return SILENT
+    except OSError:
+        return OFF, "cannot be read"
+    return FOREIGN if user is not None and owner != user else (ON, "is present")
+
+
+def _on_some_stack(module: str) -> bool:
+    """Whether any thread is in a function of `module` (its being loaded says nothing: `unittest.mock` does that)."""
+    for frame in sys._current_frames().values():
+        caller = frame
+        while caller is not None:
+            if caller.f_globals.get("__name__") == module:
+                return True
+            caller = caller.f_back  # type: ignore[assignment]  # None at the bottom of the stack
+    return False

@@ -1,0 +1,91 @@
+"""Small private files, written whole or not at all; directories; and the lock of a directory.
+
+The rule that keeps it honest: a file is written beside its name and renamed over it, with mode 0600 in a directory of
+mode 0700, so that a reader sees the old or the new content, never half of one, and a symbolic link planted at the name
+is replaced, never followed.
+"""
+
+import os
+
+from . import names
+
+def write_private(path: str, content: bytes, *, replace: bool = True) -> None:
+    """Write `content` to `path` by temporary file and rename, mode 0600.
+
+    With `replace=False` an existing file wins: `FileExistsError`. Raises `OSError` (full disk, no permission); the
+    temporary file is gone then and the old content untouched.
+    """
+    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS, 0o600)
+    try:
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        finally:
+            os.close(descriptor)
+        if replace:
+            os.replace(temporary, path)
+        else:
+            os.link(temporary, path)  # fails if the name exists, as no rename does
+            os.unlink(temporary)
+    except OSError:
+        _remove(temporary)
+        raise
+
+
+def make_directory(path: str, *, below: str = "") -> None:
+    """Make a directory of mode 0700, and the missing ones above it down to, but never with, `below`.
+
+    Raises `OSError` (`NotADirectoryError`, `PermissionError`, and `FileNotFoundError` where `below` itself is missing).
+    """
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        if not os.path.isdir(path):
+            raise NotADirectoryError(20, "not a directory", path) from None
+    except FileNotFoundError:
+        parent = os.path.dirname(path)
+        if parent in ("", path, below):
+            raise
+        make_directory(parent, below=below)
+        make_directory(path, below=parent)  # again, since another process may have been as quick
+
+
+class DirectoryLock:
+    """The advisory lock of a directory, for the moment of a rotation or of adding up a file; held by one process.
+
+    `with DirectoryLock(path) as held`: `held` is False where another process has it. Where the system or the file system
+    knows no such lock, everybody holds it: what it guards is a count or a rename, never a record.
+    """
+
+    __slots__ = ("_descriptor", "_path")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._descriptor = -1
+
+    def __enter__(self) -> bool:
+        try:
+            from fcntl import LOCK_EX, LOCK_NB, flock
+        except ImportError:  # Windows
+            return True
+        try:
+            self._descriptor = os.open(self._path, os.O_RDONLY | names.OPEN_FLAGS)
+            flock(self._descriptor, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)  # which also unlocks
+
+
+def _remove(path: str) -> None:
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # it was never made, or is gone already: both are what was asked for

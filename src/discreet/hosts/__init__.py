@@ -1,0 +1,1 @@
+"""Plug into a host: the command scope and one module for each framework."""

@@ -1,0 +1,147 @@
+"""Facts: which names are legal, what a tool's variables and files are called, the caps, and which files are ours.
+
+The rule that keeps it honest: no state, and no import but `os`, so that every other room may look here and this room
+looks nowhere. It is loaded by every process of every host: what only some need lies elsewhere.
+"""
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_."
+NAME_LENGTH = 64  # characters of an event or field name: long enough for `import.from_code`, too short for a payload
+TOOL_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+TEXT_LENGTH = 256  # characters of any text that a conversion may let out
+PROPERTIES = 32  # fields of one record; the rest is dropped and counted
+RECORD_BYTES = 16 * 1024  # one line of the log, newline included
+LARGEST_INTEGER = 2**53  # the last integer that every JSON reader holds exactly (RFC 8259, section 6)
+
+LOG_FILES = 4  # the log and its rotated predecessors
+LOG_FILE_BYTES = 2 * 1024 * 1024  # a file is rotated before it grows past this
+LOG_FILE_DAYS = 365  # a file untouched for longer is erased
+
+# Every file of the data directory: what the code calls it, and its name on disk. `files=` renames any of them.
+FILES = {
+    "consent": "opt-in",
+    "log": "usage.jsonl",
+    "enabled": "enabled",
+    "notice": "notice",
+    "losses": "losses.json",
+    "lock": "lock",
+    "salt": "salt",
+    "delivery": "delivery.json",
+    "receipts": "receipts.jsonl",
+    "flags": "flags.json",
+    "id": "id",
+}
+
+SMALL_BYTES = 64 * 1024  # no state file of ours is larger; more is somebody else's content
+OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a FIFO planted at a name must not make anybody wait
+_REGULAR, _KIND = 0o100000, 0o170000  # S_IFREG, S_IFMT: importing `stat` for two constants is not worth it
+
+# Switches that other tools obey too: any one of them turns every tool that embeds this package off.
+SHARED_SWITCHES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY")
+NOT_OURS = 1  # errno.EPERM: raised here for another user's file; a file without permission is EACCES
+TRUE_WORDS = ("true", "1", "yes", "on")
+FALSE_WORDS = ("false", "0", "no", "off")
+
+
+def legal_name(text: object) -> bool:
+    """Whether `text` may name an event or a field: `[a-z][a-z0-9_.]{0,63}`, an exact `str`. Never raises."""
+    # `strip` of the whole alphabet leaves nothing of a legal name: one call in C instead of loading `re`.
+    return type(text) is str and 0 < len(text) <= NAME_LENGTH and "a" <= text[0] <= "z" and not text.strip(NAME_CHARACTERS)
+
+
+def legal_tool(text: object) -> bool:
+    """Whether `text` may name a tool: `[A-Za-z][A-Za-z0-9_-]{0,63}`, an exact `str`. Never raises."""
+    return (
+        type(text) is str
+        and 0 < len(text) <= NAME_LENGTH
+        and text[0] not in "0123456789_-"
+        and not text.strip(TOOL_CHARACTERS)
+    )
+
+
+def prefix(tool: str) -> str:
+    """The head of a tool's environment variables: upper case, every other character a `_`."""
+    return tool.upper().replace("-", "_")
+
+
+def rotated(log_name: str, number: int) -> str:
+    """The name of the log after `number` rotations: `usage.jsonl`, 2 -> `usage.2.jsonl`; 0 is the log itself."""
+    if not number:
+        return log_name
+    stem, dot, suffix = log_name.rpartition(".")
+    return f"{stem}.{number}.{suffix}" if stem and dot else f"{log_name}.{number}"
+
+
+class Paths:
+    """Where a tool's files lie: `paths["log"]` is the full path of a file of the table `FILES`.
+
+    `directory` is absolute, or "" where none can be named, and then `problem` says why. `below` is the directory above
+    which nothing is ever made (the home), or "" for a directory that somebody named.
+    """
+
+    def __init__(self, tool: str, environ: "Mapping[str, str]", data_dir: str = "", files: "Mapping[str, str]" = {}) -> None:
+        self.files = {**FILES, **files}
+        self.problem = ""
+        self.below = ""
+        home = environ.get("USERPROFILE" if os.name == "nt" else "HOME", "")
+        for variable in (f"{prefix(tool)}_TELEMETRY_DIR", f"{prefix(tool)}__TELEMETRY__DIR"):
+            if environ.get(variable):
+                self.directory = environ[variable]
+                if not os.path.isabs(self.directory):
+                    self.problem = f"{variable} is not an absolute path"
+                return
+        self.directory = data_dir or f"~/.{tool}/telemetry"
+        if self.directory[:2] in ("~/", "~\\"):
+            self.directory = os.path.join(home, self.directory[2:])
+            self.below = home
+            if not os.path.isabs(home):
+                self.problem = "HOME is not an absolute path" if home else "HOME is not set"
+
+    def __getitem__(self, key: str) -> str:
+        return f"{self.directory}{os.sep}{self.files[key]}"
+
+    def log(self, number: int) -> str:
+        """The full path of the log after `number` rotations; 0 is the log itself."""
+        return f"{self.directory}{os.sep}{rotated(self.files['log'], number)}"
+
+
+def word(value: object) -> str:
+    """A switch's value as one lower-case word: text stripped, booleans and numbers by their text, None as ''."""
+    if type(value) is str:
+        return value.strip().lower()
+    return "" if value is None else str(value).strip().lower() if isinstance(value, (bool, int)) else "?"
+
+
+def current_user() -> int | None:
+    """The user id that files of ours must have; None where the system has none (Windows)."""
+    return os.geteuid() if hasattr(os, "geteuid") else None
+
+
+def read_small(path: str, user: int | None = None) -> bytes:
+    """The content of a regular file of at most `SMALL_BYTES` bytes (more is cut off).
+
+    With `user`, a file that belongs to anybody else raises `PermissionError`. Raises `OSError` as `open` does, and for
+    anything that is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | OPEN_FLAGS | NO_WAIT)
+    try:
+        status = os.fstat(descriptor)
+        check_ours(status, path, user)
+        return os.read(descriptor, min(status.st_size + 1, SMALL_BYTES))
+    finally:
+        os.close(descriptor)
+
+
+def check_ours(status: os.stat_result, path: str, user: int | None) -> None:
+    """Raise `OSError` unless `status` is that of a regular file, and `PermissionError` (EPERM) if it is not `user`'s."""
+    if status.st_mode & _KIND != _REGULAR:
+        raise OSError(22, "not a regular file", path)
+    if user is not None and status.st_uid != user:
+        raise PermissionError(NOT_OURS, "belongs to another user", path)

@@ -1,0 +1,132 @@
+"""The filter: what of an event may leave, in the caller's frame, before anything is queued.
+
+The rule that keeps it honest: a value comes out of its row's conversion or it does not come out at all. A field without a
+row passes only where the author declared no event, and only as a bare number or boolean. Everything else is dropped and
+counted; an exception from a conversion (which may run the caller's own `__len__` or `__bool__`) drops the event.
+"""
+
+from .. import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TypeAlias
+
+    from .conversions import Clean, Conversion, Pseudonymize
+    from .declaration import Declaration
+
+    Convert: TypeAlias = Callable[[object], Clean | None]
+
+# Events that the package declares itself; their rows are loaded only when one is recorded.
+BUILT_IN = ("command",)
+UNDECLARED_LIMIT = 10**9  # an integer of ten digits may be a telephone number, an account or a time: none passes unnamed
+_CACHED_EVENTS = 256  # prepared rows kept; a host that makes up more event names pays for them each time
+
+
+class Filter:
+    """The rows of one tool, prepared: `clean(event, properties)` is all that the caller's frame runs.
+
+    `lose(reason)` is called for each thing dropped: `event_name`, `field_name`, `undeclared_event`, `undeclared_field`,
+    `undeclared_value`, `too_many_fields`.
+    """
+
+    def __init__(
+        self,
+        declaration: "Declaration | None",
+        level: str,
+        pseudonymize: "Pseudonymize",
+        lose: "Callable[[str], None]",
+    ) -> None:
+        self._declaration = declaration
+        self._closed = declaration is not None and declaration.closed
+        self._level = level
+        self._pseudonymize = pseudonymize
+        self._lose = lose
+        self._rows: dict[str, dict[str, Convert]] = {}
+
+    def clean(self, event: str, properties: "Mapping[str, object]") -> "dict[str, Clean] | None":
+        """The properties that may leave, as new objects; None where the whole event may not.
+
+        Raises whatever a value raises while it is converted: the caller drops the event then.
+        """
+        rows = self._rows.get(event)
+        if rows is None:
+            rows = self._prepare(event)
+            if rows is None:
+                return None
+        cleaned: dict[str, Clean] = {}
+        for name, value in properties.items():
+            convert = rows.get(name)
+            result = convert(value) if convert is not None else self._undeclared(name, value)
+            if result is not None:
+                if len(cleaned) == names.PROPERTIES:
+                    self._lose("too_many_fields")
+                    break
+                cleaned[name] = result
+        return cleaned
+
+    def _undeclared(self, name: object, value: object) -> "Clean | None":
+        """The default rule for a field that no row names."""
+        if not names.legal_name(name):
+            self._lose("field_name")
+        elif self._closed:
+            self._lose("undeclared_field")
+        elif value is True or value is False:
+            return value
+        elif isinstance(value, int):
+            number = int.__add__(value, 0)  # an exact int, whatever a subclass overrides
+            if -UNDECLARED_LIMIT < number < UNDECLARED_LIMIT:
+                return number
+            self._lose("undeclared_value")
+        elif isinstance(value, float):
+            fraction = float.__add__(value, 0.0)
+            if -UNDECLARED_LIMIT < fraction < UNDECLARED_LIMIT:  # neither NaN nor an infinity is
+                return fraction
+            self._lose("undeclared_value")
+        elif value is not None:
+            self._lose("undeclared_value")
+        return None
+
+    def _prepare(self, event: str) -> "dict[str, Convert] | None":
+        if not names.legal_name(event):
+            self._lose("event_name")
+            return None
+        declaration = self._declaration
+        if declaration is None and event in BUILT_IN:
+            from .declaration import Declaration
+
+            declaration = self._declaration = Declaration()
+        rows = declaration.rows(event) if declaration is not None else {}
+        if rows is None:
+            if self._closed:
+                self._lose("undeclared_event")
+                return None
+            assert declaration is not None
+            rows = dict(declaration.fields)
+        prepared = {field: self._bind(event, field, row) for field, row in rows.items()}
+        if len(self._rows) < _CACHED_EVENTS:
+            self._rows[event] = prepared
+        return prepared
+
+    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]") -> "Convert":
+        if isinstance(row, dict):
+            inner = {name: self._bind(event, f"{field}.{name}", conversion) for name, conversion in row.items()}
+            return lambda value: self._nested(inner, value)
+        if row.level == "enhanced" and self._level != "enhanced":
+            return lambda value: None
+        return row.bind(event, field, self._pseudonymize)
+
+    def _nested(self, inner: "dict[str, Convert]", value: object) -> "Clean | None":
+        """A declared mapping, one level deep; what is no mapping leaves nothing."""
+        if not isinstance(value, dict):
+            if value is not None:
+                self._lose("undeclared_value")
+            return None
+        cleaned: dict[str, Clean] = {}
+        for name, convert in inner.items():
+            result = convert(dict.get(value, name))
+            if result is not None:
+                cleaned[name] = result
+        if any(name not in inner for name in dict.keys(value)):
+            self._lose("undeclared_field")
+        return cleaned or None

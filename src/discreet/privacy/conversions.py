@@ -1,0 +1,288 @@
+"""Conversions: the only ways a value may leave, one class a row.
+
+The rule that keeps it honest: `convert` returns a new value of a closed type (bool, int, float, a declared text, or a
+mapping of declared names to counts), or None for nothing; what it cannot convert it refuses by an exception, and then the
+whole event is dropped. It never returns its argument unless that is already a closed value, and it never changes it.
+
+| conversion   | leaves                                                       |
+|--------------|--------------------------------------------------------------|
+| Forbidden    | nothing                                                      |
+| Boolean      | whether there is something                                   |
+| Count        | the length of a container; 1 for another value, 0 for None   |
+| Hash         | 16 hex digits that link this installation's runs for a month |
+| TextCount    | the number of characters                                     |
+| Distribution | how often each declared item occurs, the rest as `other`     |
+| Aggregate    | the sum of numbers                                           |
+| Number       | a finite number, rounded, clamped, or its bucket             |
+| OneOf        | that choice, or `other`                                      |
+| Version      | two or three numbers with an optional aN, bN or rcN          |
+"""
+
+from .. import names
+from . import numbers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeAlias
+
+    Clean: TypeAlias = "bool | int | float | str | dict[str, Clean]"
+    Pseudonymize: TypeAlias = Callable[[str, str, bytes], str]  # (event, field, raw value) -> 16 hex digits
+
+OTHER = "other"
+LEVELS = ("basic", "enhanced")
+
+
+class Refused(ValueError):
+    """A value of a kind that the conversion has no row for. Its text never holds the value."""
+
+
+class Conversion:
+    """What every conversion has: a `purpose` and an `example` for the disclosure, and the `level` it is collected at.
+
+    Raises `ValueError` for a level other than "basic" and "enhanced", `TypeError` for texts that are none.
+    """
+
+    __slots__ = ("example", "level", "purpose")
+    word = ""  # the same conversion in mappings and manifests
+
+    def __init__(self, *, purpose: str = "", example: object = None, level: str = "basic") -> None:
+        if level not in LEVELS:
+            raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
+        if not isinstance(purpose, str):
+            raise TypeError("purpose must be text")
+        self.purpose = purpose
+        self.example = example
+        self.level = level
+
+    def convert(self, value: object) -> "Clean | None":
+        """The clean value, or None for nothing. Raises what the value itself raises, or `Refused`."""
+        raise NotImplementedError
+
+    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize") -> "Callable[[object], Clean | None]":
+        """The conversion of one field of one event, as a function of the value alone."""
+        return self.convert
+
+
+class Forbidden(Conversion):
+    """Nothing leaves."""
+
+    __slots__ = ()
+    word = "forbid"
+
+    def convert(self, value: object) -> None:
+        return None
+
+
+class Boolean(Conversion):
+    """`bool(value)`; None is False."""
+
+    __slots__ = ()
+    word = "boolean"
+
+    def convert(self, value: object) -> bool:
+        return bool(value)
+
+
+class Count(Conversion):
+    """The length of a container; 1 for another present value, text included; 0 for None."""
+
+    __slots__ = ()
+    word = "count"
+
+    def convert(self, value: object) -> int:
+        if value is None:
+            return 0
+        if isinstance(value, (str, bytes, bytearray)) or not hasattr(type(value), "__len__"):
+            return 1
+        return len(value)  # type: ignore[arg-type]  # its type has __len__, as the line above saw
+
+
+class Hash(Conversion):
+    """16 hex digits of BLAKE2b, keyed by a random salt of this installation which never leaves.
+
+    The event, the field and the UTC month go into the key, so equal values are linked within one field of one
+    installation for at most a month. Takes text, bytes, integers and paths; refuses the rest.
+    """
+
+    __slots__ = ()
+    word = "hash"
+
+    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize") -> "Callable[[object], Clean | None]":
+        return lambda value: None if value is None else pseudonymize(event, field, _raw(value))
+
+    def convert(self, value: object) -> "Clean | None":
+        raise Refused("a hash needs its event, field and salt: bind it first")
+
+
+class TextCount(Conversion):
+    """The number of characters (code points) of a text."""
+
+    __slots__ = ()
+    word = "text_count"
+
+    def convert(self, value: object) -> int | None:
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise Refused("not a text")
+        return str.__len__(value)
+
+
+class Distribution(Conversion):
+    """How often each declared item occurs in a container of texts (or what a mapping of text to count says), the rest
+    as `other`. An iterator is refused: counting it would use it up, and the caller's objects are never changed.
+    """
+
+    __slots__ = ("items",)
+    word = "distribution"
+
+    def __init__(self, *items: str, purpose: str = "", example: object = None, level: str = "basic") -> None:
+        super().__init__(purpose=purpose, example=example, level=level)
+        self.items = _choices(items, names.NAME_LENGTH)
+
+    def convert(self, value: object) -> "dict[str, Clean] | None":
+        if value is None:
+            return None
+        counts = dict.fromkeys((*self.items, OTHER), 0)
+        for item, count in numbers.occurrences(value, Refused):
+            text = _text(item)
+            counts[text if text in self.items else OTHER] += count
+        return {item: numbers.bounded(count, Refused) for item, count in counts.items() if count}
+
+
+class Aggregate(Conversion):
+    """The sum of a container of numbers (of a mapping's values), or one number as it is."""
+
+    __slots__ = ()
+    word = "aggregate"
+
+    def convert(self, value: object) -> int | float | None:
+        return None if value is None else numbers.finite(numbers.total(value, Refused))
+
+
+class Number(Conversion):
+    """A finite number: clamped to `low` and `high`, then put into its bucket, or rounded.
+
+    `round_to` is the step to round to (10: to tens), `significant` the number of significant digits, `buckets` the
+    ascending lower edges: the value leaves as the largest edge not above it (the first edge, for what is below all).
+    Infinities, NaN and numbers beyond 2**53 leave nothing; text is refused. Raises `ValueError` for a step, digits or
+    edges that make no sense.
+    """
+
+    __slots__ = ("buckets", "high", "low", "round_to", "significant")
+    word = "number"
+
+    def __init__(
+        self,
+        round_to: float | None = None,
+        significant: int | None = None,
+        low: float | None = None,
+        high: float | None = None,
+        buckets: "Iterable[float] | None" = None,
+        *,
+        purpose: str = "",
+        example: object = None,
+        level: str = "basic",
+    ) -> None:
+        super().__init__(purpose=purpose, example=example, level=level)
+        self.buckets = None if buckets is None else tuple(buckets)
+        numbers.check_number_options(round_to, significant, low, high, self.buckets)
+        self.round_to = round_to
+        self.significant = significant
+        self.low = low
+        self.high = high
+
+    def convert(self, value: object) -> int | float | None:
+        if type(value) is int and self.low is self.high is self.round_to is self.significant is self.buckets is None:
+            return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None
+        if value is None:
+            return None
+        number = numbers.plain(value, Refused)
+        if number != number:
+            return None
+        number = number if self.low is None or number >= self.low else self.low
+        number = number if self.high is None or number <= self.high else self.high
+        if numbers.finite(number) is None:
+            return None
+        if self.buckets is not None:
+            return numbers.bucket(number, self.buckets)
+        return numbers.finite(numbers.rounded(number, self.round_to, self.significant))
+
+
+class OneOf(Conversion):
+    """The choice that the text equals, or `other`. What is no text is `other` too."""
+
+    __slots__ = ("choices",)
+    word = "one_of"
+
+    def __init__(self, *choices: str, purpose: str = "", example: object = None, level: str = "basic") -> None:
+        super().__init__(purpose=purpose, example=example, level=level)
+        self.choices = _choices(choices, names.TEXT_LENGTH)
+
+    def convert(self, value: object) -> str | None:
+        if value is None:
+            return None
+        text = _text(value)
+        return text if text in self.choices else OTHER
+
+
+class Version(Conversion):
+    """A version: two or three numbers of up to four digits with an optional aN, bN or rcN, such as `3.11.7`.
+
+    Four parts (an address) and everything else leave nothing.
+    """
+
+    __slots__ = ()
+    word = "version"
+
+    def convert(self, value: object) -> str | None:
+        text = _text(value)
+        return text if 0 < len(text) <= 24 and _is_version(text) else None
+
+
+def _text(value: object) -> str:
+    """A text as an exact `str`, whatever a subclass overrides; "" for what is no text."""
+    if type(value) is str:
+        return value
+    return str.__str__(value) if isinstance(value, str) else ""
+
+
+def _raw(value: object) -> bytes:
+    """The bytes to hash: of a text, bytes, an integer or a path."""
+    if not isinstance(value, (str, bytes)) and hasattr(type(value), "__fspath__"):
+        value = type(value).__fspath__(value)
+    if isinstance(value, str):
+        return _text(value).encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes):
+        return bytes.__getitem__(value, slice(None))
+    if isinstance(value, int):
+        return b"%d" % int.__index__(value)
+    raise Refused("neither text, bytes, an integer nor a path")
+
+
+def _choices(items: "tuple[str, ...]", length: int) -> "dict[str, None]":
+    """Declared texts in their order, checked: that is what lets `convert` trust them."""
+    if not items:
+        raise ValueError("at least one text must be declared")
+    for item in items:
+        if type(item) is not str or not 0 < len(item) <= length or not item.isprintable():
+            raise ValueError(f"a declared text must be printable and of 1 to {length} characters: {item!r}")
+    return dict.fromkeys(items)
+
+
+def _is_version(text: str) -> bool:
+    for mark in ("rc", "a", "b"):
+        head, found, tail = text.partition(mark)
+        if found:
+            return _is_digits(tail) and _is_release(head)
+    return _is_release(text)
+
+
+def _is_release(text: str) -> bool:
+    parts = text.split(".")
+    return len(parts) in (2, 3) and all(map(_is_digits, parts))
+
+
+def _is_digits(text: str) -> bool:
+    return 0 < len(text) <= 4 and text.isascii() and text.isdigit()

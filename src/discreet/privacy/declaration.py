@@ -1,0 +1,211 @@
+"""What the author declared: events, their fields, and the conversion of each, checked when it is made.
+
+The rule that keeps it honest: a field's row is one of the package's own conversions and nothing else, so no declaration
+can be written that lets a raw value through. A wrong one raises `ValueError` naming the event and the field.
+
+Three spellings of the same row: an object (`Count()`), a word (`"count"`), or a mapping with one word as its key
+(`{"one_of": ["json", "table"], "purpose": "..."}`, `{"number": {"round_to": 10}}`). A mapping of names to rows is a value
+with fields of its own, one level deep.
+"""
+
+import builtins
+
+from .. import names
+from . import conversions
+from .conversions import Conversion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import TypeAlias
+
+    Row: TypeAlias = Conversion | dict[str, Conversion]
+    Rows: TypeAlias = dict[str, Row]
+
+# A new conversion is one class and one line here.
+CONVERSIONS: "dict[str, type[Conversion]]" = {
+    kind.word: kind
+    for kind in (
+        conversions.Forbidden,
+        conversions.Boolean,
+        conversions.Count,
+        conversions.Hash,
+        conversions.TextCount,
+        conversions.Distribution,
+        conversions.Aggregate,
+        conversions.Number,
+        conversions.OneOf,
+        conversions.Version,
+    )
+}
+_REMARKS = ("purpose", "example", "level")
+
+
+class CommandName(Conversion):
+    """The name of a command, as the host's code gives it: a legal name, or `other`."""
+
+    __slots__ = ()
+
+    def convert(self, value: object) -> str:
+        return value if type(value) is str and names.legal_name(value) else conversions.OTHER
+
+
+class ErrorName(conversions.OneOf):
+    """The name of a built-in exception class, or one that the author declared, else `other`."""
+
+    __slots__ = ()
+
+    def __init__(self, *declared: str) -> None:
+        Conversion.__init__(self, purpose="the kind of error a command ended with, never its text", example="ValueError")
+        self.choices = dict.fromkeys(declared)
+
+    def convert(self, value: object) -> str | None:
+        kind = vars(builtins).get(value) if type(value) is str else None
+        if isinstance(kind, type) and issubclass(kind, BaseException):
+            return value  # type: ignore[return-value]  # a str: it was looked up as one
+        return super().convert(value)
+
+
+class Event:
+    """The base of declared events: class attributes that are conversions are its fields, its docstring is the purpose.
+
+        class Search(Event):
+            "A search was made."
+            results = Count(purpose="are results found at all?")
+
+    The name is the class name in snake case, or `class Search(Event, name="search.local")`. `Search(results=found)` holds
+    the values until `track` converts them; it never raises, and what is not declared never leaves.
+    """
+
+    event_name = ""
+
+    def __init_subclass__(cls, name: str = "", **more: object) -> None:
+        super().__init_subclass__(**more)
+        cls.event_name = name or _snake(cls.__name__)
+
+    def __init__(self, **values: object) -> None:
+        self.values = values
+
+    @classmethod
+    def rows(cls) -> "dict[str, object]":
+        """The declared fields, inherited ones first."""
+        found: dict[str, object] = {}
+        for parent in reversed(cls.__mro__):
+            for field, row in vars(parent).items():
+                if isinstance(row, (Conversion, dict)) and not field.startswith("_"):
+                    found[field] = row
+        return found
+
+
+class Declaration:
+    """All rows of a tool: `events` by name, `fields` common to all events, and whether the world is `closed`."""
+
+    __slots__ = ("closed", "events", "fields", "purposes")
+
+    def __init__(self, events: object = (), fields: "Mapping[str, object] | None" = None) -> None:
+        self.fields = _rows("fields", fields or {})
+        self.purposes: dict[str, str] = {}
+        self.events = {"command": _command_rows(self.fields)}
+        self.closed = False
+        for name, rows, purpose in _declared(events):
+            if not names.legal_name(name):
+                raise ValueError(f"events: {name!r} is not a legal event name ([a-z][a-z0-9_.]{{0,63}})")
+            self.events[name] = {**self.events.get(name, {}), **_rows(f"event {name!r}", rows)}
+            self.purposes[name] = purpose
+            self.closed = True
+
+    def rows(self, event: str) -> "Rows | None":
+        """The rows of an event, the common ones included; None where the event is not declared."""
+        own = self.events.get(event)
+        return None if own is None else {**self.fields, **own}
+
+
+def row(where: str, spec: object) -> "Row":
+    """One row from any of its spellings; `where` names it in the `ValueError` that a wrong one raises."""
+    if type(spec) in CONVERSIONS.values() or type(spec) in (CommandName, ErrorName):
+        return spec  # type: ignore[return-value]  # one of the package's own conversions: looked up by its type
+    try:
+        if isinstance(spec, str):
+            return CONVERSIONS[spec]()
+        if isinstance(spec, dict):
+            found = _from_mapping(spec)
+            return found if found is not None else _nested(where, spec)
+    except KeyError:
+        raise ValueError(f"{where}: {spec!r} is not a conversion; there are {', '.join(CONVERSIONS)}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{where}: {error}") from None
+    raise ValueError(f"{where}: a {type(spec).__name__} is not a conversion of this package")
+
+
+def _from_mapping(spec: "dict[object, object]") -> Conversion | None:
+    """`{"one_of": [...], "purpose": ...}`; None where the mapping is not of this form."""
+    words = [key for key in spec if key in CONVERSIONS and not isinstance(spec[key], (str, Conversion))]
+    if len(words) != 1 or any(key not in _REMARKS for key in spec if key != words[0]):
+        return None
+    kind, options = CONVERSIONS[str(words[0])], spec[words[0]]
+    remarks = {str(key): value for key, value in spec.items() if key != words[0]}
+    if options is True:
+        return kind(**remarks)  # type: ignore[arg-type]  # checked by the constructor, which is strict
+    if isinstance(options, dict):
+        return kind(**options, **remarks)
+    if isinstance(options, (list, tuple)):
+        return kind(*options, **remarks)  # type: ignore[arg-type]
+    raise ValueError(f"{words[0]} takes true, a list or a mapping, not {options!r}")
+
+
+def _nested(where: str, spec: "dict[object, object]") -> "dict[str, Conversion]":
+    rows = _rows(where, spec)
+    if not rows:
+        raise ValueError("an empty mapping declares nothing")
+    for field, inner in rows.items():
+        if isinstance(inner, dict):
+            raise ValueError(f"field {field!r} is nested deeper than one level")
+        if isinstance(inner, conversions.Distribution):
+            raise ValueError(f"field {field!r}: a distribution is a mapping itself and cannot be nested")
+    return rows  # type: ignore[return-value]  # no dict among the values, as the loop saw
+
+
+def _rows(where: str, specs: object) -> "Rows":
+    if not isinstance(specs, dict):
+        raise ValueError(f"{where} must be a mapping of field names to conversions, not {specs!r}")
+    for field in specs:
+        if not names.legal_name(field):
+            raise ValueError(f"{where}: {field!r} is not a legal field name ([a-z][a-z0-9_.]{{0,63}})")
+    return {field: row(f"{where}, field {field!r}", spec) for field, spec in specs.items()}
+
+
+def _declared(events: object) -> "Iterable[tuple[str, object, str]]":
+    """Each declared event as name, rows and purpose, from a mapping or from `Event` classes."""
+    if isinstance(events, dict):
+        for name, spec in events.items():
+            yield (name, *_unpack(spec))
+        return
+    if isinstance(events, (str, bytes)) or not hasattr(events, "__iter__"):
+        raise ValueError(f"events must be a mapping or a sequence of Event classes, not {events!r}")
+    for kind in events:
+        if not (isinstance(kind, type) and issubclass(kind, Event)):
+            raise ValueError(f"events: {kind!r} is not an Event class")
+        yield (kind.event_name, *_unpack(kind))
+
+
+def _unpack(spec: object) -> "tuple[object, str]":
+    if isinstance(spec, type) and issubclass(spec, Event):
+        return spec.rows(), (spec.__doc__ or "").strip()
+    return spec, ""
+
+
+def _command_rows(fields: "Rows") -> "Rows":
+    """The event that `Telemetry.command` records; `fields={"error": OneOf(...)}` adds names to the built-in ones."""
+    declared = fields.get("error")
+    extra = tuple(declared.choices) if isinstance(declared, conversions.OneOf) else ()
+    return {
+        "command": CommandName(purpose="which command was used", example="import.from_code"),
+        "duration_ms": conversions.Number(purpose="how long it took, in milliseconds", example=4280),
+        "success": conversions.Boolean(purpose="whether it worked", example=True),
+        "exit_code": conversions.Number(purpose="the exit status", example=0),
+        "error": ErrorName(*extra),
+    }
+
+
+def _snake(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name))

@@ -1,0 +1,116 @@
+"""Arithmetic of the conversions: what a number is, and how it is bounded, rounded and summed.
+
+The rule that keeps it honest: what comes out is an exact `int` or `float`, finite and within 2**53, or None; never an
+instance of a subclass, whatever that overrides.
+"""
+
+from .. import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def plain(value: object, refused: type[Exception]) -> int | float:
+    """An exact int or float of a number: of ints, floats, their subclasses, and what has `__index__` or `__float__`.
+
+    Raises `refused` for anything else, text above all, and whatever the value's own method raises.
+    """
+    kind = type(value)
+    if kind is int or kind is float:
+        return value  # type: ignore[return-value]  # seen one line above, by identity
+    if isinstance(value, int):
+        return int.__add__(value, 0)
+    if isinstance(value, float):
+        return float.__add__(value, 0.0)
+    if hasattr(kind, "__index__"):
+        return int.__add__(kind.__index__(value), 0)
+    if hasattr(kind, "__float__"):
+        return float.__add__(float(kind.__float__(value)), 0.0)
+    raise refused("not a number")
+
+
+def finite(number: int | float) -> int | float | None:
+    """The number, or None where it is infinite, not a number, or beyond 2**53 and so not exact everywhere."""
+    return number if -names.LARGEST_INTEGER <= number <= names.LARGEST_INTEGER else None
+
+
+def bounded(count: int, refused: type[Exception]) -> int:
+    """A count that JSON holds exactly; raises `refused` for one that it does not."""
+    if 0 <= count <= names.LARGEST_INTEGER:
+        return count
+    raise refused("not a count")
+
+
+def rounded(number: int | float, step: float | None, digits: int | None) -> int | float:
+    """`number` to the nearest multiple of `step`, or to `digits` significant digits; halves go to the even neighbour."""
+    if step is not None:
+        number = round(number / step) * step
+    if digits is not None and number:
+        number = type(number)(float(f"{number:.{digits - 1}e}"))
+    # 3 * 0.1 is 0.30000000000000004: what was rounded should look it. 15 digits are what a double always holds.
+    return float(f"{number:.15g}") if type(number) is float else number
+
+
+def bucket(number: int | float, edges: "tuple[float, ...]") -> int | float:
+    """The largest of the ascending `edges` that is not above `number`; the first, for a number below them all."""
+    found = edges[0]
+    for edge in edges:
+        if edge > number:
+            break
+        found = edge
+    return found
+
+
+def total(value: object, refused: type[Exception]) -> int | float:
+    """The sum of a container of numbers, of a mapping's values, or of one number. Raises `refused` for an iterator."""
+    if not hasattr(type(value), "__len__"):
+        return plain(value, refused)
+    if isinstance(value, (str, bytes, bytearray)):
+        raise refused("not numbers")
+    items = value.values() if hasattr(type(value), "values") else value  # type: ignore[attr-defined]
+    return plain(sum(plain(item, refused) for item in items), refused)
+
+
+def occurrences(value: object, refused: type[Exception]) -> "Iterator[tuple[object, int]]":
+    """Each item of a container with how often it stands for: 1, or what a mapping says. One text is one item."""
+    if isinstance(value, (str, bytes, bytearray)):
+        yield value, 1
+    elif not hasattr(type(value), "__len__"):
+        raise refused("not a container")
+    elif hasattr(type(value), "items"):
+        for item, count in value.items():  # type: ignore[attr-defined]
+            whole = plain(count, refused)
+            if whole != whole or int(whole) != whole or whole < 0:
+                raise refused("not a count")
+            yield item, int(whole)
+    else:
+        for item in value:  # type: ignore[attr-defined]
+            yield item, 1
+
+
+def check_number_options(
+    round_to: float | None,
+    significant: int | None,
+    low: float | None,
+    high: float | None,
+    buckets: "tuple[float, ...] | None",
+) -> None:
+    """Raise `ValueError` naming the option of `Number` that makes no sense."""
+    for name, option in (("round_to", round_to), ("low", low), ("high", high)):
+        if option is not None and (type(option) not in (int, float) or finite(option) is None):
+            raise ValueError(f"{name} must be a finite number, not {option!r}")
+    if round_to is not None and round_to <= 0:
+        raise ValueError(f"round_to must be above 0, not {round_to!r}")
+    if significant is not None and (type(significant) is not int or not 1 <= significant <= 15):
+        raise ValueError(f"significant must be a whole number from 1 to 15, not {significant!r}")
+    if low is not None and high is not None and low > high:
+        raise ValueError(f"low must not be above high: {low!r} > {high!r}")
+    if buckets is None:
+        return
+    if round_to is not None or significant is not None:
+        raise ValueError("buckets and rounding exclude one another")
+    if not buckets or any(type(edge) not in (int, float) or finite(edge) is None for edge in buckets):
+        raise ValueError("buckets must be at least one finite number")
+    if any(low_edge >= high_edge for low_edge, high_edge in zip(buckets, buckets[1:], strict=False)):
+        raise ValueError("buckets must ascend")

@@ -1,0 +1,1 @@
+"""Look at a log: read it back, add it up, show it."""

@@ -1,0 +1,140 @@
+"""Read the log back: from files to records, in one pass.
+
+The rule that keeps it honest: the log is hostile input. A line is yielded only if every part of it was looked at and is
+what a record may hold; any other line is counted and skipped, costs no more memory than a record, and stops nothing.
+So whoever takes records from here need not look again, except for what a terminal or a page makes of a text.
+"""
+
+import errno
+import json
+import os
+import re
+import stat
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, BinaryIO, TypeAlias
+
+from .. import names
+
+Record: TypeAlias = dict[str, Any]
+Tally: TypeAlias = Counter[str]
+
+TORN = "torn"  # not a line of JSON: cut by a crash or a full disk, or overwritten
+FOREIGN = "foreign"  # JSON, but not a record of this version
+TOO_LONG = "too long"  # over `names.RECORD_BYTES`, newline included
+
+_TEXTS = ("id", "run", "version", "py", "os")  # "" where a line has none: not every wire format carries them all
+_KEYS = frozenset(("v", "time", "event", "tool", "install", "properties", *_TEXTS))
+# `fromisoformat` alone takes week dates and zones, too, and on PyPy the digits of every script.
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+# A FIFO in the place of the log would be waited on for ever; opened without waiting, it is seen for what it is.
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
+
+
+def log_files(directory: str, log_name: str) -> list[str]:
+    """The paths that a log called `log_name` may have in `directory`, oldest records first. They need not exist."""
+    return [os.path.join(directory, names.rotated(log_name, number)) for number in reversed(range(names.LOG_FILES))]
+
+
+def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Record]:
+    """The records of the files at `paths`, in that order and in the order of their lines.
+
+    Each is a dict with the keys of a record and no other: `v` (1), `time` (`2026-11-20T10:30:00Z`, a real moment),
+    `event` and `tool` (legal names), the texts `id`, `run`, `version`, `py` and `os` ("" where absent), `install` where
+    it was recorded, and `properties`: legal field names to booleans, integers and floats within 2**53, printable texts
+    of at most 256 characters, or one level of mappings to these.
+
+    Every other line is skipped and, where `losses` is given, counted there as `TORN`, `FOREIGN` or `TOO_LONG`; empty
+    lines are no loss. A file that does not exist holds nothing. Raises `OSError` for one that cannot be read or is no
+    regular file; nothing in a file's content raises. Memory: one line, whatever the size of the files.
+
+    A rotation between two files of one reading hides the records of one file from it: what is counted is then too
+    little, never too much, and right again the next time.
+    """
+    tally = Counter() if losses is None else losses
+    for path in paths:
+        try:
+            file = _open(path)
+        except FileNotFoundError:
+            continue
+        with file:
+            for line in _lines(file, tally):
+                try:
+                    value = json.loads(str(line, "utf-8"))
+                except (ValueError, RecursionError):  # the latter from a line of opening brackets
+                    tally[TORN] += 1
+                    continue
+                record = _record(value)
+                if record is None:
+                    tally[FOREIGN] += 1
+                else:
+                    yield record
+
+
+def _open(path: str) -> BinaryIO:
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NONBLOCK))  # noqa: SIM115  # returned
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return file
+
+
+def _lines(file: BinaryIO, tally: Tally) -> Iterator[bytes]:
+    """The lines short enough for a record; of a longer one, no more than a record's bytes are held at a time."""
+    while line := file.readline(names.RECORD_BYTES + 1):
+        if len(line) > names.RECORD_BYTES:
+            tally[TOO_LONG] += 1
+            while line and not line.endswith(b"\n"):
+                line = file.readline(names.RECORD_BYTES)
+        elif not line.isspace():
+            yield line
+
+
+def _record(value: object) -> Record | None:
+    """The value as a record, absent texts filled in; None where it is none. `value` comes from `json`: exact types."""
+    if not isinstance(value, dict) or not value.keys() <= _KEYS:
+        return None
+    for key in _TEXTS:
+        value.setdefault(key, "")
+    properties = value.get("properties")
+    legal = (
+        type(value.get("v")) is int  # True and 1.0 equal 1 as well
+        and value["v"] == 1
+        and _is_time(value.get("time"))
+        and names.legal_name(value.get("event"))
+        and names.legal_tool(value.get("tool"))
+        and all(_is_text(value[key]) for key in _TEXTS)
+        and _is_text(value.get("install", ""))
+        and isinstance(properties, dict)
+        and all(names.legal_name(field) and _is_property(held) for field, held in properties.items())
+    )
+    return value if legal else None
+
+
+def _is_time(value: object) -> bool:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:  # the thirtieth of February
+        return False
+    return True
+
+
+def _is_property(value: object) -> bool:
+    """A flat value, or a mapping of texts (a distribution's items need not be legal names) to flat values."""
+    if isinstance(value, dict):
+        return all(_is_text(key) and _is_flat(item) for key, item in value.items())
+    return _is_flat(value)
+
+
+def _is_flat(value: object) -> bool:
+    if isinstance(value, (int, float)):  # booleans too; the bounds refuse NaN and the infinities
+        return -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER
+    return _is_text(value)
+
+
+def _is_text(value: object) -> bool:
+    """No conversion lets anything else out. What is printable holds no control character and no lone surrogate."""
+    return isinstance(value, str) and len(value) <= names.TEXT_LENGTH and value.isprintable()

@@ -1,0 +1,73 @@
+"""What is random and kept for this installation: the salt of the hashes and, where the author asked for it, the id.
+
+The rule that keeps it honest: both are made only under consent, at their first use; neither is derived from anything of
+the machine or the user; `clear` erases them, and the next use makes new ones. The salt never leaves.
+"""
+
+import os
+import time
+from _blake2 import blake2b
+
+from .. import files, names
+
+_SALT_BYTES = 32
+_ID_BYTES = 16
+
+
+class Pseudonyms:
+    """Keyed hashes of this installation. The salt is read, or made, at the first one."""
+
+    __slots__ = ("_month", "_paths", "_salt")
+
+    def __init__(self, paths: names.Paths) -> None:
+        self._paths = paths
+        self._salt = b""
+        self._month = (-1, "")
+
+    def __call__(self, event: str, field: str, raw: bytes) -> str:
+        """The pseudonym of `raw` in this event, field and the current UTC month.
+
+        Raises `OSError` where the salt can be neither read nor made: the event is dropped then.
+        """
+        if not self._salt:
+            self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES))
+        now = time.time()
+        day, month = self._month
+        if day != now // 86400:
+            month = time.strftime("%Y-%m", time.gmtime(now))
+            self._month = (int(now // 86400), month)
+        return pseudonym(self._salt, event, field, month, raw)
+
+
+def install_id(paths: names.Paths) -> str:
+    """The 32 hex digits of the file `id`, made if it is missing. Raises `OSError` where it can be neither read nor made."""
+    return _kept(paths, "id", _ID_BYTES)
+
+
+def pseudonym(salt: bytes, event: str, field: str, month: str, raw: bytes) -> str:
+    """16 hex digits of BLAKE2b (RFC 7693), keyed by the salt, of `raw` in this event, field and UTC month (`2026-11`).
+
+    Pure. Names hold no NUL, so no two places share a message.
+    """
+    digest = blake2b(f"{event}\0{field}\0{month}\0".encode(), key=salt, digest_size=8)
+    digest.update(raw)
+    return digest.hexdigest()
+
+
+def _kept(paths: names.Paths, key: str, length: int) -> str:
+    """The hex digits that the file holds, or fresh ones put there first; of two processes at once the first one wins."""
+    path = paths[key]
+    for _ in range(3):
+        try:
+            text = names.read_small(path, names.current_user()).decode("ascii", "replace").strip()
+        except FileNotFoundError:
+            files.make_directory(paths.directory, below=paths.below)
+        else:
+            if len(text) != 2 * length or text.strip("0123456789abcdef"):
+                raise OSError(22, f"not the {key} that this package writes", path)
+            return text
+        try:
+            files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=False)
+        except FileExistsError:
+            continue
+    raise FileNotFoundError(2, "comes and goes", path)

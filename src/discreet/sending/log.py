@@ -1,0 +1,184 @@
+"""The log: what a line is, and how lines get on disk, shared by any number of processes, rotated by size.
+
+    {"v":1,"id":"<uuid4>","time":"2026-11-20T10:30:00Z","run":"<16 hex>","event":"command","tool":"mytool",
+     "version":"1.4.0","py":"3.11.7","os":"linux","properties":{"command":"import.from_code","duration_ms":4280}}
+
+    usage.jsonl  usage.1.jsonl  usage.2.jsonl  usage.3.jsonl      newest to oldest, at most 2 MiB each
+
+The rules that keep it honest. A line has these keys in this order, compact, in UTF-8, and only the closed types that the
+filter lets out, each exactly as `json.dumps` writes it (a test compares the two): loading `json` would cost a short
+command more than everything else here. A batch is one `write` of whole lines to a file opened with O_APPEND, so lines of several
+processes never mix; what a crash or a full disk tore is closed with a newline by the next append and counted by readers.
+Nothing is ever written through a symbolic link, or to anything but a regular file of this user.
+
+A known race, accepted: a process that opened the log just before another one rotated it writes to the rotated file. The
+line is still in the log; readers look at every file. Only a process stopped between open and write for the time of four
+rotations would write to a file that is gone.
+"""
+
+import os
+import sys
+import time
+
+from .. import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
+_QUIET_SECONDS = 3600.0  # after so long a silence the first append looks for files that are too old
+_TOO_LARGE = 27  # errno.EFBIG
+
+
+class Encoder:
+    """Writes the records of one process: `run` is random, made once, and never kept."""
+
+    def __init__(self, tool: str, version: str, install: str = "") -> None:
+        self.run = os.urandom(8).hex()
+        python = ".".join(map(str, sys.version_info[:3]))
+        self._head = f'","run":"{self.run}","event":"'
+        self._tail = (
+            f'","tool":{quote(tool)},"version":{quote(version)},"py":{quote(python)},"os":{quote(sys.platform)},'
+            + (f'"install":{quote(install)},' if install else "")
+            + '"properties":{'
+        )
+        self._second = (0, "")
+
+    def encode(self, event: str, properties: "Mapping[str, object]", clock: "Callable[[], float]" = time.time) -> bytes:
+        """The line, newline included. `event` and the property names must be legal names (they need no escaping).
+
+        Raises `TypeError` for a value that is not of a closed type, `UnicodeEncodeError` for a lone surrogate and
+        `OverflowError` for a clock that no calendar holds; the event is dropped then.
+        """
+        now = int(clock())
+        second, stamp = self._second
+        if now != second:
+            stamp = timestamp(now)
+            self._second = (now, stamp)
+        fields = ",".join([f'"{name}":{_value(value)}' for name, value in properties.items()])
+        return f'{{"v":1,"id":"{new_id()}","time":"{stamp}{self._head}{event}{self._tail}{fields}}}}}\n'.encode()
+
+
+def new_id() -> str:
+    """A random UUID, version 4 (RFC 9562, section 5.4)."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def timestamp(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the second: `2026-11-20T10:30:00Z`."""
+    year, month, day, hour, minute, second = time.gmtime(seconds)[:6]
+    return f"{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z"
+
+
+def quote(text: str) -> str:
+    """A JSON string, non-ASCII characters as they are."""
+    # Declared texts, versions and digests are plain; the general case is worth its import only when it happens.
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    from json.encoder import encode_basestring
+
+    return encode_basestring(text)
+
+
+def _value(value: object) -> str:
+    kind = type(value)
+    if kind is int:
+        return int.__repr__(value)  # type: ignore[arg-type]
+    if value is True:
+        return "true"
+    if value is False:
+        return "false"
+    if kind is str:
+        return quote(value)  # type: ignore[arg-type]
+    if kind is float and value - value == 0:  # type: ignore[operator]  # finite: JSON has no NaN and no infinity
+        return float.__repr__(value)  # type: ignore[arg-type]
+    if kind is dict:
+        return "{" + ",".join([f"{quote(name)}:{_value(inner)}" for name, inner in value.items()]) + "}"  # type: ignore[attr-defined]
+    raise TypeError(f"a {kind.__name__} cannot be recorded")
+
+
+class Log:
+    """Appends to the log of one tool. `file_bytes` is the size a file is rotated at; `clock` gives epoch seconds."""
+
+    def __init__(
+        self,
+        paths: names.Paths,
+        *,
+        file_bytes: int = names.LOG_FILE_BYTES,
+        clock: "Callable[[], float]" = time.time,
+    ) -> None:
+        self._paths = paths
+        self._clock = clock
+        self._looked = False
+        self.file_bytes = file_bytes
+
+    def append(self, lines: "list[bytes]") -> int:
+        """Append whole lines (each ends in a newline) by one write; the number that are on the log now.
+
+        Fewer than were given means that the disk took only a part; the rest is the caller's to try again. Raises
+        `OSError`: not a directory, no permission, full disk, a directory, FIFO or symbolic link in place of the log.
+        """
+        content = b"".join(lines)
+        descriptor, size = self._open(len(content))
+        try:
+            # A torn last line, of whoever crashed: a newline closes it, and costs nothing where it is not needed.
+            torn = size > 0 and _last_byte(descriptor, size) != b"\n"
+            written = os.write(descriptor, b"\n" + content if torn else content) - torn
+        finally:
+            os.close(descriptor)
+        if written == len(content):
+            return len(lines)
+        whole = 0
+        for line in lines:
+            written -= len(line)
+            if written < 0:
+                break
+            whole += 1
+        return whole
+
+    def _open(self, length: int) -> tuple[int, int]:
+        """The open log and its size, rotated first if `length` more bytes would not fit."""
+        for _ in range(3):  # several processes may want to rotate at once: look again, but not for ever
+            descriptor, status = self._open_once()
+            quiet = not self._looked and status.st_size > 0 and status.st_mtime < self._clock() - _QUIET_SECONDS
+            self._looked = True
+            if not quiet and (status.st_size == 0 or status.st_size + length <= self.file_bytes):
+                return descriptor, status.st_size
+            os.close(descriptor)
+            from . import rotation
+
+            rotation.erase_old(self._paths, self._clock())
+            if status.st_size + length > self.file_bytes:
+                rotation.rotate(self._paths, status.st_ino)
+        descriptor, status = self._open_once()
+        if status.st_size + length > 2 * self.file_bytes:
+            os.close(descriptor)
+            raise OSError(_TOO_LARGE, "the log cannot be rotated", self._paths["log"])
+        return descriptor, status.st_size
+
+    def _open_once(self) -> tuple[int, os.stat_result]:
+        path = self._paths["log"]
+        try:
+            descriptor = os.open(path, _FLAGS, 0o600)
+        except FileNotFoundError:
+            from .. import files
+
+            files.make_directory(self._paths.directory, below=self._paths.below)
+            descriptor = os.open(path, _FLAGS, 0o600)
+        try:
+            status = os.fstat(descriptor)
+            names.check_ours(status, path, names.current_user())
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor, status
+
+
+def _last_byte(descriptor: int, size: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(descriptor, 1, size - 1)
+    os.lseek(descriptor, size - 1, os.SEEK_SET)  # O_APPEND writes at the end whatever the position is
+    return os.read(descriptor, 1)

@@ -1,0 +1,33 @@
+"""Rotation of the log by size, and its end by age.
+
+The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too large;
+so no file is shifted twice. A file that nobody has written to for a year is erased.
+"""
+
+import os
+
+from .. import files, names
+
+_DAY_SECONDS = 86400.0
+
+
+def rotate(paths: names.Paths, inode: int) -> None:
+    """Shift every file by one, the oldest over the edge, if the log is still the file `inode`. Raises `OSError`."""
+    with files.DirectoryLock(paths.directory) as held:
+        if not held or os.stat(paths["log"]).st_ino != inode:
+            return  # somebody else is at it, or has just been: the caller looks at the size again
+        for number in range(names.LOG_FILES - 1, 0, -1):
+            try:
+                os.replace(paths.log(number - 1), paths.log(number))
+            except OSError:
+                continue  # a gap in the row, or a name that something else holds: the size decides what follows
+
+
+def erase_old(paths: names.Paths, now: float) -> None:
+    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Raises `OSError`."""
+    for number in range(names.LOG_FILES):
+        try:
+            if os.lstat(paths.log(number)).st_mtime < now - names.LOG_FILE_DAYS * _DAY_SECONDS:
+                os.unlink(paths.log(number))
+        except FileNotFoundError:
+            continue

@@ -1,0 +1,251 @@
+"""The recorder: what a host holds of one tool, the road of an event to the queue, and the border around both.
+
+    event -> filter (what may leave) -> encoder (one line) -> queue          in the caller's thread
+    queue -> consent, looked at again -> log                                 in the daemon thread
+
+The rule that keeps it honest: what a host's running code calls is silent. `track`, `flush`, `close` and the command
+scope's own work pass one border, which turns any error into a count; only the constructor speaks up, since a person is
+listening there. Rooms that a disabled process does not need are imported where they are entered.
+"""
+
+import os
+import sys
+
+from . import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import ContextVar
+    from typing import Any
+
+    from .consent import Decision, Facts
+    from .privacy import Filter
+    from .sending import Sender
+    from .sending.installation import Pseudonyms
+
+EXIT_SECONDS = 0.25  # the longest that the end of a process waits for its log
+MODES = ("opt-in", "opt-out", "local", "off")
+IDENTITIES = ("run", "install")
+
+
+class Recorder:
+    """What `discreet.Telemetry` records with; its options are explained there.
+
+    `off` is True once it is known that nothing will be recorded: one attribute, so that a disabled call costs a branch.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        version: str = "",
+        events: object = (),
+        fields: "Mapping[str, object] | None" = None,
+        consent: str = "opt-in",
+        settings: "Mapping[str, object] | None" = None,
+        data_dir: "str | os.PathLike[str] | None" = None,
+        files: "Mapping[str, str] | None" = None,
+        identity: str = "run",
+    ) -> None:
+        if not names.legal_tool(name):
+            raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {name!r}")
+        if not isinstance(version, str) or len(version) > names.NAME_LENGTH or not version.isprintable():
+            raise ValueError(f"version must be a printable text of at most {names.NAME_LENGTH} characters: {version!r}")
+        for option, value, legal in (("consent", consent, MODES), ("identity", identity, IDENTITIES)):
+            if value not in legal:
+                raise ValueError(f"{option} must be one of {', '.join(legal)}, not {value!r}")
+        if settings is not None and not hasattr(settings, "keys"):
+            raise ValueError(f"settings must be a mapping, not {settings!r}")
+        directory, renamed = "", {}
+        if data_dir is not None or files is not None:
+            from . import options
+
+            directory = options.directory(data_dir) if data_dir is not None else ""
+            renamed = options.file_names(files) if files is not None else {}
+        self._declaration = None
+        if events or fields:
+            from .privacy.declaration import Declaration
+
+            self._declaration = Declaration(events, fields)
+        self.name = name
+        self.version = version
+        self.off = False
+        self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
+        self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
+        self.scopes: ContextVar[Any] | None = None  # the running commands; see hosts/scope.py
+        self._mode = consent
+        self._identity = identity
+        self._settings = settings or {}
+        self._environ = dict(os.environ)
+        self.paths = names.Paths(name, self._environ, directory, renamed)
+        self._decision: Decision | None = None
+        self._signature: object = None
+        self._filter: Filter | None = None
+        self._sender: Sender | None = None
+        self._pseudonyms: Pseudonyms | None = None
+
+    def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
+        """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network.
+
+        `event` is a legal name or a declared `Event` instance; what the declaration does not let out is dropped and
+        counted. See docs/privacy.md.
+        """
+        if not self.off:
+            self.border("conversion", self._record, event, properties, more)
+
+    def flush(self, timeout: float = 1.0) -> bool:
+        """Wait until everything tracked so far is on the log, at most `timeout` seconds; whether it is.
+
+        True where nothing was to be written. Never touches the network. Never raises.
+        """
+        return self._sender is None or bool(self.border("flush", self._sender.flush, timeout))
+
+    def close(self, timeout: float = EXIT_SECONDS) -> bool:
+        """Drain to the log and end the thread, waiting at most `timeout` seconds; whether all is written.
+
+        Called by itself when the interpreter ends. Events tracked later are written by the thread that tracks them.
+        Never raises.
+        """
+        return self._sender is None or bool(self.border("close", self._sender.close, timeout))
+
+    @property
+    def decision(self) -> "Decision":
+        """May we record: `enabled`, `level`, `reason` and `source`, decided once a process. Never raises OSError."""
+        if self._decision is None:
+            from .consent import Decision, decide, signature
+
+            # Before the files are read: a change in between is then noticed at the first write.
+            self._signature = signature(self.paths)
+            decided = decide(self.facts())
+            if self.off and decided.enabled:
+                decided = Decision(False, "basic", "default", "default", "late")
+            self._decision = decided
+        return self._decision
+
+    @property
+    def enabled(self) -> bool:
+        """`decision.enabled`, without working out the reason where that can be spared. Never raises OSError."""
+        return not (self.off or self._plainly_off()) and self.decision.enabled
+
+    def facts(self) -> "Facts":
+        """What the gate looks at, looked at now."""
+        from .consent import look
+
+        facts = look(self.name, self._mode, self._environ, self.paths)
+        facts.settings, facts.lifted = self._settings, self.lifted
+        return facts
+
+    def recording(self) -> bool:
+        """Whether events will be recorded, for which the gate is passed if it was not yet. Never raises."""
+        return not self.off and (self._filter or self.border("gate", self._open)) is not None
+
+    def border(self, reason: str, work: "Callable[..., object]", *arguments: object) -> object:
+        """Run `work` for the host: its result, or None where it failed, which is counted under `reason`."""
+        try:
+            return work(*arguments)
+        except Exception as error:
+            self.swallow(reason, error)
+            return None
+
+    def swallow(self, reason: str, error: Exception) -> None:
+        """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises."""
+        self.lose(reason)
+        if os.environ.get("DISCREET_DEBUG") == "1":
+            sys.__excepthook__(type(error), error, error.__traceback__)
+
+    def lose(self, reason: str, number: int = 1) -> None:
+        """Count `number` things dropped for a reason of the table in docs/design.md. Never raises.
+
+        Several threads add without a lock: two that meet in the same instant may count one instead of two. That is
+        accepted, since a lock here could stop a host whose signal handler tracks.
+        """
+        self.losses[reason] = self.losses.get(reason, 0) + number
+
+    def _record(self, event: object, properties: "Mapping[str, object] | None", more: "dict[str, object]") -> None:
+        cleaner = self._filter or self._open()
+        if cleaner is None:
+            return
+        given = {**properties, **more} if properties and more else properties or more
+        if type(event) is not str:
+            event, given = _unpacked(event, given)
+        cleaned = cleaner.clean(event, given)
+        if cleaned is not None:
+            self._sender.record(event, cleaned)  # type: ignore[union-attr]  # made with the filter
+
+    def _open(self) -> "Filter | None":
+        """Pass the gate, and build the road behind it; None where telemetry is off."""
+        if not self.enabled:
+            self.off = True
+            return None
+        from .privacy import Filter
+        from .sending import Sender
+
+        if self._sender is None:
+            self._sender = Sender(self, install=self._identity == "install", show=self._switched_on("DEBUG"))
+        self._filter = Filter(self._declaration, self.decision.level, self._pseudonymize, self.lose)
+        return self._filter
+
+    def still_agreed(self) -> bool:
+        """Whether the stored consent is the one that the queued records were made under; asked before each write.
+
+        After a change the gate decides anew, for the records to come.
+        """
+        from .consent import decide, signature
+
+        now = signature(self.paths)
+        if now == self._signature:
+            return True
+        self._signature = now
+        self._decision = decide(self.facts())
+        self.off = not self._decision.enabled
+        self._filter = self._pseudonyms = None  # another level, another salt
+        return False
+
+    def _pseudonymize(self, event: str, field: str, raw: bytes) -> str:
+        if self._pseudonyms is None:
+            from .sending.installation import Pseudonyms
+
+            self._pseudonyms = Pseudonyms(self.paths)
+        return self._pseudonyms(event, field, raw)
+
+    def _plainly_off(self) -> bool:
+        """Whether a no, or the absence of any yes, is plain to see: a cheap look that spares most disabled processes
+        the whole gate.
+
+        It may only ever agree with the gate (a test holds the two together over the whole table): every off beats every
+        on, and without an on the default is off.
+        """
+        if self._decision is not None or self._mode == "opt-out":
+            return False
+        environ, head = self._environ, names.prefix(self.name)
+        for variable in (*names.SHARED_SWITCHES, f"{head}_NO_TELEMETRY"):
+            if names.word(environ.get(variable)) not in ("", *names.FALSE_WORDS):
+                return True
+        if f"{head}_TELEMETRY_OPT_IN" in environ or f"{head}__TELEMETRY__OPT_IN" in environ or self.paths.problem:
+            return False
+        return not (_may_say_yes(self.paths["consent"]) or _may_say_yes(self.paths["enabled"]))
+
+    def _switched_on(self, key: str) -> bool:
+        head = names.prefix(self.name)
+        pair = (f"{head}_TELEMETRY_{key}", f"{head}__TELEMETRY__{key}")
+        return any(names.word(self._environ.get(variable)) in names.TRUE_WORDS for variable in pair)
+
+
+def _may_say_yes(path: str) -> bool:
+    """Whether a consent file may hold a yes: not where it is missing, and not where it says false."""
+    try:
+        return names.read_small(path)[:5] != b"false"
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True  # the gate finds out what it is
+
+
+def _unpacked(event: object, properties: "Mapping[str, object]") -> "tuple[str, Mapping[str, object]]":
+    """The name and the values of a declared event's instance; an illegal name for anything else."""
+    from .privacy.declaration import Event
+
+    if isinstance(event, Event):
+        return event.event_name, {**event.values, **properties}
+    return "", properties

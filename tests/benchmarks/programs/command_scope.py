@@ -1,0 +1,16 @@
+"""The same command with its one event recorded by the `command` decorator."""
+
+import sys
+
+import discreet
+
+data_dir = sys.argv[1] or None
+telemetry = discreet.init("bench", version="1.0", data_dir=data_dir)
+
+
+@telemetry.command("search")
+def main():
+    return sum(range(1000))
+
+
+main()

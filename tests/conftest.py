@@ -1,0 +1,137 @@
+"""What every test gets: a home of its own, a clean environment, loopback only, and no silence about silent errors.
+
+A test fails if the package swallowed an error that it does not expect (take the fixture `swallowed` to expect one), or if
+it leaves a thread behind.
+"""
+
+import _thread
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet import Telemetry
+from discreet.consent import environments
+from discreet.telemetry import Recorder
+from discreet.testing import allow
+
+LOOPBACK = ("127.", "::1", "localhost")
+FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """This process's environment without anything that the gate looks at, and with a home of its own."""
+    rules = [rule for _, rules in (*environments.VENDORS, *environments.TEST_RUNNERS) for rule in rules]
+    watched = {rule.partition("=")[0] for rule in rules}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in watched and name not in FOREIGN_VARIABLES and "TELEMETRY" not in name
+    }
+    return {**kept, "HOME": str(home), "USERPROFILE": str(home)}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """The home directory of this test's user."""
+    path = tmp_path / "home"
+    path.mkdir(exist_ok=True)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _own_world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the machine's environment reaches a test, and no test reaches the network."""
+    clean = clean_environment(home)
+    for name in set(os.environ) - set(clean):
+        monkeypatch.delenv(name)
+    for name, value in clean.items():
+        monkeypatch.setenv(name, value)
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if isinstance(address, tuple) and not str(address[0]).startswith(LOOPBACK):
+            pytest.fail(f"a test wanted to connect to {address[0]}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture
+def swallowed() -> list[tuple[str, Exception]]:
+    """The errors that the package swallowed in this test, as (reason, error); taking it means to look at them."""
+    return []
+
+
+@pytest.fixture(autouse=True)
+def _no_silent_error(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    expected = "swallowed" in request.fixturenames
+    seen: list[tuple[str, Exception]] = request.getfixturevalue("swallowed") if expected else []
+
+    def swallow(self: Recorder, reason: str, error: Exception) -> None:
+        seen.append((reason, error))
+        self.lose(reason)
+
+    monkeypatch.setattr(Recorder, "swallow", swallow)
+    yield
+    if seen and not expected:
+        pytest.fail(f"swallowed: {seen!r}")
+
+
+@pytest.fixture(autouse=True)
+def _no_leaked_thread() -> Iterator[None]:
+    before = _thread._count()
+    yield
+    for _ in range(200):
+        if _thread._count() <= before:
+            return
+        time.sleep(0.01)
+    pytest.fail(f"{_thread._count() - before} thread(s) left behind")
+
+
+@pytest.fixture
+def make_telemetry(home: Path) -> Iterator[Callable[..., Telemetry]]:
+    """Make a `Telemetry` of a user who opted in (unless `opted_in=False`), closed at the end of the test."""
+    made: list[Telemetry] = []
+
+    def make(name: str = "mytool", *, opted_in: bool = True, **options: Any) -> Telemetry:
+        telemetry = Telemetry(name, **options)
+        allow(telemetry)
+        if opted_in:
+            directory = Path(telemetry.paths.directory)
+            directory.mkdir(parents=True, exist_ok=True)
+            (directory / "opt-in").write_text("true\n")
+        made.append(telemetry)
+        return telemetry
+
+    yield make
+    for telemetry in made:
+        telemetry.close(5.0)
+
+
+@pytest.fixture
+def run_python(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a program text as a real child process in a clean environment; swallowed errors show on its stderr."""
+
+    def run(program: str, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        script = tmp_path / "program.py"
+        script.write_text(program)
+        flags = options.pop("flags", ["-W", "error"])
+        environment = {**clean_environment(home), "DISCREET_DEBUG": "1", **options.pop("env", {})}
+        return subprocess.run(
+            [sys.executable, *flags, str(script), *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=options.pop("timeout", 30),
+            check=False,
+            **options,
+        )
+
+    return run
