@@ -1,7 +1,7 @@
 """What every test gets: a home of its own, a clean environment, loopback only, and no silence about silent errors.
 
-A test fails if the package swallowed an error that it does not expect (take the fixture `swallowed` to expect one), or if
-it leaves a thread behind.
+A test fails if the package swallowed an error that it does not expect (take the fixture `swallowed` to expect one), or
+if it leaves a thread behind.
 """
 
 import _thread

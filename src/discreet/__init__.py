@@ -87,11 +87,11 @@ _ROOMS = {
 class Telemetry(Recorder):
     """The telemetry of one tool: the recorder, and the doors to the rooms above it.
 
-    `name` is the tool's (`[A-Za-z][A-Za-z0-9_-]{0,63}`), `version` its own. `events` declares what may be recorded, as a
-    mapping of event to fields or as `Event` classes, and `fields` what any event may carry. `consent` is "opt-in",
-    "opt-out" (records only after a notice was shown), "local" (never any network) or "off". `settings` is the user's own
-    configuration as a mapping. `data_dir` moves the files (`~/.<name>/telemetry`), `files` renames them. `identity` is
-    "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
+    `name` is the tool's (`[A-Za-z][A-Za-z0-9_-]{0,63}`), `version` its own. `events` declares what may be recorded, as
+    a mapping of event to fields or as `Event` classes, and `fields` what any event may carry. `consent` is "opt-in",
+    "opt-out" (records only after a notice was shown), "local" (never any network) or "off". `settings` is the user's
+    own configuration as a mapping. `data_dir` moves the files (`~/.<name>/telemetry`), `files` renames them. `identity`
+    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
 
     Raises `ValueError` naming the option that is wrong; nothing later raises or prints. Makes no file and starts no
     thread before the first event of a user who agreed.
@@ -128,6 +128,12 @@ class Telemetry(Recorder):
 
         return main(self, argv)
 
+    def mount(self, subparsers: "Any", *, name: str = "telemetry", dest: str = "func") -> "Any":
+        """Add the sub-command `name` with all verbs to an argparse host; see `discreet.hosts.argparse.mount`."""
+        from .hosts.argparse import mount
+
+        return mount(subparsers, self, name=name, dest=dest)
+
 
 class _Nothing:
     """Stands where no default instance is: always off."""
@@ -144,7 +150,7 @@ def init(name: str, **options: "Any") -> Telemetry:
 
     A second call replaces the first one, which is closed. Raises `ValueError` as `Telemetry` does.
     """
-    global _default
+    global _default  # noqa: PLW0603  # the one default instance, which the design allows
     telemetry = Telemetry(name, **options)
     close()
     _default = telemetry

@@ -9,6 +9,7 @@ import os
 
 from . import names
 
+
 def write_private(path: str, content: bytes, *, replace: bool = True) -> None:
     """Write `content` to `path` by temporary file and rename, mode 0600.
 
@@ -52,11 +53,22 @@ def make_directory(path: str, *, below: str = "") -> None:
         make_directory(path, below=parent)  # again, since another process may have been as quick
 
 
+def remove_empty_directories(path: str, *, below: str = "") -> None:
+    """Remove a directory and, up to `below`, those above it, as long as they are empty. Never raises OSError."""
+    try:
+        os.rmdir(path)
+        while below and os.path.dirname(path) not in ("", below):
+            path = os.path.dirname(path)
+            os.rmdir(path)
+    except OSError:
+        pass  # not empty, or not there: either way as it should be
+
+
 class DirectoryLock:
     """The advisory lock of a directory, for the moment of a rotation or of adding up a file; held by one process.
 
-    `with DirectoryLock(path) as held`: `held` is False where another process has it. Where the system or the file system
-    knows no such lock, everybody holds it: what it guards is a count or a rename, never a record.
+    `with DirectoryLock(path) as held`: `held` is False where another process has it. Where the system or the file
+    system knows no such lock, everybody holds it: what it guards is a count or a rename, never a record.
     """
 
     __slots__ = ("_descriptor", "_path")

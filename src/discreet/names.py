@@ -53,7 +53,9 @@ FALSE_WORDS = ("false", "0", "no", "off")
 def legal_name(text: object) -> bool:
     """Whether `text` may name an event or a field: `[a-z][a-z0-9_.]{0,63}`, an exact `str`. Never raises."""
     # `strip` of the whole alphabet leaves nothing of a legal name: one call in C instead of loading `re`.
-    return type(text) is str and 0 < len(text) <= NAME_LENGTH and "a" <= text[0] <= "z" and not text.strip(NAME_CHARACTERS)
+    return (
+        type(text) is str and 0 < len(text) <= NAME_LENGTH and "a" <= text[0] <= "z" and not text.strip(NAME_CHARACTERS)
+    )
 
 
 def legal_tool(text: object) -> bool:
@@ -86,8 +88,10 @@ class Paths:
     which nothing is ever made (the home), or "" for a directory that somebody named.
     """
 
-    def __init__(self, tool: str, environ: "Mapping[str, str]", data_dir: str = "", files: "Mapping[str, str]" = {}) -> None:
-        self.files = {**FILES, **files}
+    def __init__(
+        self, tool: str, environ: "Mapping[str, str]", data_dir: str = "", files: "Mapping[str, str] | None" = None
+    ) -> None:
+        self.files = {**FILES, **(files or {})}
         self.problem = ""
         self.below = ""
         home = environ.get("USERPROFILE" if os.name == "nt" else "HOME", "")
@@ -140,7 +144,7 @@ def read_small(path: str, user: int | None = None) -> bytes:
 
 
 def check_ours(status: os.stat_result, path: str, user: int | None) -> None:
-    """Raise `OSError` unless `status` is that of a regular file, and `PermissionError` (EPERM) if it is not `user`'s."""
+    """Raise `OSError` unless `status` is that of a regular file, and `PermissionError` if it is another user's."""
     if status.st_mode & _KIND != _REGULAR:
         raise OSError(22, "not a regular file", path)
     if user is not None and status.st_uid != user:

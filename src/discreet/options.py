@@ -25,7 +25,12 @@ def file_names(files: "Mapping[str, str]") -> "Mapping[str, str]":
     for key, value in files.items():
         if key not in names.FILES:
             raise ValueError(f"files: there is no file {key!r}; there are {', '.join(names.FILES)}")
-        if not isinstance(value, str) or value in ("", ".", "..") or set(value) & set("/\\:") or not value.isprintable():
+        if (
+            not isinstance(value, str)
+            or value in ("", ".", "..")
+            or set(value) & set("/\\:")
+            or not value.isprintable()
+        ):
             raise ValueError(f"files: {key!r} must be a plain file name, not {value!r}")
     merged = {**names.FILES, **files}
     if len(set(merged.values())) < len(merged):

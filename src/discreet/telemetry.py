@@ -57,12 +57,12 @@ class Recorder:
                 raise ValueError(f"{option} must be one of {', '.join(legal)}, not {value!r}")
         if settings is not None and not hasattr(settings, "keys"):
             raise ValueError(f"settings must be a mapping, not {settings!r}")
-        directory, renamed = "", {}
+        directory, renamed = "", None
         if data_dir is not None or files is not None:
             from . import options
 
             directory = options.directory(data_dir) if data_dir is not None else ""
-            renamed = options.file_names(files) if files is not None else {}
+            renamed = options.file_names(files) if files is not None else None
         self._declaration = None
         if events or fields:
             from .privacy.declaration import Declaration
@@ -74,7 +74,7 @@ class Recorder:
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
         self.scopes: ContextVar[Any] | None = None  # the running commands; see hosts/scope.py
-        self._mode = consent
+        self.mode = consent
         self._identity = identity
         self._settings = settings or {}
         self._environ = dict(os.environ)
@@ -132,7 +132,7 @@ class Recorder:
         """What the gate looks at, looked at now."""
         from .consent import look
 
-        facts = look(self.name, self._mode, self._environ, self.paths)
+        facts = look(self.name, self.mode, self._environ, self.paths)
         facts.settings, facts.lifted = self._settings, self.lifted
         return facts
 
@@ -216,7 +216,7 @@ class Recorder:
         It may only ever agree with the gate (a test holds the two together over the whole table): every off beats every
         on, and without an on the default is off.
         """
-        if self._decision is not None or self._mode == "opt-out":
+        if self._decision is not None or self.mode == "opt-out":
             return False
         environ, head = self._environ, names.prefix(self.name)
         for variable in (*names.SHARED_SWITCHES, f"{head}_NO_TELEMETRY"):

@@ -1,8 +1,9 @@
 """The gate: may we record? One table of rows, read from top to bottom.
 
-The rule that keeps it honest: every row is read; the first *off* in table order decides; only with no off does the first
-*on* decide, else the default, which is off. So no "on" ever beats an "off", whatever is added to the table. `decide` is
-pure: the environment and what the files say come in as `Facts`, which `look` collects, and looking makes nothing.
+The rule that keeps it honest: every row is read; the first *off* in table order decides; only with no off does the
+first *on* decide, else the default, which is off. So no "on" ever beats an "off", whatever is added to the table.
+`decide` is pure: the environment and what the files say come in as `Facts`, which `look` collects, and looking makes
+nothing.
 
     opt-in     true 2026-11-20T10:30:00Z      first word `true`, `enhanced` or `false`; then since when
     enabled                                   a marker: its presence alone is a yes
@@ -30,15 +31,15 @@ OFF, ON, PASS = "off", "on", ""
 SILENT = (PASS, "")
 FOREIGN = (OFF, "belongs to another user")
 # Where an administrator's word lies: first the tool's own file, then the one for every tool that embeds this package.
-POLICY_ROOT = os.environ.get("ProgramData", "") if os.name == "nt" else "/etc"
+POLICY_ROOT = os.environ.get("PROGRAMDATA", "") if os.name == "nt" else "/etc"
 
 
 class Facts:
     """All that the gate looks at.
 
-    `environ` is a plain snapshot; `policy` is (path, answer) of each policy file; `home` is a phrase naming what is wrong
-    with the directory, or ""; `noticed` is whether the notice of an opt-out tool was shown in an earlier run; `lifted`
-    names rows that a test of the host silences.
+    `environ` is a plain snapshot; `policy` is (path, answer) of each policy file; `home` is a phrase naming what is
+    wrong with the directory, or ""; `noticed` is whether the notice of an opt-out tool was shown in an earlier run;
+    `lifted` names rows that a test of the host silences.
     """
 
     def __init__(self, tool: str, mode: str, environ: "Mapping[str, str]") -> None:
@@ -64,7 +65,7 @@ class Facts:
 
 
 class Decision:
-    """The outcome: `enabled`, `level` ("basic" or "enhanced"), `reason` (a sentence), `source` (what to change), `row`."""
+    """The outcome: `enabled`, `level` ("basic" or "enhanced"), `reason` (a sentence), `source` (what to change)."""
 
     def __init__(self, enabled: bool, level: str, row: str, source: str, detail: str = "") -> None:
         self.enabled = enabled
@@ -173,9 +174,11 @@ def _home(facts: Facts) -> "Reading | None":
 
 
 def _stored(facts: Facts) -> "Reading | None":
-    for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
-        if answer[0] != PASS:
-            return answer[0], path, answer[1]
+    answers = ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker))
+    for verdict in (OFF, ON):
+        for path, answer in answers:
+            if answer[0] == verdict:
+                return verdict, path, answer[1]
     return None
 
 

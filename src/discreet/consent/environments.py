@@ -34,8 +34,8 @@ VENDORS: "Rows" = (
     ("CircleCI", ("CIRCLECI",)),
     ("Travis CI", ("TRAVIS",)),
     ("Buildkite", ("BUILDKITE",)),
-    # Clients of Jenkins read JENKINS_URL from the shell too, but so many tools look for it alone that users expect it to
-    # silence. BUILD_ID is a key of /etc/os-release and release scripts have a BUILD_NUMBER: each alone says nothing.
+    # Clients of Jenkins read JENKINS_URL from the shell too, but so many tools look for it alone that users expect it
+    # to silence. BUILD_ID is a key of /etc/os-release and release scripts have a BUILD_NUMBER: each alone says nothing.
     ("Jenkins", ("BUILD_TAG=jenkins-*",)),
     ("Jenkins", ("JENKINS_URL",)),
     ("Jenkins", ("BUILD_ID", "BUILD_URL")),

@@ -86,7 +86,7 @@ def sentence(row: str, verdict: str, source: str, detail: str, tool: str = "the 
     if row == "default" and verdict == OFF:
         return _DEFAULTS.get(detail, off)
     template = {OFF: off, ON: on, PASS: passed}[verdict]
-    return template.format(source=source, detail=detail, quoted=_quote(detail), tool=tool)
+    return template.format(source=_shown(source), detail=_shown(detail), quoted=_quote(detail), tool=tool)
 
 
 def lines(facts: Facts) -> list[Line]:
@@ -98,10 +98,15 @@ def lines(facts: Facts) -> list[Line]:
         if reading is not None:
             found.append(Line(row, reading[0], sentence(row, *reading, tool=facts.tool), change))
         elif row == "default":
-            found.append(Line(row, OFF, sentence(row, OFF, "default", facts.mode, facts.tool), change))
+            found.append(Line(row, OFF, _DEFAULTS.get(facts.mode, "off unless a rule above says on"), change))
         else:
             found.append(Line(row, PASS, "", change))
     return found
+
+
+def _shown(path: str) -> str:
+    """A path as it is, unless something in it could reach a terminal as a command: then quoted and escaped."""
+    return path if path.isprintable() else ascii(path)
 
 
 def _quote(value: str) -> str:

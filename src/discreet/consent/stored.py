@@ -11,13 +11,15 @@ from .. import files, names
 ANSWERS = ("true", "enhanced", "false")
 
 
-def store(paths: names.Paths, answer: str, time: str) -> None:
-    """Store `answer` (one of `ANSWERS`) as of `time` (ISO 8601, UTC). A no also removes the marker `enabled`.
+def store(paths: names.Paths, answer: str, since: str) -> None:
+    """Store `answer` (one of `ANSWERS`) as of `since` (ISO 8601, UTC). A no also removes the marker `enabled`.
 
-    Raises `OSError` where the directory or the file cannot be written.
+    Raises `OSError` where the directory or the file cannot be written, or no directory can be named.
     """
+    if paths.problem:
+        raise FileNotFoundError(2, paths.problem, paths.directory)  # its path is relative: not the user's own
     files.make_directory(paths.directory, below=paths.below)
-    files.write_private(paths["consent"], f"{answer} {time}\n".encode())
+    files.write_private(paths["consent"], f"{answer} {since}\n".encode())
     if answer == "false":
         try:
             os.unlink(paths["enabled"])

@@ -1,7 +1,8 @@
 """The command scope: one event a command, as a decorator and as a context manager.
 
-The rule that keeps it honest: the host's function runs on the same line of this file whether telemetry is on or off, its
-result and its exception pass through untouched, and all of the scope's own work happens behind the recorder's border.
+The rule that keeps it honest: the host's function runs on the same line of this file whether telemetry is on or off,
+its result and its exception pass through untouched, and all of the scope's own work happens behind the recorder's
+border.
 
 | the command ends by                  | `success` | `exit_code` | `error`                               |
 |--------------------------------------|-----------|-------------|---------------------------------------|
@@ -123,17 +124,17 @@ class Command:
 
         if code is not None and code.co_flags & _COROUTINE:
 
-            async def wrapper(*arguments: "Any", **named: "Any") -> "Any":
+            async def awaited(*arguments: "Any", **named: "Any") -> "Any":
                 with self._begin(name):
                     return await function(*arguments, **named)
 
-        else:
+            return _dressed(awaited, function)
 
-            def wrapper(*arguments: "Any", **named: "Any") -> "Any":
-                with self._begin(name):
-                    return function(*arguments, **named)
+        def called(*arguments: "Any", **named: "Any") -> "Any":
+            with self._begin(name):
+                return function(*arguments, **named)
 
-        return _dressed(wrapper, function)
+        return _dressed(called, function)
 
     def __enter__(self) -> "Scope | Silent":
         scope = self._begin(self._name)

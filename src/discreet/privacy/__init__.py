@@ -1,8 +1,8 @@
 """The filter: what of an event may leave, in the caller's frame, before anything is queued.
 
-The rule that keeps it honest: a value comes out of its row's conversion or it does not come out at all. A field without a
-row passes only where the author declared no event, and only as a bare number or boolean. Everything else is dropped and
-counted; an exception from a conversion (which may run the caller's own `__len__` or `__bool__`) drops the event.
+The rule that keeps it honest: a value comes out of its row's conversion or it does not come out at all. A field without
+a row passes only where the author declared no event, and only as a bare number or boolean. Everything else is dropped
+and counted; an exception from a conversion (which may run the caller's own `__len__` or `__bool__`) drops the event.
 """
 
 from .. import names
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 # Events that the package declares itself; their rows are loaded only when one is recorded.
 BUILT_IN = ("command",)
-UNDECLARED_LIMIT = 10**9  # an integer of ten digits may be a telephone number, an account or a time: none passes unnamed
+UNDECLARED_LIMIT = (
+    10**9
+)  # an integer of ten digits may be a telephone number, an account or a time: none passes unnamed
 _CACHED_EVENTS = 256  # prepared rows kept; a host that makes up more event names pays for them each time
 
 
@@ -49,14 +51,15 @@ class Filter:
 
         Raises whatever a value raises while it is converted: the caller drops the event then.
         """
-        rows = self._rows.get(event)
+        rows = self._rows.get(event) if type(event) is str else None
         if rows is None:
             rows = self._prepare(event)
             if rows is None:
                 return None
         cleaned: dict[str, Clean] = {}
         for name, value in properties.items():
-            convert = rows.get(name)
+            # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
+            convert = rows.get(name) if type(name) is str else None
             result = convert(value) if convert is not None else self._undeclared(name, value)
             if result is not None:
                 if len(cleaned) == names.PROPERTIES:
@@ -101,8 +104,7 @@ class Filter:
             if self._closed:
                 self._lose("undeclared_event")
                 return None
-            assert declaration is not None
-            rows = dict(declaration.fields)
+            rows = {} if declaration is None else dict(declaration.fields)
         prepared = {field: self._bind(event, field, row) for field, row in rows.items()}
         if len(self._rows) < _CACHED_EVENTS:
             self._rows[event] = prepared
@@ -113,7 +115,7 @@ class Filter:
             inner = {name: self._bind(event, f"{field}.{name}", conversion) for name, conversion in row.items()}
             return lambda value: self._nested(inner, value)
         if row.level == "enhanced" and self._level != "enhanced":
-            return lambda value: None
+            return lambda _: None
         return row.bind(event, field, self._pseudonymize)
 
     def _nested(self, inner: "dict[str, Convert]", value: object) -> "Clean | None":

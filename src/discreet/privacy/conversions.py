@@ -1,8 +1,9 @@
 """Conversions: the only ways a value may leave, one class a row.
 
 The rule that keeps it honest: `convert` returns a new value of a closed type (bool, int, float, a declared text, or a
-mapping of declared names to counts), or None for nothing; what it cannot convert it refuses by an exception, and then the
-whole event is dropped. It never returns its argument unless that is already a closed value, and it never changes it.
+mapping of declared names to counts), or None for nothing; what it cannot convert it refuses by an exception, and then
+the whole event is dropped. It never returns its argument unless that is already a closed value, and it never changes
+it.
 
 | conversion   | leaves                                                       |
 |--------------|--------------------------------------------------------------|
@@ -95,7 +96,7 @@ class Count(Conversion):
             return 0
         if isinstance(value, (str, bytes, bytearray)) or not hasattr(type(value), "__len__"):
             return 1
-        return len(value)  # type: ignore[arg-type]  # its type has __len__, as the line above saw
+        return numbers.bounded(len(value), Refused)  # type: ignore[arg-type]  # its type has __len__, as seen above
 
 
 class Hash(Conversion):
@@ -166,11 +167,11 @@ class Number(Conversion):
 
     `round_to` is the step to round to (10: to tens), `significant` the number of significant digits, `buckets` the
     ascending lower edges: the value leaves as the largest edge not above it (the first edge, for what is below all).
-    Infinities, NaN and numbers beyond 2**53 leave nothing; text is refused. Raises `ValueError` for a step, digits or
-    edges that make no sense.
+    Infinities and NaN leave nothing, nor do numbers beyond 2**53 that no clamp brings back; text is refused. Raises
+    `ValueError` for a step, digits or edges that make no sense.
     """
 
-    __slots__ = ("buckets", "high", "low", "round_to", "significant")
+    __slots__ = ("_bare", "buckets", "high", "low", "round_to", "significant")
     word = "number"
 
     def __init__(
@@ -192,14 +193,15 @@ class Number(Conversion):
         self.significant = significant
         self.low = low
         self.high = high
+        self._bare = all(option is None for option in (round_to, significant, low, high, buckets))
 
     def convert(self, value: object) -> int | float | None:
-        if type(value) is int and self.low is self.high is self.round_to is self.significant is self.buckets is None:
+        if type(value) is int and self._bare:
             return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None
         if value is None:
             return None
         number = numbers.plain(value, Refused)
-        if number != number:
+        if number - number != 0:  # NaN or an infinity, which no clamp makes a number of
             return None
         number = number if self.low is None or number >= self.low else self.low
         number = number if self.high is None or number <= self.high else self.high
@@ -251,7 +253,7 @@ def _text(value: object) -> str:
 def _raw(value: object) -> bytes:
     """The bytes to hash: of a text, bytes, an integer or a path."""
     if not isinstance(value, (str, bytes)) and hasattr(type(value), "__fspath__"):
-        value = type(value).__fspath__(value)
+        value = type(value).__fspath__(value)  # type: ignore[attr-defined]  # seen one line above
     if isinstance(value, str):
         return _text(value).encode("utf-8", "surrogatepass")
     if isinstance(value, bytes):

@@ -4,8 +4,8 @@ The rule that keeps it honest: a field's row is one of the package's own convers
 can be written that lets a raw value through. A wrong one raises `ValueError` naming the event and the field.
 
 Three spellings of the same row: an object (`Count()`), a word (`"count"`), or a mapping with one word as its key
-(`{"one_of": ["json", "table"], "purpose": "..."}`, `{"number": {"round_to": 10}}`). A mapping of names to rows is a value
-with fields of its own, one level deep.
+(`{"one_of": ["json", "table"], "purpose": "..."}`, `{"number": {"round_to": 10}}`). A mapping of names to rows is a
+value with fields of its own, one level deep.
 """
 
 import builtins
@@ -17,7 +17,7 @@ from .conversions import Conversion
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     Row: TypeAlias = Conversion | dict[str, Conversion]
     Rows: TypeAlias = dict[str, Row]
@@ -56,7 +56,9 @@ class ErrorName(conversions.OneOf):
     __slots__ = ()
 
     def __init__(self, *declared: str) -> None:
-        Conversion.__init__(self, purpose="the kind of error a command ended with, never its text", example="ValueError")
+        Conversion.__init__(
+            self, purpose="the kind of error a command ended with, never its text", example="ValueError"
+        )
         self.choices = dict.fromkeys(declared)
 
     def convert(self, value: object) -> str | None:
@@ -73,8 +75,8 @@ class Event:
             "A search was made."
             results = Count(purpose="are results found at all?")
 
-    The name is the class name in snake case, or `class Search(Event, name="search.local")`. `Search(results=found)` holds
-    the values until `track` converts them; it never raises, and what is not declared never leaves.
+    The name is the class name in snake case, or `class Search(Event, name="search.local")`. `Search(results=found)`
+    holds the values until `track` converts them; it never raises, and what is not declared never leaves.
     """
 
     event_name = ""
@@ -83,18 +85,8 @@ class Event:
         super().__init_subclass__(**more)
         cls.event_name = name or _snake(cls.__name__)
 
-    def __init__(self, **values: object) -> None:
+    def __init__(self, /, **values: object) -> None:
         self.values = values
-
-    @classmethod
-    def rows(cls) -> "dict[str, object]":
-        """The declared fields, inherited ones first."""
-        found: dict[str, object] = {}
-        for parent in reversed(cls.__mro__):
-            for field, row in vars(parent).items():
-                if isinstance(row, (Conversion, dict)) and not field.startswith("_"):
-                    found[field] = row
-        return found
 
 
 class Declaration:
@@ -127,17 +119,17 @@ def row(where: str, spec: object) -> "Row":
     try:
         if isinstance(spec, str):
             return CONVERSIONS[spec]()
-        if isinstance(spec, dict):
-            found = _from_mapping(spec)
-            return found if found is not None else _nested(where, spec)
+        found = _from_mapping(spec) if isinstance(spec, dict) else None
     except KeyError:
         raise ValueError(f"{where}: {spec!r} is not a conversion; there are {', '.join(CONVERSIONS)}") from None
     except (TypeError, ValueError) as error:
         raise ValueError(f"{where}: {error}") from None
+    if isinstance(spec, dict):
+        return found if found is not None else _nested(where, spec)
     raise ValueError(f"{where}: a {type(spec).__name__} is not a conversion of this package")
 
 
-def _from_mapping(spec: "dict[object, object]") -> Conversion | None:
+def _from_mapping(spec: "dict[Any, Any]") -> Conversion | None:
     """`{"one_of": [...], "purpose": ...}`; None where the mapping is not of this form."""
     words = [key for key in spec if key in CONVERSIONS and not isinstance(spec[key], (str, Conversion))]
     if len(words) != 1 or any(key not in _REMARKS for key in spec if key != words[0]):
@@ -145,23 +137,23 @@ def _from_mapping(spec: "dict[object, object]") -> Conversion | None:
     kind, options = CONVERSIONS[str(words[0])], spec[words[0]]
     remarks = {str(key): value for key, value in spec.items() if key != words[0]}
     if options is True:
-        return kind(**remarks)  # type: ignore[arg-type]  # checked by the constructor, which is strict
+        return kind(**remarks)
     if isinstance(options, dict):
         return kind(**options, **remarks)
     if isinstance(options, (list, tuple)):
-        return kind(*options, **remarks)  # type: ignore[arg-type]
+        return kind(*options, **remarks)
     raise ValueError(f"{words[0]} takes true, a list or a mapping, not {options!r}")
 
 
 def _nested(where: str, spec: "dict[object, object]") -> "dict[str, Conversion]":
     rows = _rows(where, spec)
     if not rows:
-        raise ValueError("an empty mapping declares nothing")
+        raise ValueError(f"{where}: an empty mapping declares nothing")
     for field, inner in rows.items():
         if isinstance(inner, dict):
-            raise ValueError(f"field {field!r} is nested deeper than one level")
+            raise ValueError(f"{where}, field {field!r}: nested deeper than one level")
         if isinstance(inner, conversions.Distribution):
-            raise ValueError(f"field {field!r}: a distribution is a mapping itself and cannot be nested")
+            raise ValueError(f"{where}, field {field!r}: a distribution is a mapping itself and cannot be nested")
     return rows  # type: ignore[return-value]  # no dict among the values, as the loop saw
 
 
@@ -190,8 +182,17 @@ def _declared(events: object) -> "Iterable[tuple[str, object, str]]":
 
 def _unpack(spec: object) -> "tuple[object, str]":
     if isinstance(spec, type) and issubclass(spec, Event):
-        return spec.rows(), (spec.__doc__ or "").strip()
+        return _class_rows(spec), (spec.__doc__ or "").strip()
     return spec, ""
+
+
+def _class_rows(kind: type[Event]) -> "dict[str, object]":
+    """The fields that a class declares, inherited ones first. No method of the class, where `rows` may be a field."""
+    found: dict[str, object] = {}
+    for parent in reversed(kind.__mro__):
+        own = vars(parent).items()
+        found |= {name: row for name, row in own if isinstance(row, (Conversion, dict)) and name[0] != "_"}
+    return found
 
 
 def _command_rows(fields: "Rows") -> "Rows":
@@ -208,4 +209,6 @@ def _command_rows(fields: "Rows") -> "Rows":
 
 
 def _snake(name: str) -> str:
-    return "".join(f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name))
+    return "".join(
+        f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name)
+    )

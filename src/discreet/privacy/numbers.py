@@ -4,11 +4,13 @@ The rule that keeps it honest: what comes out is an exact `int` or `float`, fini
 instance of a subclass, whatever that overrides.
 """
 
+from itertools import pairwise
+
 from .. import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
 def plain(value: object, refused: type[Exception]) -> int | float:
@@ -26,7 +28,7 @@ def plain(value: object, refused: type[Exception]) -> int | float:
     if hasattr(kind, "__index__"):
         return int.__add__(kind.__index__(value), 0)
     if hasattr(kind, "__float__"):
-        return float.__add__(float(kind.__float__(value)), 0.0)
+        return float.__add__(kind.__float__(value), 0.0)  # not `float(...)`, which would read a text
     raise refused("not a number")
 
 
@@ -43,7 +45,7 @@ def bounded(count: int, refused: type[Exception]) -> int:
 
 
 def rounded(number: int | float, step: float | None, digits: int | None) -> int | float:
-    """`number` to the nearest multiple of `step`, or to `digits` significant digits; halves go to the even neighbour."""
+    """`number` to the nearest multiple of `step`, or to `digits` significant digits; halves go to the even one."""
     if step is not None:
         number = round(number / step) * step
     if digits is not None and number:
@@ -66,17 +68,21 @@ def total(value: object, refused: type[Exception]) -> int | float:
     """The sum of a container of numbers, of a mapping's values, or of one number. Raises `refused` for an iterator."""
     if not hasattr(type(value), "__len__"):
         return plain(value, refused)
-    if isinstance(value, (str, bytes, bytearray)):
-        raise refused("not numbers")
-    items = value.values() if hasattr(type(value), "values") else value  # type: ignore[attr-defined]
-    return plain(sum(plain(item, refused) for item in items), refused)
+    if isinstance(value, (str, bytes, bytearray)) or hasattr(type(value), "__next__"):
+        raise refused("not numbers that stay")
+    mapping = hasattr(type(value), "values")
+    items: Iterable[object] = value.values() if mapping else value  # type: ignore[attr-defined, assignment]
+    result: int | float = 0
+    for item in items:
+        result += plain(item, refused)
+    return plain(result, refused)
 
 
 def occurrences(value: object, refused: type[Exception]) -> "Iterator[tuple[object, int]]":
     """Each item of a container with how often it stands for: 1, or what a mapping says. One text is one item."""
     if isinstance(value, (str, bytes, bytearray)):
         yield value, 1
-    elif not hasattr(type(value), "__len__"):
+    elif not hasattr(type(value), "__len__") or hasattr(type(value), "__next__"):
         raise refused("not a container")
     elif hasattr(type(value), "items"):
         for item, count in value.items():  # type: ignore[attr-defined]
@@ -112,5 +118,5 @@ def check_number_options(
         raise ValueError("buckets and rounding exclude one another")
     if not buckets or any(type(edge) not in (int, float) or finite(edge) is None for edge in buckets):
         raise ValueError("buckets must be at least one finite number")
-    if any(low_edge >= high_edge for low_edge, high_edge in zip(buckets, buckets[1:], strict=False)):
+    if any(low_edge >= high_edge for low_edge, high_edge in pairwise(buckets)):
         raise ValueError("buckets must ascend")

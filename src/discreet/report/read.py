@@ -52,6 +52,12 @@ def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Recor
     A rotation between two files of one reading hides the records of one file from it: what is counted is then too
     little, never too much, and right again the next time.
     """
+    for _, record in lines(paths, losses):
+        yield record
+
+
+def lines(paths: Iterable[str], losses: Tally | None = None) -> Iterator[tuple[str, Record]]:
+    """As `records`, each with its line as it stands in the file, without the newline."""
     tally = Counter() if losses is None else losses
     for path in paths:
         try:
@@ -61,7 +67,8 @@ def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Recor
         with file:
             for line in _lines(file, tally):
                 try:
-                    value = json.loads(str(line, "utf-8"))
+                    text = str(line, "utf-8").rstrip("\n")
+                    value = json.loads(text)
                 except (ValueError, RecursionError):  # the latter from a line of opening brackets
                     tally[TORN] += 1
                     continue
@@ -69,7 +76,7 @@ def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Recor
                 if record is None:
                     tally[FOREIGN] += 1
                 else:
-                    yield record
+                    yield text, record
 
 
 def _open(path: str) -> BinaryIO:

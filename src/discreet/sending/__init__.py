@@ -1,7 +1,7 @@
 """The sender: a bounded queue and one daemon thread, started at the first record, which writes the log.
 
-The rule that keeps it honest: the caller's thread only puts; it never waits for a lock, a disk or a network. All waiting
-is the thread's, and the end of the process waits for it no longer than a deadline.
+The rule that keeps it honest: the caller's thread only puts; it never waits for a lock, a disk or a network. All
+waiting is the thread's, and the end of the process waits for it no longer than a deadline.
 
 | what happens                         | what follows                                                             |
 |--------------------------------------|--------------------------------------------------------------------------|
@@ -18,7 +18,6 @@ What the thread has not written when the process is killed is lost: docs/design.
 import _thread
 import atexit
 import os
-from _collections import deque
 from _weakref import ref
 
 from .. import names
@@ -26,6 +25,7 @@ from .log import Encoder, Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Mapping
     from typing import Protocol
 
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
         def lose(self, reason: str, number: int = 1) -> None: ...
         def swallow(self, reason: str, error: Exception) -> None: ...
         def still_agreed(self) -> bool: ...
+
+
+else:
+    from _collections import deque  # the same class; `collections` itself costs a command 2 ms
 
 
 QUEUE_RECORDS = 10_000
@@ -71,8 +75,8 @@ class Ticket:
 class Sender:
     """The queue and the thread of one tool in one process.
 
-    With `install` records carry the id of the installation (raises `OSError` where none can be made); with `show` they are
-    printed on stderr instead of recorded.
+    With `install` records carry the id of the installation (raises `OSError` where none can be made); with `show` they
+    are printed on stderr instead of recorded.
     """
 
     def __init__(self, owner: "Owner", *, install: bool = False, show: bool = False) -> None:

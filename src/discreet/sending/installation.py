@@ -40,7 +40,9 @@ class Pseudonyms:
 
 
 def install_id(paths: names.Paths) -> str:
-    """The 32 hex digits of the file `id`, made if it is missing. Raises `OSError` where it can be neither read nor made."""
+    """The 32 hex digits of the file `id`, made if it is missing. Raises `OSError` where it can be neither read nor
+    made.
+    """
     return _kept(paths, "id", _ID_BYTES)
 
 
@@ -55,7 +57,7 @@ def pseudonym(salt: bytes, event: str, field: str, month: str, raw: bytes) -> st
 
 
 def _kept(paths: names.Paths, key: str, length: int) -> str:
-    """The hex digits that the file holds, or fresh ones put there first; of two processes at once the first one wins."""
+    """The hex digits that the file holds, or fresh ones put there first; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
         try:

@@ -5,11 +5,11 @@
 
     usage.jsonl  usage.1.jsonl  usage.2.jsonl  usage.3.jsonl      newest to oldest, at most 2 MiB each
 
-The rules that keep it honest. A line has these keys in this order, compact, in UTF-8, and only the closed types that the
-filter lets out, each exactly as `json.dumps` writes it (a test compares the two): loading `json` would cost a short
-command more than everything else here. A batch is one `write` of whole lines to a file opened with O_APPEND, so lines of several
-processes never mix; what a crash or a full disk tore is closed with a newline by the next append and counted by readers.
-Nothing is ever written through a symbolic link, or to anything but a regular file of this user.
+The rules that keep it honest. A line has these keys in this order, compact, in UTF-8, and only the closed types that
+the filter lets out, each exactly as `json.dumps` writes it (a test compares the two): loading `json` would cost a short
+command more than everything else here. A batch is one `write` of whole lines to a file opened with O_APPEND, so lines
+of several processes never mix; what a crash or a full disk tore is closed with a newline by the next append and counted
+by readers. Nothing is ever written through a symbolic link, or to anything but a regular file of this user.
 
 A known race, accepted: a process that opened the log just before another one rotated it writes to the rotated file. The
 line is still in the log; readers look at every file. Only a process stopped between open and write for the time of four
@@ -86,17 +86,18 @@ def quote(text: str) -> str:
 def _value(value: object) -> str:
     kind = type(value)
     if kind is int:
-        return int.__repr__(value)  # type: ignore[arg-type]
+        return repr(value)
     if value is True:
         return "true"
     if value is False:
         return "false"
     if kind is str:
         return quote(value)  # type: ignore[arg-type]
-    if kind is float and value - value == 0:  # type: ignore[operator]  # finite: JSON has no NaN and no infinity
-        return float.__repr__(value)  # type: ignore[arg-type]
+    if kind is float and value - value == 0:  # type: ignore[operator]  # JSON has no NaN and no infinity
+        return repr(value)
     if kind is dict:
-        return "{" + ",".join([f"{quote(name)}:{_value(inner)}" for name, inner in value.items()]) + "}"  # type: ignore[attr-defined]
+        items: dict[str, object] = value  # type: ignore[assignment]  # by its type, two lines above
+        return "{" + ",".join([f"{quote(name)}:{_value(inner)}" for name, inner in items.items()]) + "}"
     raise TypeError(f"a {kind.__name__} cannot be recorded")
 
 

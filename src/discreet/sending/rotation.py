@@ -1,7 +1,7 @@
 """Rotation of the log by size, and its end by age.
 
-The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too large;
-so no file is shifted twice. A file that nobody has written to for a year is erased.
+The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too
+large; so no file is shifted twice. A file that nobody has written to for a year is erased.
 """
 
 import os

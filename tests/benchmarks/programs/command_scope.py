@@ -10,6 +10,7 @@ telemetry = discreet.init("bench", version="1.0", data_dir=data_dir)
 
 @telemetry.command("search")
 def main():
+    """What the command does; its result is nobody's."""
     return sum(range(1000))
 
 

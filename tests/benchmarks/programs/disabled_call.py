@@ -11,10 +11,11 @@ import discreet
 
 
 def empty(event, properties=None, /, **more):
-    pass
+    """The other half of each pair: the signature of `track` and nothing behind it."""
 
 
 def empty_mapping(calls):
+    """Nanoseconds of the loop over the empty function, facts as a mapping."""
     start = perf_counter_ns()
     for n in calls:
         empty("search", {"n": n, "ms": 40, "ok": True, "fmt": "json", "chars": "query", "py": "3.11.7"})
@@ -22,6 +23,7 @@ def empty_mapping(calls):
 
 
 def track_mapping(calls):
+    """The same loop over `discreet.track`."""
     start = perf_counter_ns()
     for n in calls:
         discreet.track("search", {"n": n, "ms": 40, "ok": True, "fmt": "json", "chars": "query", "py": "3.11.7"})
@@ -29,6 +31,7 @@ def track_mapping(calls):
 
 
 def empty_keywords(calls):
+    """Nanoseconds of the loop over the empty function, facts as keywords."""
     start = perf_counter_ns()
     for n in calls:
         empty("search", n=n, ms=40, ok=True, fmt="json", chars="query", py="3.11.7")
@@ -36,6 +39,7 @@ def empty_keywords(calls):
 
 
 def track_keywords(calls):
+    """The same loop over `discreet.track`."""
     start = perf_counter_ns()
     for n in calls:
         discreet.track("search", n=n, ms=40, ok=True, fmt="json", chars="query", py="3.11.7")

@@ -36,11 +36,13 @@ lose = discreet.Telemetry.lose
 
 
 def listening_lose(self, reason, number=1):
+    """Count as ever, and tell the caller's loop."""
     refused.append(reason)
     lose(self, reason, number)
 
 
 def flood(count, facts):
+    """Track every number from 0, again and again while the queue is full."""
     track = discreet.track
     for n in range(count):
         track("search", facts(n))

@@ -13,6 +13,7 @@ import time
 
 
 def plain(count, path):
+    """The recipe of many a tool: one JSON line, one open and one close an event."""
     for n in range(count):
         record = {"event": "search", "time": time.time(), "properties": {"n": n, "ms": 40, "ok": True}}
         with open(path, "a", encoding="utf-8") as file:
@@ -20,6 +21,7 @@ def plain(count, path):
 
 
 def queued(count, path):
+    """The standard library's way off the caller's thread."""
     records = queue.SimpleQueue()
     handler = logging.FileHandler(path)
     listener = logging.handlers.QueueListener(records, handler)
@@ -35,6 +37,7 @@ def queued(count, path):
 
 
 def structured(count, path):
+    """The usual configuration for JSON lines."""
     with open(path, "w", encoding="utf-8") as file:
         structlog.configure(
             processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.JSONRenderer()],

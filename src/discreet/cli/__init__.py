@@ -1,0 +1,103 @@
+"""The verbs: `mytool telemetry VERB ...`, one row each, read by people and by scripts.
+
+The rule that keeps it honest: a verb says what is, in sentences, on stdout; what is wrong goes to stderr. The exit
+status is 0, 1 (it could not be done, and why) or 2 (a wrong use, and which). A traceback is never an answer.
+
+A new verb is one function in a module of this room and one row here.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ..telemetry import Recorder
+from . import consent, data, record
+from .session import Failure, Misuse, Session
+
+
+class Verb(NamedTuple):
+    """A row: the word, what it does, an example without the command's head, its arguments, and its function."""
+
+    word: str
+    summary: str
+    example: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Session, argparse.Namespace], int]
+
+
+VERBS = (
+    Verb("on", "agree: record from now on", "on", consent.on_arguments, consent.on),
+    Verb("off", "stop recording; recorded data is kept, and never sent", "off", consent.no_arguments, consent.off),
+    Verb("status", "is it on, why, and how much lies where", "status --json", consent.status_arguments, consent.status),
+    Verb("explain", "every rule, what it saw, and what to type", "explain", consent.no_arguments, consent.explain),
+    Verb("preview", "the last records, as they stand in the log", "preview -n 3", data.preview_arguments, data.preview),
+    Verb("report", "a table of what was recorded", "report", data.report_arguments, data.report),
+    Verb("clear", "erase all data and the stored answer", "clear --yes", data.clear_arguments, data.clear),
+    Verb(
+        "log",
+        "record one event, from a shell or a Makefile",
+        "log sync --duration 1.5 --exit-code 0 --set files=12",
+        record.log_arguments,
+        record.log,
+    ),
+    Verb(
+        "run",
+        "run a command and record how long it took and how it ended",
+        "run --event apply -- make apply",
+        record.run_arguments,
+        record.run,
+    ),
+)
+
+
+def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> None:
+    """Give `parser` the verbs as sub-commands; each sets `verb`, to be run by `run_verb`.
+
+    `head` is what is typed before a verb, for usage lines and examples, where it is not the parser's own name.
+    """
+    head = head or parser.prog
+    rows = parser.add_subparsers(title="verbs", metavar="VERB", required=True, prog=head)
+    for verb in VERBS:
+        child = rows.add_parser(
+            verb.word,
+            help=verb.summary,
+            description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
+            epilog=f"example: {head} {verb.example}",
+            allow_abbrev=False,
+        )
+        verb.arguments(child)
+        child.set_defaults(verb=verb)
+
+
+def run_verb(session: Session, arguments: argparse.Namespace) -> int:
+    """Run the verb that `arguments` chose; the exit status. Errors become a sentence on stderr."""
+    try:
+        status: int = arguments.verb.run(session, arguments)
+        sys.stdout.flush()
+    except Misuse as error:
+        print(f"{session.command}: {error}", file=sys.stderr)
+        return 2
+    except Failure as error:
+        print(f"{session.command}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # `... report | head`: the reader has what it wanted. Python would complain at exit about the rest.
+        sys.stdout = None
+        return 0
+    except OSError as error:
+        print(f"{session.command}: {error.filename or session.paths.directory}: {error.strerror}", file=sys.stderr)
+        return 1
+    return status
+
+
+def main(telemetry: Recorder, argv: Sequence[str] | None = None) -> int:
+    """The verbs of a host's own command, `mytool telemetry ...`. See `Telemetry.main`."""
+    command = f"{telemetry.name} telemetry"
+    parser = argparse.ArgumentParser(
+        prog=command,
+        description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",
+        allow_abbrev=False,
+    )
+    add_verbs(parser)
+    return run_verb(Session(telemetry, command), parser.parse_args(argv))

@@ -1,0 +1,76 @@
+"""The code in README and docs is run as it stands.
+
+In each document, in order and in one fresh directory: a `python` block runs as a program (one that begins with
+`# file: NAME` is saved under that name instead), blocks share what they define; an `sh` block runs in bash with this
+environment's commands on PATH. `text` blocks are output and prose. The README's first two `sh` blocks are run by `.ci/run`
+and by whoever follows it: they install this very project.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import clean_environment
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INSTALLING = 2  # shell blocks of the README that install the project
+
+
+def blocks(document: Path) -> list[tuple[str, str]]:
+    """The fenced blocks of a document that can be run, as (language, text)."""
+    found = [(language, text) for language, text in BLOCK.findall(document.read_text()) if language in ("python", "sh")]
+    shell = [block for block in found if block[0] == "sh"]
+    skipped = shell[:INSTALLING] if document.name == "README.md" and document.parent == ROOT else []
+    return [block for block in found if block not in skipped]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_blocks_run(document: Path, home: Path, tmp_path: Path) -> None:
+    """Every block of the document runs to its end with status 0, and Python warns of nothing."""
+    place = tmp_path / "place"
+    place.mkdir()
+    environment = {
+        **clean_environment(home),
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+        "DISCREET_DEBUG": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    program = ""
+    for language, text in blocks(document):
+        if language == "python" and text.startswith("# file: "):
+            name, _, content = text.removeprefix("# file: ").partition("\n")
+            (place / name).write_text(content)
+            continue
+        if language == "python":
+            program += text
+            command = [sys.executable, "-W", "error", "-c", program]
+        else:
+            command = ["bash", "-euo", "pipefail", "-c", text]
+        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr, done.stderr
+
+
+def test_the_readme_begins_with_the_two_commands() -> None:
+    """The first two shell blocks of the README are the trial and the tests, each making its own environment."""
+    shell = [text for language, text in BLOCK.findall((ROOT / "README.md").read_text()) if language == "sh"]
+    assert len(shell) >= INSTALLING
+    assert all(text.startswith("python3 -m venv .venv\n") for text in shell[:INSTALLING])
+    assert "linecount.py telemetry report" in shell[0]
+    assert "-m pytest" in shell[1]
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of every document leads to a file of this repository."""
+    broken = [
+        f"{document.relative_to(ROOT)}: {target}"
+        for document in DOCUMENTS
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
+        if not (document.parent / target).exists()
+    ]
+    assert not broken
