@@ -5,10 +5,12 @@ the strictest.
 """
 
 import argparse
+import os
+import shlex
 import sys
 from collections.abc import Sequence
 
-from . import Telemetry, __version__
+from . import Telemetry, __version__, names
 from .cli import add_verbs, run_verb
 from .cli.session import Session
 
@@ -26,12 +28,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", metavar="DIR", help="where its files lie, if not there")
     add_verbs(parser, "discreet --tool NAME")
     arguments = parser.parse_args(argv)
+    directory = arguments.data_dir
+    if directory and not directory.startswith("~/"):
+        directory = os.path.abspath(directory)
     try:
-        telemetry = Telemetry(arguments.tool, data_dir=arguments.data_dir)
+        telemetry = _telemetry(arguments.tool, directory)
     except ValueError as error:
-        parser.error(str(error))
-    head = f"discreet --tool {telemetry.name}" + (f" --data-dir {arguments.data_dir}" if arguments.data_dir else "")
+        parser.error(str(error).replace("data_dir", "--data-dir"))
+    head = f"discreet --tool {telemetry.name}" + (f" --data-dir {shlex.quote(directory)}" if directory else "")
     return run_verb(Session(telemetry, head, alone=True), arguments)
+
+
+def _telemetry(tool: str, directory: str | None) -> Telemetry:
+    """The tool's telemetry; where a directory was typed, it beats the one that the environment names."""
+    if directory is None or not names.legal_tool(tool):
+        return Telemetry(tool)
+    head = names.prefix(tool)
+    variables = (f"{head}_TELEMETRY_DIR", f"{head}__TELEMETRY__DIR")
+    hidden = {name: os.environ.pop(name) for name in variables if name in os.environ}
+    try:
+        return Telemetry(tool, data_dir=directory)
+    finally:
+        os.environ.update(hidden)  # `run` hands it on
 
 
 if __name__ == "__main__":

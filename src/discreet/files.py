@@ -92,8 +92,16 @@ class DirectoryLock:
         return True
 
     def __exit__(self, *_: object) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)  # which also unlocks
+        if self._descriptor < 0:
+            return
+        try:
+            from fcntl import LOCK_UN, flock
+
+            # Closing alone would leave the lock to a child that was forked meanwhile, for as long as it lives.
+            flock(self._descriptor, LOCK_UN)
+        except OSError:
+            pass  # a file system that knows no such lock
+        os.close(self._descriptor)
 
 
 def _remove(path: str) -> None:

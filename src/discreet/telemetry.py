@@ -35,6 +35,10 @@ class Recorder:
     `off` is True once it is known that nothing will be recorded: one attribute, so that a disabled call costs a branch.
     """
 
+    # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
+    scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/scope.py
+    _sender: "Sender | None" = None
+
     def __init__(
         self,
         name: str,
@@ -73,7 +77,6 @@ class Recorder:
         self.off = False
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
-        self.scopes: ContextVar[Any] | None = None  # the running commands; see hosts/scope.py
         self.mode = consent
         self._identity = identity
         self._settings = settings or {}
@@ -82,7 +85,6 @@ class Recorder:
         self._decision: Decision | None = None
         self._signature: object = None
         self._filter: Filter | None = None
-        self._sender: Sender | None = None
         self._pseudonyms: Pseudonyms | None = None
 
     def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
@@ -182,20 +184,24 @@ class Recorder:
         from .sending import Sender
 
         if self._sender is None:
-            self._sender = Sender(self, install=self._identity == "install", show=self._switched_on("DEBUG"))
+            made = Sender(self, install=self._identity == "install", show=self._switched_on("DEBUG"))
+            self.__dict__.setdefault("_sender", made)
         self._filter = Filter(self._declaration, self.decision.level, self._pseudonymize, self.lose)
         return self._filter
 
     def still_agreed(self) -> bool:
         """Whether the stored consent is the one that the queued records were made under; asked before each write.
 
-        After a change the gate decides anew, for the records to come.
+        After a change the gate decides anew, for the records to come. Raises `OSError` where the files cannot be looked
+        at (an unreachable home, say): that is no change, and nothing is written until they can.
         """
         from .consent import decide, signature
 
         now = signature(self.paths)
         if now == self._signature:
-            return True
+            return not self.off
+        _require_sight(self.paths["consent"])
+        _require_sight(self.paths["enabled"])
         self._signature = now
         self._decision = decide(self.facts())
         self.off = not self._decision.enabled
@@ -240,6 +246,14 @@ def _may_say_yes(path: str) -> bool:
         return False
     except OSError:
         return True  # the gate finds out what it is
+
+
+def _require_sight(path: str) -> None:
+    """Raise `OSError` where it cannot be told whether a file is there."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # plainly not there
 
 
 def _unpacked(event: object, properties: "Mapping[str, object]") -> "tuple[str, Mapping[str, object]]":

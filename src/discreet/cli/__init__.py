@@ -7,6 +7,7 @@ A new verb is one function in a module of this room and one row here.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,6 +15,9 @@ from typing import NamedTuple
 from ..telemetry import Recorder
 from . import consent, data, record
 from .session import Failure, Misuse, Session
+
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 class Verb(NamedTuple):
@@ -64,6 +68,7 @@ def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> None:
             help=verb.summary,
             description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
             epilog=f"example: {head} {verb.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,  # an example broken over two lines cannot be copied
             allow_abbrev=False,
         )
         verb.arguments(child)
@@ -74,21 +79,49 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> int:
     """Run the verb that `arguments` chose; the exit status. Errors become a sentence on stderr."""
     try:
         status: int = arguments.verb.run(session, arguments)
-        sys.stdout.flush()
+        _flush()
     except Misuse as error:
-        print(f"{session.command}: {error}", file=sys.stderr)
+        session.complain(str(error))
         return 2
     except Failure as error:
-        print(f"{session.command}: {error}", file=sys.stderr)
+        session.complain(str(error))
         return 1
-    except BrokenPipeError:
-        # `... report | head`: the reader has what it wanted. Python would complain at exit about the rest.
-        sys.stdout = None
-        return 0
+    except KeyboardInterrupt:
+        return _INTERRUPTED
     except OSError as error:
-        print(f"{session.command}: {error.filename or session.paths.directory}: {error.strerror}", file=sys.stderr)
-        return 1
+        return _refused(session, error)
     return status
+
+
+def _refused(session: Session, error: OSError) -> int:
+    """Tell what the system refused: the output, or else a file."""
+    output = error if isinstance(error, BrokenPipeError) else None
+    try:
+        _flush()  # what a failed write left in the buffer fails again
+    except OSError as again:
+        output = again
+    if output is None:
+        # Of a rename the second name is the one that means something: the first is a temporary file.
+        place = error.filename2 or error.filename or session.paths.directory
+        session.complain(f"{place}: {error.strerror}")
+        return 1
+    _abandon_output()
+    if isinstance(output, BrokenPipeError):
+        return 0  # `... report | head`: the reader has what it wanted
+    session.complain(f"the output could not be written: {output.strerror}")
+    return 1
+
+
+def _flush() -> None:
+    if sys.stdout is not None:  # a process may be started with its stdout closed
+        sys.stdout.flush()
+
+
+def _abandon_output() -> None:
+    """Let what is still to be written go nowhere: Python would complain about it at exit."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def main(telemetry: Recorder, argv: Sequence[str] | None = None) -> int:

@@ -40,11 +40,11 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
-        session.say(f"Telemetry of {name} is on ({decision.level}). It is kept in {session.paths['log']}.")
+        session.say(f"Telemetry of {name} is on ({decision.level}). What it records is kept in {session.paths['log']}.")
         session.say(f"See it with `{session.command} preview`; stop it with `{session.command} off`.")
     else:
         session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
-        session.say(f"To change that: {_change(session, decision.row)}")
+        _say_change(session, decision)
     return 0
 
 
@@ -63,7 +63,9 @@ def off(session: Session, arguments: argparse.Namespace) -> int:
 def status(session: Session, arguments: argparse.Namespace) -> int:
     """The effective state, its reason, and how much lies where."""
     decision = session.decide()
-    events, size = (0, 0) if session.paths.problem else _measure(session)
+    nowhere = session.paths.problem
+    events, size = (0, 0) if nowhere else _measure(session)
+    log = "" if nowhere else session.paths["log"]
     if arguments.json:
         found = {
             "tool": session.telemetry.name,
@@ -73,20 +75,20 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
             "source": decision.source,
             "events": events,
             "bytes": size,
-            "log": session.paths["log"],
+            "log": log,
             "pending": 0,  # nothing is sent by now, so nothing waits
         }
         print(json.dumps(found))
         return 0
-    state = f"on ({decision.level})" if decision.enabled else "off"
-    session.say(f"Telemetry of {session.telemetry.name} is {state}: {decision.reason}.")
+    session.say(f"Telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     session.say(f"  events   {events:,} in {counted(size, 'byte')}")
-    session.say(f"  log      {session.paths['log']}")
-    session.say(f"  consent  {session.paths['consent']}")
-    dropped = losses.read(session.paths["losses"])
+    session.say(f"  log      {log or 'nowhere'}")
+    session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
+    dropped = {} if nowhere else losses.read(session.paths["losses"])
     if dropped:
-        session.say("  dropped  " + ", ".join(f"{number} {reason}" for reason, number in dropped.items()))
-    session.say(f"To change it: {session.command} {'off' if decision.enabled else 'on'}")
+        reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
+        session.say("  dropped  " + ", ".join(reasons))
+    _say_change(session, decision)
     if session.alone:
         session.say(
             f"Asked without {session.telemetry.name} itself: its consent mode and destinations are not known here."
@@ -100,11 +102,13 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
     decision = consent.decide(facts)
     session.say("Every rule is read. The first `off` decides; without one, the first `on`; without any, it is off.")
     for line in worded.lines(facts):
+        verdict = line.verdict
+        if line.row == decision.row:
+            verdict = consent.ON if decision.enabled else consent.OFF
         mark = "=>" if line.row == decision.row else "  "
-        session.say(f"{mark} {_MARKS[line.verdict]:<4}{line.row:<19}{line.saw or 'nothing'}")
-    state = f"on ({decision.level})" if decision.enabled else "off"
-    session.say(f"So telemetry of {session.telemetry.name} is {state}: {decision.reason}.")
-    session.say(f"To change that: {_change(session, decision.row)}")
+        session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
+    session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
+    _say_change(session, decision)
     if session.alone:
         session.say(
             f"Asked without {session.telemetry.name} itself: its consent mode is not known here, opt-in is assumed."
@@ -112,13 +116,29 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _change(session: Session, row: str) -> str:
-    decision = session.decide()
+def _state(decision: consent.Decision) -> str:
+    return f"on ({decision.level})" if decision.enabled else "off"
+
+
+def _say_change(session: Session, decision: consent.Decision) -> None:
+    """Tell what to type to have it the other way: every off has to go, and there has to be a yes."""
     if decision.enabled:
-        return f"{session.command} off"
-    if row in ("stored consent", "default"):
-        return f"{session.command} on"
-    return next(line.change for line in worded.lines(session.telemetry.facts()) if line.row == row)
+        steps = [f"{session.command} off"]
+    else:
+        found = worded.lines(session.telemetry.facts())
+        by_hand = [line for line in found if line.row not in ("stored consent", "default")]
+        steps = [line.change for line in by_hand if line.change]
+        said = {line.verdict for line in found if line not in by_hand}
+        if consent.OFF in said or not any(line.verdict == consent.ON for line in found):
+            steps.append(f"{session.command} on")
+        if decision.row == "code":
+            del steps[1:]  # nothing that the user types helps
+    if len(steps) == 1:
+        session.say(f"To change that: {steps[0]}")
+        return
+    session.say("To change that, all of this:")
+    for step in steps:
+        session.say(f"  {step}")
 
 
 def _measure(session: Session) -> tuple[int, int]:
@@ -130,7 +150,7 @@ def _measure(session: Session) -> tuple[int, int]:
                 while block := file.read(_COUNT_BYTES):
                     events += block.count(b"\n")
                     size += len(block)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
     return events, size
 

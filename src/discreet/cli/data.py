@@ -5,6 +5,7 @@ The rule that keeps it honest: what is shown is what lies on disk, and what is e
 
 import argparse
 import os
+import re
 import shutil
 import sys
 import time
@@ -17,6 +18,8 @@ from ..sending.log import timestamp
 from .session import Failure, Misuse, Session, counted
 
 _SHOWN = 10  # records of `preview`
+# A file that `files.write_private` was writing when its process died: name, process, random digits.
+_LEFT_OVER = re.compile(r"(.+)\.\d+\.[0-9a-f]{8}\.tmp", re.DOTALL)
 _PAGE = 100  # columns of a report at most: a line longer than that is hard to follow
 
 
@@ -37,11 +40,21 @@ def clear_arguments(parser: argparse.ArgumentParser) -> None:
 
 def preview(session: Session, arguments: argparse.Namespace) -> int:
     """The last records, byte for byte as they stand in the log."""
-    found = deque(read.lines(_log_files(session)), arguments.n)
-    for line, _ in found:
-        print(line)
-    if not found:
-        print(f"{session.command}: nothing is recorded yet; `{session.command} status` says why", file=sys.stderr)
+    skipped: read.Tally = Counter()
+    shown: deque[str] = deque(maxlen=arguments.n)
+    for line, _ in read.lines(_log_files(session), skipped):
+        # Between its values, and in a key given twice, a line may hold what the reader of records never sees.
+        if line.isprintable():
+            shown.append(line)
+        else:
+            skipped[read.FOREIGN] += 1
+    for line in shown:
+        _print_bytes(line)
+    if skipped:
+        reasons = ", ".join(f"{number:,} {reason}" for reason, number in skipped.items())
+        session.complain(f"{counted(skipped.total(), 'line')} of the log could not be used: {reasons}")
+    elif not shown:
+        session.complain(f"nothing is recorded yet; `{session.command} status` says more")
     return 0
 
 
@@ -53,7 +66,8 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
     skipped: read.Tally = Counter()
     summary = summarize.summarize(read.records(arguments.file or _log_files(session), skipped))
     width = min(shutil.get_terminal_size().columns, _PAGE)
-    print(text.render(summary, width, f"{session.command} on", skipped))
+    begin = f"{session.command} {'status' if session.decide().enabled else 'on'}"
+    print(text.render(summary, width, begin, skipped))
     return 0
 
 
@@ -61,28 +75,39 @@ def clear(session: Session, arguments: argparse.Namespace) -> int:
     """Erase data and state, after asking."""
     session.check_place()
     found = _ours(session)
-    if not found:
-        session.say(f"There is nothing of {session.telemetry.name} in {session.paths.directory}.")
+    if found and not arguments.yes and not _agreed(session, found):
+        session.say("Nothing was erased.")
         return 0
-    if not arguments.yes:
-        if not (sys.stdin.isatty() and sys.stdout.isatty()):
-            raise Misuse("clear asks on a terminal only; give --yes to erase without being asked")
-        session.say(f"This erases all telemetry of {session.telemetry.name}, your stored answer among it:")
-        for name in found:
-            session.say(f"  {os.path.join(session.paths.directory, name)}")
-        if input("Erase them? [y/N] ").strip().lower() not in ("y", "yes"):
-            session.say("Nothing was erased.")
-            return 0
-    for name in found:
-        _remove(os.path.join(session.paths.directory, name))
-    after = "as if it had never been on"
-    if session.telemetry.mode == "opt-out":
-        after = "off"  # without a stored no it would begin again by itself
+    # A notice is only ever shown by an opt-out tool, which without a stored no would begin again by itself.
+    begins_by_itself = session.telemetry.mode == "opt-out" or session.paths.files["notice"] in found
+    failure = _erase(session, found)
+    if begins_by_itself:
         stored.store(session.paths, "false", timestamp(time.time()))
-    else:
+    elif found:
         files.remove_empty_directories(session.paths.directory, below=session.paths.below)
-    session.say(f"Erased {counted(len(found), 'file')}. Telemetry of {session.telemetry.name} is {after}.")
+    if failure is not None:
+        raise failure
+    if found:
+        session.say(f"Erased {counted(len(found), 'file')}.")
+    else:
+        session.say(f"There is nothing of {session.telemetry.name} in {session.paths.directory}.")
+    decision = session.decide()
+    session.say(f"Telemetry of {session.telemetry.name} is {'on' if decision.enabled else 'off'}: {decision.reason}.")
     return 0
+
+
+def _agreed(session: Session, found: list[str]) -> bool:
+    """Ask on the terminal; no is the answer to everything but a yes. Raises `Misuse` where there is no terminal."""
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
+        raise Misuse("clear asks on a terminal only; give --yes to erase without being asked")
+    session.say(f"This erases all telemetry of {session.telemetry.name}, your stored answer among it:")
+    for name in found:
+        session.say(f"  {os.path.join(session.paths.directory, name)}")
+    try:
+        return input("Erase them? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        session.say()
+        return False
 
 
 def _ours(session: Session) -> list[str]:
@@ -90,15 +115,26 @@ def _ours(session: Session) -> list[str]:
     wanted = list(session.paths.files.values())
     wanted += [names.rotated(session.paths.files["log"], number) for number in range(1, names.LOG_FILES)]
     try:
-        present = sorted(os.listdir(session.paths.directory))
+        with os.scandir(session.paths.directory) as entries:
+            # A directory at one of the names is nothing that this package ever made.
+            present = sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    left_over = [name for name in present if name.endswith(".tmp") and name.split(".", 1)[0] in _stems(wanted)]
+    matches = ((name, _LEFT_OVER.fullmatch(name)) for name in present)
+    left_over = [name for name, match in matches if match and match[1] in wanted]
     return [name for name in wanted if name in present] + left_over
 
 
-def _stems(wanted: list[str]) -> set[str]:
-    return {name.split(".", 1)[0] for name in wanted}
+def _erase(session: Session, found: list[str]) -> Failure | None:
+    """Erase all that can be erased; a failure that names what could not."""
+    failures = []
+    for name in found:
+        path = os.path.join(session.paths.directory, name)
+        try:
+            _remove(path)
+        except OSError as error:
+            failures.append(f"{path}: {error.strerror}")
+    return Failure(f"not everything could be erased: {'; '.join(failures)}") if failures else None
 
 
 def _remove(path: str) -> None:
@@ -114,8 +150,18 @@ def _log_files(session: Session) -> list[str]:
     return read.log_files(session.paths.directory, session.paths.files["log"])
 
 
+def _print_bytes(line: str) -> None:
+    """Print a line of the log as the bytes that it is, whatever the terminal's encoding and line ends."""
+    stream = getattr(sys.stdout, "buffer", None)
+    if stream is None:  # closed, or a text stream that a host put there
+        print(line)
+    else:
+        sys.stdout.flush()
+        stream.write(line.encode() + b"\n")
+
+
 def _positive(text: str) -> int:
-    number = int(text)
+    number = int(text) if text.isdecimal() else 0
     if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
+        raise argparse.ArgumentTypeError(f"must be a number of records, at least 1, not {text!r}")
     return number

@@ -1,11 +1,13 @@
-"""What one call of a verb works with: the tool, how the command is called, and how its failures are told.
+"""What one call of a verb works with: the tool, how the command is called, and how things are said.
 
-The rule that keeps it honest: everything printed from a file or the environment passes `safe`, which leaves nothing
+The rule that keeps it honest: everything printed for a person, errors included, passes `shown`, which leaves nothing
 that a terminal would obey.
 """
 
+import sys
+from typing import TextIO
+
 from .. import consent, names
-from ..report.text import safe
 from ..telemetry import Recorder
 
 
@@ -32,7 +34,12 @@ class Session:
 
     def say(self, text: str = "") -> None:
         """Print one line for a person."""
-        print(safe(text))
+        print(shown(text, sys.stdout))
+
+    def complain(self, text: str) -> None:
+        """Print one line on stderr, after the name of the command."""
+        if sys.stderr is not None:  # closed: `print` would take stdout instead
+            print(shown(f"{self.command}: {text}", sys.stderr), file=sys.stderr)
 
     def decide(self) -> consent.Decision:
         """What the gate says now, whatever it said when the process began."""
@@ -43,6 +50,16 @@ class Session:
         facts = self.telemetry.facts()
         if facts.home:
             raise Failure(f"there is no place for telemetry files: {facts.home}")
+
+
+def shown(text: str, stream: TextIO | None) -> str:
+    r"""The text as a terminal may have it: what is not printable, or unknown to the stream, as an escape such as `\x1b`.
+
+    What is printable stays, so that a path can be copied from the screen. Never raises.
+    """
+    plain = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def counted(number: int, noun: str) -> str:

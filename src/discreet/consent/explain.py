@@ -7,59 +7,86 @@ plain ASCII, so that nothing in it can reach a terminal as a command.
 from .. import names
 from . import OFF, ON, PASS, ROWS, Facts
 
-# Row -> (when it says off, when it says on, when it saw something that decides nothing, what to type to change it).
-# {source} is where it was seen, {detail} what was seen, {tool} the tool, {head} the head of its variables.
+# Row -> (when it says off, when it says on, when it saw something that decides nothing, when it saw nothing, what to
+# type to change an off). {source} is where it was seen, {detail} what was seen, {tool} the tool, {head} the head of its
+# variables.
 _TEXTS = {
-    "code": ("the tool itself switched telemetry off", "", "", "only the author of {tool} can change this"),
+    "code": (
+        "the tool itself switched telemetry off",
+        "",
+        "",
+        "the tool itself does not switch it off",
+        "only the author of {tool} can change this",
+    ),
     "machine policy": (
         "the policy file {source} {detail}",
         "",
         "the policy file {source} {detail} and leaves the choice to the user",
+        "there is no policy file for {tool} or discreet",
         "ask who administers this machine",
     ),
     "DO_NOT_TRACK": (
         "{source} is set",
         "",
         "{source} is set to {quoted}, which says nothing",
+        ", ".join(names.SHARED_SWITCHES) + ": not set",
         "unset " + " ".join(names.SHARED_SWITCHES),
     ),
-    "no telemetry": ("{source} is set", "", "", "unset {head}_NO_TELEMETRY"),
+    "no telemetry": ("{source} is set", "", "", "{head}_NO_TELEMETRY: not set", "unset {source}"),
     "disable telemetry": (
         "{source} is set",
         "",
         "{source} is set to {quoted}, which says nothing",
-        "unset {head}_TELEMETRY_DISABLE_TELEMETRY {head}_TELEMETRY_DISABLED",
+        "{head}_TELEMETRY_DISABLE_TELEMETRY, {head}_TELEMETRY_DISABLED: not set",
+        "unset {source}",
     ),
     "opt-in variable": (
         "{source} is set to {quoted}, which does not clearly say true",
         "{source} says {detail}",
         "",
-        "export {head}_TELEMETRY_OPT_IN=true",
+        "{head}_TELEMETRY_OPT_IN: not set",
+        "export {source}=true",
     ),
     "test runner": (
         "a test is running under {detail} ({source})",
         "",
         "a test is running under {detail} ({source}), and it is lifted",
+        "no test is running",
         "in a test of {tool} itself use discreet.testing",
     ),
     "CI": (
         "this is CI: {detail} ({source})",
         "",
         "this is CI: {detail} ({source}), and it is lifted",
+        "this is not CI",
         "export {head}_TELEMETRY_CI=true",
     ),
     "settings": (
         "the configuration says disable_telemetry",
         "",
         "the configuration says disable_telemetry = false, which consents to nothing",
+        "no configuration says disable_telemetry",
         "remove disable_telemetry from the configuration of {tool}",
     ),
-    "home": ("{detail}", "", "", "set HOME, or {head}_TELEMETRY_DIR, to a directory of your own"),
-    "stored consent": ("{source} {detail}", "{source} {detail}", "", "{tool} telemetry on"),
+    "home": (
+        "{detail}",
+        "",
+        "",
+        "there is a place for the files",
+        "set HOME, or {head}_TELEMETRY_DIR, to a directory of your own",
+    ),
+    "stored consent": (
+        "{source} {detail}",
+        "{source} {detail}",
+        "",
+        "no answer is stored",
+        "{tool} telemetry on",
+    ),
     "default": (
         "nobody has said yes",
         "the notice of {tool} was shown in an earlier run and nobody objected",
         "",
+        "off unless a rule above says on",
         "{tool} telemetry on",
     ),
 }
@@ -71,18 +98,21 @@ _QUOTED = 20  # characters of a value shown
 
 
 class Line:
-    """One row of the gate, worded: its name, verdict (OFF, ON or PASS), what it saw ("" for nothing) and a command."""
+    """One row of the gate, worded: its name, verdict (OFF, ON or PASS), what it saw ("" for nothing), `otherwise` (what
+    it looked for in vain) and what to type to change an off ("" for any other verdict).
+    """
 
-    def __init__(self, row: str, verdict: str, saw: str, change: str) -> None:
+    def __init__(self, row: str, verdict: str, saw: str, otherwise: str, change: str) -> None:
         self.row = row
         self.verdict = verdict
         self.saw = saw
+        self.otherwise = otherwise
         self.change = change
 
 
 def sentence(row: str, verdict: str, source: str, detail: str, tool: str = "the tool") -> str:
     """What a row says, in words. Never raises for a row of the gate."""
-    off, on, passed, _ = _TEXTS[row]
+    off, on, passed, _, _ = _TEXTS[row]
     if row == "default" and verdict == OFF:
         return _DEFAULTS.get(detail, off)
     template = {OFF: off, ON: on, PASS: passed}[verdict]
@@ -93,14 +123,13 @@ def lines(facts: Facts) -> list[Line]:
     """Every row with what it saw and what to type to change it, in table order. Never raises."""
     found = []
     for row, read in ROWS:
-        reading = read(facts)
-        change = _TEXTS[row][3].format(tool=facts.tool, head=names.prefix(facts.tool))
-        if reading is not None:
-            found.append(Line(row, reading[0], sentence(row, *reading, tool=facts.tool), change))
-        elif row == "default":
-            found.append(Line(row, OFF, _DEFAULTS.get(facts.mode, "off unless a rule above says on"), change))
-        else:
-            found.append(Line(row, PASS, "", change))
+        verdict, source, detail = read(facts) or (PASS, "", "")
+        saw = sentence(row, verdict, source, detail, tool=facts.tool) if source else ""
+        if row == "default" and not saw:
+            saw = _DEFAULTS.get(facts.mode, "")
+        words = {"tool": facts.tool, "head": names.prefix(facts.tool), "source": _shown(source)}
+        otherwise, change = (text.format_map(words) for text in _TEXTS[row][3:])
+        found.append(Line(row, verdict, saw, otherwise, change if verdict == OFF else ""))
     return found
 
 

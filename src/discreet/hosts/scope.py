@@ -76,10 +76,6 @@ class Scope:
         ended = time.monotonic_ns()
         self._recorder.border("command", self._finish, kind, error, ended)
 
-    def belongs_to(self, owner: "Command") -> bool:
-        """Whether this is a run of `owner`."""
-        return self._owner is owner
-
     def _finish(self, kind: type[BaseException] | None, error: BaseException | None, ended: int) -> None:
         try:
             if self._token is not None:
@@ -93,7 +89,7 @@ class Scope:
             "success": code == 0,
             "exit_code": code,
         }
-        if kind is not None and kind is not SystemExit:
+        if kind is not None and not issubclass(kind, SystemExit):
             properties["error"] = kind.__name__
         # What the scope measured comes first and is not to be replaced by a fact of the same name.
         self._recorder.track("command", {**properties, **self._facts, **properties})
@@ -112,10 +108,7 @@ class Command:
 
     def add(self, **facts: object) -> None:
         """Add facts to the innermost run of this command in the current context; nothing outside one."""
-        scope = current(self._recorder)
-        while isinstance(scope, Scope) and not scope.belongs_to(self):
-            scope = _outer(scope)
-        scope.add(**facts)
+        self._innermost().add(**facts)
 
     def __call__(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
         """Record each call of `function`, plain or `async`; name, signature and result stay what they are."""
@@ -144,7 +137,21 @@ class Command:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
-        self._entered.pop().__exit__(kind, error, trace)
+        scope = self._innermost()
+        if scope not in self._entered:  # entered in another context, or where nothing was recorded
+            scope = self._entered[-1]
+        # Not simply the last one: another thread may have entered this object since.
+        self._entered.remove(scope)
+        scope.__exit__(kind, error, trace)
+
+    def _innermost(self) -> "Scope | Silent":
+        """The innermost run of this command in the current context; a silent one outside of any."""
+        scope = current(self._recorder)
+        while isinstance(scope, Scope) and scope._owner is not self:
+            token = scope._token
+            outer = token.old_value if token is not None else None
+            scope = outer if isinstance(outer, Scope) else SILENT
+        return scope
 
     def _begin(self, name: object) -> "Scope | Silent":
         if not self._recorder.recording():
@@ -158,29 +165,21 @@ def current(recorder: "Recorder") -> "Scope | Silent":
     return (variable.get() if variable is not None else None) or SILENT
 
 
-def _outer(scope: Scope) -> "Scope | Silent":
-    """The scope around another one in the same context."""
-    token = scope._token
-    outer = token.old_value if token is not None else None
-    return outer if isinstance(outer, Scope) else SILENT
-
-
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
-    if recorder.scopes is None:
-        from _contextvars import ContextVar
+    if recorder.scopes is not None:
+        return recorder.scopes
+    from _contextvars import ContextVar
 
-        recorder.scopes = ContextVar("discreet_scope", default=None)
-    return recorder.scopes
+    made: ContextVar[Scope | None] = ContextVar("discreet_scope", default=None)
+    return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
 
 
 def _exit_code(error: BaseException | None, given: object) -> int:
     """The exit status that the interpreter makes of an exception; `given` is what the command itself stated."""
-    if error is None:
-        return given if isinstance(given, int) else 1
-    if isinstance(error, SystemExit):
-        code = error.code
-        return code if isinstance(code, int) else 0 if code is None else 1
-    return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+    if error is not None and not isinstance(error, SystemExit):
+        return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
+    code = given if error is None else error.code
+    return int(code) if isinstance(code, int) else 0 if code is None else 1
 
 
 def _dressed(wrapper: "Callable[..., Any]", function: "Callable[..., Any]") -> "Callable[..., Any]":

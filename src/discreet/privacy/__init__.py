@@ -5,6 +5,8 @@ a row passes only where the author declared no event, and only as a bare number 
 and counted; an exception from a conversion (which may run the caller's own `__len__` or `__bool__`) drops the event.
 """
 
+import builtins
+
 from .. import names
 
 TYPE_CHECKING = False
@@ -17,12 +19,41 @@ if TYPE_CHECKING:
 
     Convert: TypeAlias = Callable[[object], Clean | None]
 
-# Events that the package declares itself; their rows are loaded only when one is recorded.
-BUILT_IN = ("command",)
-UNDECLARED_LIMIT = (
-    10**9
-)  # an integer of ten digits may be a telephone number, an account or a time: none passes unnamed
-_CACHED_EVENTS = 256  # prepared rows kept; a host that makes up more event names pays for them each time
+OTHER = "other"  # what is not among the declared
+# An integer of ten digits may be a telephone number, an account or a time: none passes unnamed.
+UNDECLARED_LIMIT = 10**9
+_REMEMBERED = 256  # prepared rows and legal names kept; a host that makes up more pays for them each time
+
+
+def command_name(value: object) -> str:
+    """The name of a command, as the host's code gives it: a legal name, or `other`."""
+    return value if names.legal_name(value) else OTHER  # type: ignore[return-value]  # a legal name is a str
+
+
+def error_name(value: object) -> str | None:
+    """The name of a built-in exception class, or `other`."""
+    kind = vars(builtins).get(value) if type(value) is str else None
+    if isinstance(kind, type) and issubclass(kind, BaseException):
+        return value  # type: ignore[return-value]  # a str: it was looked up as one
+    return None if value is None else OTHER
+
+
+def _number(value: object) -> "Clean | None":
+    """An int or float that JSON holds exactly, or nothing."""
+    if type(value) not in (int, float):
+        return None
+    return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None  # type: ignore[operator, return-value]
+
+
+# The event that `Telemetry.command` records, where the author declared nothing. `declaration` has the same rows with
+# their purposes, and a test holds the two together.
+COMMAND: "dict[str, Convert]" = {
+    "command": command_name,
+    "duration_ms": _number,
+    "success": bool,
+    "exit_code": _number,
+    "error": error_name,
+}
 
 
 class Filter:
@@ -45,6 +76,7 @@ class Filter:
         self._pseudonymize = pseudonymize
         self._lose = lose
         self._rows: dict[str, dict[str, Convert]] = {}
+        self._legal: set[str] = set()
 
     def clean(self, event: str, properties: "Mapping[str, object]") -> "dict[str, Clean] | None":
         """The properties that may leave, as new objects; None where the whole event may not.
@@ -70,7 +102,7 @@ class Filter:
 
     def _undeclared(self, name: object, value: object) -> "Clean | None":
         """The default rule for a field that no row names."""
-        if not names.legal_name(name):
+        if type(name) is not str or not (name in self._legal or self._is_legal(name)):
             self._lose("field_name")
         elif self._closed:
             self._lose("undeclared_field")
@@ -90,23 +122,27 @@ class Filter:
             self._lose("undeclared_value")
         return None
 
+    def _is_legal(self, name: str) -> bool:
+        legal = names.legal_name(name)
+        if legal and len(self._legal) < _REMEMBERED:
+            self._legal.add(name)
+        return legal
+
     def _prepare(self, event: str) -> "dict[str, Convert] | None":
         if not names.legal_name(event):
             self._lose("event_name")
             return None
         declaration = self._declaration
-        if declaration is None and event in BUILT_IN:
-            from .declaration import Declaration
-
-            declaration = self._declaration = Declaration()
-        rows = declaration.rows(event) if declaration is not None else {}
+        if declaration is None:
+            return COMMAND if event == "command" else {}
+        rows = declaration.rows(event)
         if rows is None:
             if self._closed:
                 self._lose("undeclared_event")
                 return None
-            rows = {} if declaration is None else dict(declaration.fields)
+            rows = dict(declaration.fields)
         prepared = {field: self._bind(event, field, row) for field, row in rows.items()}
-        if len(self._rows) < _CACHED_EVENTS:
+        if len(self._rows) < _REMEMBERED:
             self._rows[event] = prepared
         return prepared
 

@@ -20,7 +20,7 @@ it.
 """
 
 from .. import names
-from . import numbers
+from . import OTHER, numbers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     Clean: TypeAlias = "bool | int | float | str | dict[str, Clean]"
     Pseudonymize: TypeAlias = Callable[[str, str, bytes], str]  # (event, field, raw value) -> 16 hex digits
 
-OTHER = "other"
 LEVELS = ("basic", "enhanced")
 
 
@@ -235,12 +234,17 @@ class Version(Conversion):
     Four parts (an address) and everything else leave nothing.
     """
 
-    __slots__ = ()
+    __slots__ = ("_accepted",)
     word = "version"
 
     def convert(self, value: object) -> str | None:
         text = _text(value)
-        return text if 0 < len(text) <= 24 and _is_version(text) else None
+        if text == getattr(self, "_accepted", ""):  # a tool sends one version, over and over
+            return text or None
+        if 0 < len(text) <= 24 and _is_version(text):
+            self._accepted = text
+            return text
+        return None
 
 
 def _text(value: object) -> str:

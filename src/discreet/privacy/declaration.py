@@ -8,10 +8,8 @@ Three spellings of the same row: an object (`Count()`), a word (`"count"`), or a
 value with fields of its own, one level deep.
 """
 
-import builtins
-
 from .. import names
-from . import conversions
+from . import OTHER, command_name, conversions, error_name
 from .conversions import Conversion
 
 TYPE_CHECKING = False
@@ -47,7 +45,7 @@ class CommandName(Conversion):
     __slots__ = ()
 
     def convert(self, value: object) -> str:
-        return value if type(value) is str and names.legal_name(value) else conversions.OTHER
+        return command_name(value)
 
 
 class ErrorName(conversions.OneOf):
@@ -62,10 +60,8 @@ class ErrorName(conversions.OneOf):
         self.choices = dict.fromkeys(declared)
 
     def convert(self, value: object) -> str | None:
-        kind = vars(builtins).get(value) if type(value) is str else None
-        if isinstance(kind, type) and issubclass(kind, BaseException):
-            return value  # type: ignore[return-value]  # a str: it was looked up as one
-        return super().convert(value)
+        name = error_name(value)
+        return name if name != OTHER else super().convert(value)
 
 
 class Event:

@@ -9,7 +9,7 @@ waiting is the thread's, and the end of the process waits for it no longer than 
 | the disk refuses                     | the batch is held and tried again; what is left at the end is counted    |
 | the stored consent is off or changed | the queue is discarded and counted (`consent`)                           |
 | no thread can be started             | the records wait; every later record tries again; the exit writes itself |
-| `fork`                               | the child begins with an empty queue and a thread of its own             |
+| `fork`                               | the thread ends before; the child begins with an empty queue             |
 | after `close`                        | a late record is written by its caller, since the thread may be gone     |
 
 What the thread has not written when the process is killed is lost: docs/design.md, "The window".
@@ -18,6 +18,8 @@ What the thread has not written when the process is killed is lost: docs/design.
 import _thread
 import atexit
 import os
+import sys
+import time
 from _weakref import ref
 
 from .. import names
@@ -26,7 +28,7 @@ from .log import Encoder, Log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Protocol
 
     class Owner(Protocol):
@@ -34,9 +36,11 @@ if TYPE_CHECKING:
 
         name: str
         version: str
+        off: bool
         paths: names.Paths
         losses: dict[str, int]
 
+        def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object: ...
         def close(self) -> bool: ...
         def lose(self, reason: str, number: int = 1) -> None: ...
         def swallow(self, reason: str, error: Exception) -> None: ...
@@ -51,6 +55,8 @@ QUEUE_RECORDS = 10_000
 QUEUE_BYTES = 8 * 1024 * 1024
 BATCH_BYTES = 256 * 1024  # one write: long enough to be cheap, short enough not to overshoot a rotation
 RETRY_SECONDS = (0.05, 5.0)  # the first and the longest pause after the disk refused; doubled in between
+FORK_SECONDS = 0.05  # the longest that a fork waits for the thread, which a disk may hold up
+_FAREWELL_SECONDS = 0.001  # what the system takes to do away with a thread that has ended, several times over
 
 
 class Ticket:
@@ -59,17 +65,13 @@ class Ticket:
     def __init__(self, *, last: bool = False) -> None:
         self._lock = _thread.allocate_lock()
         self._lock.acquire()
+        self.answer = self._lock.release  # called once: lets the waiting thread go on
         self.written = False
         self.last = last
 
-    def answer(self, written: bool) -> None:
-        """Let the waiting thread go on; called once."""
-        self.written = written
-        self._lock.release()
-
     def wait(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; whether everything before was written by then."""
-        return self._lock.acquire(timeout=max(0.0, timeout)) and self.written
+        return self._lock.acquire(timeout=min(max(0.0, timeout), _thread.TIMEOUT_MAX)) and self.written
 
 
 class Sender:
@@ -88,11 +90,12 @@ class Sender:
             from .installation import install_id
 
             self._install = install_id(owner.paths)
+        self._closed = False
         self._renew()
         atexit.register(owner.close)
         if hasattr(os, "register_at_fork"):
-            weak = ref(self)  # the interpreter keeps the function for ever, and must not keep the sender
-            os.register_at_fork(after_in_child=lambda: _renew_child(weak()))
+            weak = ref(self)  # the interpreter keeps the functions for ever, and must not keep the sender
+            os.register_at_fork(before=lambda: _rest(weak()), after_in_child=lambda: _renew_child(weak()))
 
     def _renew(self) -> None:
         """Begin with a run of its own, an empty queue and no thread: at the start, and in the child of a fork."""
@@ -104,7 +107,7 @@ class Sender:
         self._wake.acquire()
         self._idle = False  # the thread sleeps because the queue is empty, and a record shall wake it
         self._running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
-        self._closed = False
+        self._lost = False  # something that was queued did not reach the log; the next `flush` says so
 
     def record(self, event: str, properties: "Mapping[str, object]") -> None:
         """Queue a filtered event for the log. Never waits; raises what `Encoder.encode` raises."""
@@ -112,7 +115,8 @@ class Sender:
         if len(line) > names.RECORD_BYTES:
             self._owner.lose("record_size")
         elif self._show:
-            os.write(2, line)
+            if sys.__stderr__ is not None:  # else 2 may be any file of the host's
+                os.write(2, line)
         elif len(self._queue) >= QUEUE_RECORDS or self._bytes >= QUEUE_BYTES:
             self._owner.lose("queue_full")
         else:
@@ -126,19 +130,30 @@ class Sender:
                 self._start()  # or wait in the queue for a later record, or for the exit
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything put before is on the log; whether it is, at most `timeout` seconds later."""
-        if not self._queue and not self._running.locked():
-            return True
-        return self._ask(Ticket(), timeout)
+        """Wait until everything put before is on the log; whether it is, at most `timeout` seconds later.
+
+        False, once, also where something put since the last time was dropped instead. What a full queue refused was
+        never put.
+        """
+        at_rest = not (self._queue or self._held or self._running.locked())
+        written = at_rest or self._ask(Ticket(), timeout)
+        lost, self._lost = self._lost, False
+        return written and not lost
 
     def close(self, timeout: float) -> bool:
-        """End the thread once it has written what is queued; wait for it at most `timeout` seconds.
-
-        Later records are written by their callers. True where everything is on the log. May be called again.
-        """
+        """End the thread once it has written all that is queued; whether it had, at most `timeout` seconds later."""
         atexit.unregister(self._owner.close)
         self._closed = True
-        return self._ask(Ticket(last=True), timeout)
+        return self._ask(Ticket(last=True), timeout) and not self._lost
+
+    def rest(self) -> None:
+        """Let the thread end before a fork; the next record starts another one.
+
+        Python 3.12 prints a warning where a process with threads forks, and the child would inherit what is open.
+        """
+        if self._running.locked() and not self._closed:
+            self._ask(Ticket(last=True), FORK_SECONDS)
+            time.sleep(_FAREWELL_SECONDS)
 
     def _ask(self, ticket: Ticket, timeout: float) -> bool:
         self._queue.append(ticket)
@@ -170,7 +185,7 @@ class Sender:
         """The thread's life: write what there is, then sleep until there is more, or to try again."""
         pause = RETRY_SECONDS[0]
         try:
-            while not self._drain_once():
+            while (last := self._drain_once()) is None:
                 if self._held:
                     self._wake.acquire(timeout=pause)
                     pause = min(2 * pause, RETRY_SECONDS[1])
@@ -183,27 +198,41 @@ class Sender:
                     self._idle = False
         except Exception as error:
             self._owner.swallow("thread", error)  # the next record starts another thread
+            return
         finally:
             running.release()
+        last.answer()
+        if self._queue:  # put while this thread was ending, by somebody who saw it and left the writing to it
+            self._owner.border("thread", self._drain_here if self._closed else self._start)
 
     def _drain_here(self) -> None:
         """Write what is queued in the caller's thread: where no thread is to be had, and after the end."""
-        if not self._running.acquire(blocking=False):
-            return  # somebody is at it already
-        try:
-            while self._queue and not self._drain_once():
-                continue
-        finally:
-            self._running.release()
+        # Looked at again after each release: a record put meanwhile found somebody at it.
+        while self._queue and self._running.acquire(blocking=False):
+            last = None
+            try:
+                last = self._drain_once()
+            finally:
+                self._running.release()
+                if last is not None:
+                    last.answer()
+            if self._held:
+                return  # the disk refuses
 
-    def _drain_once(self) -> bool:
-        """Take a batch, write it and answer the ticket behind it; whether that was the last."""
+    def _drain_once(self) -> Ticket | None:
+        """Take a batch, write it and answer the ticket behind it, unless it is the last: that one is returned.
+
+        Its caller answers it after letting go of `_running`, so that whoever waited may write a late record itself.
+        """
         ticket = self._take()
         written = self._write()
         if ticket is None:
-            return False
-        ticket.answer(written)
-        return ticket.last
+            return None
+        ticket.written = written
+        if ticket.last:
+            return ticket
+        ticket.answer()
+        return None
 
     def _take(self) -> Ticket | None:
         """Move a batch from the queue to `_held`, up to and with the first ticket, which is returned."""
@@ -224,24 +253,44 @@ class Sender:
     def _write(self) -> bool:
         """Append what is held and save the losses; what the disk refuses stays held, or is counted at the end."""
         batch = self._held
-        if batch and not self._owner.still_agreed():
-            self._owner.lose("consent", len(batch))
-            self._held = []
-            return False
         try:
-            if batch:
+            if batch and not self._owner.still_agreed():
+                self._discard()
+            elif batch:
                 self._held = batch[self._log.append(batch) :]
-            if self._owner.losses:
-                from .losses import save
-
-                save(self._owner.losses, self._owner.paths)
         except OSError:
-            pass  # full, read-only, gone: the batch is still held, and the losses wait with it
+            pass  # full, read-only, gone: tried again
         if self._held and self._closed:
-            self._owner.lose("disk", len(self._held))
-            self._held = []
-            return False
+            self._drop("disk")
+        if self._owner.losses:
+            from .losses import save
+
+            try:
+                save(self._owner.losses, self._owner.paths, make=not self._owner.off)
+            except OSError:
+                pass  # they wait for the next write
         return not self._held
+
+    def _discard(self) -> None:
+        """Drop all that was queued under a consent that has changed. The tickets stay, in their order."""
+        for _ in range(len(self._queue)):
+            item = self._queue.popleft()
+            if isinstance(item, Ticket):
+                self._queue.append(item)
+            else:
+                self._bytes -= len(item)
+                self._held.append(item)
+        self._drop("consent")
+
+    def _drop(self, reason: str) -> None:
+        self._owner.lose(reason, len(self._held))
+        self._held = []
+        self._lost = True
+
+
+def _rest(sender: Sender | None) -> None:
+    if sender is not None:
+        sender._owner.border("fork", sender.rest)
 
 
 def _renew_child(sender: Sender | None) -> None:

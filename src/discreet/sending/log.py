@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
 _QUIET_SECONDS = 3600.0  # after so long a silence the first append looks for files that are too old
+_IDS = 32  # made at once: few enough that a command of one event does not notice
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _TOO_LARGE = 27  # errno.EFBIG
 
 
@@ -44,6 +46,7 @@ class Encoder:
             + '"properties":{'
         )
         self._second = (0, "")
+        self._ids: list[str] = []
 
     def encode(self, event: str, properties: "Mapping[str, object]", clock: "Callable[[], float]" = time.time) -> bytes:
         """The line, newline included. `event` and the property names must be legal names (they need no escaping).
@@ -56,15 +59,29 @@ class Encoder:
         if now != second:
             stamp = timestamp(now)
             self._second = (now, stamp)
-        fields = ",".join([f'"{name}":{_value(value)}' for name, value in properties.items()])
-        return f'{{"v":1,"id":"{new_id()}","time":"{stamp}{self._head}{event}{self._tail}{fields}}}}}\n'.encode()
+        fields = ",".join(
+            [f'"{name}":{value if type(value) is int else _value(value)}' for name, value in properties.items()]
+        )
+        try:
+            event_id = self._ids.pop()  # one step: no two threads get the same
+        except IndexError:
+            self._ids = new_ids()
+            event_id = self._ids.pop()
+        return f'{{"v":1,"id":"{event_id}","time":"{stamp}{self._head}{event}{self._tail}{fields}}}}}\n'.encode()
 
 
-def new_id() -> str:
-    """A random UUID, version 4 (RFC 9562, section 5.4)."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+def new_ids() -> list[str]:
+    """Some random UUIDs, version 4 (RFC 9562, section 5.4).
+
+    Several at once, since the system's random source lets go of the interpreter lock: once an event, that would hand the
+    processor to the writing thread at each event, for a write of one line.
+    """
+    digits = os.urandom(16 * _IDS).hex()
+    return [
+        f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-4{digits[at + 13 : at + 16]}-"
+        f"{_VARIANT[digits[at + 16]]}{digits[at + 17 : at + 20]}-{digits[at + 20 : at + 32]}"
+        for at in range(0, len(digits), 32)
+    ]
 
 
 def timestamp(seconds: float) -> str:
@@ -125,7 +142,8 @@ class Log:
         content = b"".join(lines)
         descriptor, size = self._open(len(content))
         try:
-            # A torn last line, of whoever crashed: a newline closes it, and costs nothing where it is not needed.
+            # A torn last line, of whoever crashed: a newline closes it. Where another process is just now writing (its
+            # size grows by the page), it makes an empty line, which readers skip.
             torn = size > 0 and _last_byte(descriptor, size) != b"\n"
             written = os.write(descriptor, b"\n" + content if torn else content) - torn
         finally:
@@ -135,9 +153,9 @@ class Log:
         whole = 0
         for line in lines:
             written -= len(line)
-            if written < 0:
+            if written < -1:
                 break
-            whole += 1
+            whole += 1  # without its newline too: the next append closes it, and a second copy would be one too many
         return whole
 
     def _open(self, length: int) -> tuple[int, int]:

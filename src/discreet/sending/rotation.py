@@ -24,10 +24,10 @@ def rotate(paths: names.Paths, inode: int) -> None:
 
 
 def erase_old(paths: names.Paths, now: float) -> None:
-    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Raises `OSError`."""
+    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
     for number in range(names.LOG_FILES):
         try:
             if os.lstat(paths.log(number)).st_mtime < now - names.LOG_FILE_DAYS * _DAY_SECONDS:
                 os.unlink(paths.log(number))
-        except FileNotFoundError:
-            continue
+        except OSError:
+            continue  # not there, or not to be erased, a directory say: no reason to record nothing

@@ -1,0 +1,194 @@
+"""The gate in sentences: a line for every row, what to type, and nothing that a terminal could take for a command."""
+
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet import names
+from discreet.consent import OFF, ON, PASS, ROWS, Facts, decide, look
+from discreet.consent.explain import lines, sentence
+
+HOSTILE = (
+    "\x1b]0;title\x07",
+    "\x1b[2J\x1b[31mred",
+    "a\nb\r\nfake: on",
+    "\x00\x7f\x9b31m",
+    "\u202eevil\u2066",
+    "\ud800\udcff",
+    "ünïcödé ✓ 🙂",
+    "'\"`$(rm -rf ~)`",
+    "{source} {0} %s %(x)s",
+    "x" * 100_000,
+)
+PLAIN = set(string.printable) - set("\t\n\r\x0b\x0c")
+CONSENT, MARKER = "/home/ada/.mytool/telemetry/opt-in", "/home/ada/.mytool/telemetry/enabled"
+
+
+def facts_of(environ: Mapping[str, str] | None = None, mode: str = "opt-in", **attributes: Any) -> Facts:
+    """Facts of `mytool` with these attributes."""
+    facts = Facts("mytool", mode, environ or {})
+    facts.consent_path, facts.marker_path = CONSENT, MARKER
+    vars(facts).update(attributes)
+    return facts
+
+
+# Row -> what was set, and the sentence of the decision (or of the line, where it decides nothing).
+SENTENCES = [
+    ("code", OFF, facts_of(mode="off"), "the tool itself switched telemetry off"),
+    (
+        "machine policy",
+        OFF,
+        facts_of(policy=(("/etc/mytool/telemetry", (OFF, "says false")),)),
+        "the policy file /etc/mytool/telemetry says false",
+    ),
+    (
+        "machine policy",
+        PASS,
+        facts_of(policy=(("/etc/mytool/telemetry", (PASS, "says true")),)),
+        "the policy file /etc/mytool/telemetry says true and leaves the choice to the user",
+    ),
+    ("DO_NOT_TRACK", OFF, facts_of({"DO_NOT_TRACK": "1"}), "DO_NOT_TRACK is set"),
+    ("DO_NOT_TRACK", OFF, facts_of({"DISABLE_TELEMETRY": "1"}), "DISABLE_TELEMETRY is set"),
+    ("DO_NOT_TRACK", PASS, facts_of({"DO_NOT_TRACK": "0"}), "DO_NOT_TRACK is set to '0', which says nothing"),
+    ("no telemetry", OFF, facts_of({"MYTOOL_NO_TELEMETRY": "0"}), "MYTOOL_NO_TELEMETRY is set"),
+    (
+        "disable telemetry",
+        OFF,
+        facts_of({"MYTOOL__TELEMETRY__DISABLED": "1"}),
+        "MYTOOL__TELEMETRY__DISABLED is set",
+    ),
+    (
+        "disable telemetry",
+        PASS,
+        facts_of({"MYTOOL_TELEMETRY_DISABLED": "no"}),
+        "MYTOOL_TELEMETRY_DISABLED is set to 'no', which says nothing",
+    ),
+    (
+        "opt-in variable",
+        OFF,
+        facts_of({"MYTOOL_TELEMETRY_OPT_IN": "perhaps"}),
+        "MYTOOL_TELEMETRY_OPT_IN is set to 'perhaps', which does not clearly say true",
+    ),
+    ("opt-in variable", ON, facts_of({"MYTOOL_TELEMETRY_OPT_IN": " Yes"}), "MYTOOL_TELEMETRY_OPT_IN says yes"),
+    ("test runner", OFF, facts_of({"TOX_ENV_NAME": "x"}), "a test is running under tox (TOX_ENV_NAME)"),
+    ("test runner", OFF, facts_of(unittest_running=True), "a test is running under unittest (unittest.main)"),
+    (
+        "test runner",
+        PASS,
+        facts_of({"TOX_ENV_NAME": "x"}, lifted=("test runner",)),
+        "a test is running under tox (TOX_ENV_NAME), and it is lifted",
+    ),
+    ("CI", OFF, facts_of({"GITLAB_CI": "x"}), "this is CI: GitLab CI (GITLAB_CI)"),
+    (
+        "CI",
+        PASS,
+        facts_of({"GITLAB_CI": "x", "MYTOOL_TELEMETRY_CI": "1"}),
+        "this is CI: GitLab CI (GITLAB_CI), and it is lifted",
+    ),
+    ("settings", OFF, facts_of(settings={"disable_telemetry": 1}), "the configuration says disable_telemetry"),
+    (
+        "settings",
+        PASS,
+        facts_of(settings={"disable_telemetry": False}),
+        "the configuration says disable_telemetry = false, which consents to nothing",
+    ),
+    ("home", OFF, facts_of(home="HOME is not set"), "HOME is not set"),
+    ("stored consent", OFF, facts_of(consent=(OFF, "is empty")), f"{CONSENT} is empty"),
+    ("stored consent", ON, facts_of(consent=(ON, "says true")), f"{CONSENT} says true"),
+    ("stored consent", ON, facts_of(marker=(ON, "is present")), f"{MARKER} is present"),
+    ("default", OFF, facts_of(mode="opt-out"), "the notice has not been shown yet"),
+]
+
+
+@pytest.mark.parametrize(("row", "verdict", "facts", "text"), SENTENCES, ids=[f"{s[0]} {s[1]}" for s in SENTENCES])
+def test_a_row_says_what_it_saw(row: str, verdict: str, facts: Facts, text: str) -> None:
+    """Each verdict of each row has its sentence, which names the variable or the file; the reason is the same one."""
+    line = next(line for line in lines(facts) if line.row == row)
+    assert (line.verdict, line.saw) == (verdict, text)
+    if verdict != PASS:
+        assert (decide(facts).row, decide(facts).reason) == (row, text)
+    assert repr(decide(facts)).startswith("Decision(")
+
+
+def test_the_default_in_words() -> None:
+    """The last row says what holds where nothing above it spoke, and who objected to nothing in an opt-out tool."""
+    assert decide(facts_of()).reason == "nobody has said yes"
+    assert lines(facts_of())[-1].verdict == OFF
+    assert lines(facts_of())[-1].saw
+    shown = facts_of(mode="opt-out", noticed=True)
+    assert decide(shown).reason == "the notice of the tool was shown in an earlier run and nobody objected"
+    assert lines(shown)[-1].saw == "the notice of mytool was shown in an earlier run and nobody objected"
+    assert sentence("default", OFF, "default", "late") == "the yes came after this process had begun"
+
+
+@pytest.mark.parametrize("facts", [facts_of(), *(each[2] for each in SENTENCES)])
+def test_a_line_for_every_row(facts: Facts) -> None:
+    """Every row is shown, in table order, with what to type; what saw nothing is empty and passes."""
+    found = lines(facts)
+    assert [line.row for line in found] == [row for row, _ in ROWS]
+    for line in found:
+        assert line.change
+        assert "{" not in line.change + line.saw
+        assert line.verdict in (OFF, ON, PASS)
+        assert line.saw or line.verdict == PASS
+
+
+def test_what_to_type_names_the_variables_of_the_tool() -> None:
+    """Each row's change is the text of its own, with the tool's name and variables filled in."""
+    change = {line.row: line.change for line in lines(Facts("my-tool", "opt-in", {}))}
+    assert change["no telemetry"] == "unset MY_TOOL_NO_TELEMETRY"
+    assert change["disable telemetry"] == "unset MY_TOOL_TELEMETRY_DISABLE_TELEMETRY MY_TOOL_TELEMETRY_DISABLED"
+    assert change["opt-in variable"] == "export MY_TOOL_TELEMETRY_OPT_IN=true"
+    assert change["CI"] == "export MY_TOOL_TELEMETRY_CI=true"
+    assert change["DO_NOT_TRACK"] == "unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY"
+    assert change["stored consent"] == change["default"] == "my-tool telemetry on"
+    assert len(set(change.values())) == len(change) - 1
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_hostile_value_is_quoted(value: str) -> None:
+    """A variable's value is shown short, in plain ASCII and quoted, wherever it is shown at all."""
+    heads = ("MYTOOL_TELEMETRY_", "MYTOOL__TELEMETRY__")
+    environ = dict.fromkeys(("MYTOOL_NO_TELEMETRY", *names.SHARED_SWITCHES), value)
+    environ |= {
+        head + key: value for head in heads for key in ("OPT_IN", "DISABLE_TELEMETRY", "DISABLED", "CI", "ENHANCED")
+    }
+    environ |= {"CI": value, "GITHUB_ACTIONS": value, "PYTEST_CURRENT_TEST": value}
+    for name in environ:
+        facts = facts_of({name: value}, settings={"disable_telemetry": value})
+        shown = [line.saw for line in lines(facts)] + [decide(facts).reason]
+        assert set("".join(shown)) <= PLAIN
+        assert max(map(len, shown)) < 160
+    row = next(line for line in lines(facts_of({"MYTOOL_TELEMETRY_OPT_IN": value})) if line.row == "opt-in variable")
+    assert "is set to '" in row.saw or 'is set to "' in row.saw
+
+
+@pytest.mark.parametrize("value", HOSTILE[:6], ids=range(6))
+def test_a_hostile_path_is_escaped(value: str) -> None:
+    """A path that could reach a terminal as a command is escaped; a plain one is shown as it is."""
+    path = f"/tmp/{value}"
+    for facts in (
+        facts_of(consent_path=path, consent=(OFF, "is empty")),
+        facts_of(consent_path=path, consent=(ON, "says true")),
+        facts_of(policy=((path, (OFF, "is empty")),)),
+        facts_of(home=f"{path} belongs to another user"),
+    ):
+        for text in (decide(facts).reason, *(line.saw for line in lines(facts)), repr(decide(facts))):
+            assert set(text) <= PLAIN
+    kept = "/home/józef/.mytool"
+    assert decide(facts_of(consent_path=kept, consent=(OFF, "is empty"))).reason == f"{kept} is empty"
+
+
+def test_a_real_hostile_home(tmp_path: Path) -> None:
+    """The same with real files: a home whose name is a command for the terminal, and a file in it that holds one."""
+    home = tmp_path / "a\x1b[31mb\nc"
+    (home / ".mytool/telemetry").mkdir(parents=True)
+    (home / ".mytool/telemetry/opt-in").write_bytes(b"\x1b]0;x\x07 \x1b[2J\n")
+    environ = {"HOME": str(home)}
+    decision = decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ)))
+    assert decision.source == str(home / ".mytool/telemetry/opt-in")
+    assert set(decision.reason) <= PLAIN
+    assert decision.reason.endswith("says neither yes nor no")

@@ -1,0 +1,104 @@
+"""A place of the user's own: no home, another user's home, and directories that somebody named."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from discreet import names
+from discreet.consent import Decision, decide, look
+
+STRANGER = 12345  # a user id that is nobody's here
+posix = pytest.mark.skipif(not hasattr(os, "chown"), reason="Windows has no owner of this kind")
+
+
+@pytest.fixture
+def directory(home: Path) -> Path:
+    """The data directory of `mytool`."""
+    path = home / ".mytool" / "telemetry"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def disown(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Give a path to another user; where this needs a right that we lack, become another user instead."""
+
+    def give(path: Path) -> None:
+        try:
+            os.chown(path, STRANGER, -1, follow_symlinks=False)
+        except PermissionError:
+            monkeypatch.setattr(names, "current_user", lambda: STRANGER)
+
+    return give
+
+
+def gate(mode: str = "opt-in", **environ: str) -> Decision:
+    """The decision in this test's home, or in the environment given."""
+    world = environ or {"HOME": os.environ["HOME"]}
+    return decide(look("mytool", mode, world, names.Paths("mytool", world)))
+
+
+@posix
+@pytest.mark.parametrize("name", ["opt-in", "enabled", ".", "../..", "linked"])
+def test_another_users_file(
+    name: str, directory: Path, home: Path, tmp_path: Path, disown: Callable[[Path], None]
+) -> None:
+    """Another user's file, directory or home (as under `sudo`) is off, beside a yes of the environment too."""
+    (directory / "opt-in").write_text("true\n")
+    (directory / "enabled").touch()
+    assert gate().enabled
+    owned = directory / name
+    if name == "linked":
+        owned = tmp_path / "theirs"
+        owned.write_text("true\n")
+        (directory / "opt-in").unlink()
+        (directory / "opt-in").symlink_to(owned)
+    disown(owned)
+    decision = gate(HOME=str(home), MYTOOL_TELEMETRY_OPT_IN="true")
+    assert (decision.enabled, decision.row) == (False, "home")
+    assert decision.reason.endswith("belongs to another user")
+    assert str(home) in decision.reason
+
+
+@posix
+def test_another_users_notice_is_none(directory: Path, disown: Callable[[Path], None]) -> None:
+    """In an opt-out tool a notice that somebody else saw was not shown to this user."""
+    (directory / "notice").write_text("2026-11-20")
+    assert gate("opt-out").enabled
+    assert not gate("opt-in").enabled
+    disown(directory / "notice")
+    assert not gate("opt-out").enabled
+
+
+@pytest.mark.parametrize(
+    ("environ", "reason"),
+    [
+        ({}, "HOME is not set"),
+        ({"HOME": ""}, "HOME is not set"),
+        ({"HOME": "relative/home"}, "HOME is not an absolute path"),
+        ({"HOME": "/root", "MYTOOL_TELEMETRY_DIR": "data"}, "MYTOOL_TELEMETRY_DIR is not an absolute path"),
+        ({"HOME": "/root", "MYTOOL_TELEMETRY_DIR": "~/data"}, "MYTOOL_TELEMETRY_DIR is not an absolute path"),
+        ({"MYTOOL__TELEMETRY__DIR": "."}, "MYTOOL__TELEMETRY__DIR is not an absolute path"),
+    ],
+)
+def test_no_home(environ: dict[str, str], reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a place of the user's own it is off, and a yes that lies in the current directory is not even read."""
+    monkeypatch.chdir(tmp_path)
+    for where in (".mytool/telemetry", "relative/home/.mytool/telemetry", "data", "."):
+        Path(where).mkdir(parents=True, exist_ok=True)
+        Path(where, "opt-in").write_text("true\n")
+    environ = {**environ, "MYTOOL_TELEMETRY_OPT_IN": "true"}
+    decision = gate(**environ)
+    assert (decision.enabled, decision.row, decision.reason) == (False, "home", reason)
+
+
+def test_a_named_directory_needs_no_home(tmp_path: Path) -> None:
+    """`MYTOOL_TELEMETRY_DIR`, in both spellings, or the author's `data_dir` stands in for a home."""
+    (tmp_path / "opt-in").write_text("true\n")
+    for name in ("MYTOOL_TELEMETRY_DIR", "MYTOOL__TELEMETRY__DIR"):
+        assert gate(**{name: str(tmp_path)}).enabled
+        assert gate(**{name: str(tmp_path), "HOME": "relative"}).enabled
+    assert decide(look("mytool", "opt-in", {}, names.Paths("mytool", {}, str(tmp_path)))).enabled
+    assert not decide(look("mytool", "opt-in", {}, names.Paths("mytool", {}, "~/data"))).enabled

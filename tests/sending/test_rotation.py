@@ -1,0 +1,155 @@
+"""The log's bound: four files by size, a year by age, whatever lies at the names."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet import names
+from discreet.sending import rotation
+from discreet.sending.log import Encoder, Log
+
+FILES = ["usage.jsonl", "usage.1.jsonl", "usage.2.jsonl", "usage.3.jsonl"]
+DAY = 86400.0
+
+
+def fill(log: Log, count: int, start: int = 0) -> int:
+    """Append so many numbered lines, one a batch; the length of the longest."""
+    encoder = Encoder("mytool", "1.0")
+    longest = 0
+    for n in range(start, start + count):
+        line = encoder.encode("search", {"n": n})
+        longest = max(longest, len(line))
+        assert log.append([line]) == 1
+    return longest
+
+
+def numbers(records: list[dict[str, Any]]) -> list[int]:
+    """What tells the records apart."""
+    return [record["properties"]["n"] for record in records]
+
+
+def test_rotation_at_size(paths: names.Paths, directory: Path, read_log: Any) -> None:
+    """A file is rotated before it grows past its size; the newest records are in the log itself, none is lost."""
+    log = Log(paths, file_bytes=2000)
+    longest = fill(log, 25)
+    assert longest * 8 < 2000 < longest * 13
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:3])
+    assert all(file.stat().st_size <= 2000 for file in directory.iterdir())
+    assert numbers(read_log()) == list(range(25))
+
+
+def test_the_oldest_file_goes(paths: names.Paths, directory: Path, read_log: Any) -> None:
+    """There are never more than four files; what is left is an unbroken row of the newest records."""
+    log = Log(paths, file_bytes=2000)
+    fill(log, 200)
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES)
+    kept = numbers(read_log())
+    assert kept == list(range(200 - len(kept), 200))
+    assert len(kept) >= 3 * 2000 // 250
+
+
+def test_a_batch_larger_than_a_file(paths: names.Paths, directory: Path, read_log: Any) -> None:
+    """A batch that fits no file is written whole into an empty one rather than refused or cut."""
+    log = Log(paths, file_bytes=1000)
+    encoder = Encoder("mytool", "1.0")
+    for start in (0, 20):
+        batch = [encoder.encode("search", {"n": n}) for n in range(start, start + 20)]
+        assert sum(map(len, batch)) > 2000
+        assert log.append(batch) == 20
+    assert numbers(read_log()) == list(range(40))
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:2])
+
+
+@pytest.mark.parametrize("occupied", [[1], [2], [3], [1, 2], [2, 3], [1, 3], [1, 2, 3]], ids=str)
+@pytest.mark.parametrize("empty", [True, False], ids=["empty", "not empty"])
+def test_an_occupied_name(paths: names.Paths, directory: Path, occupied: list[int], empty: bool) -> None:
+    """With a directory at a rotated name recording goes on as far as it can, and the total stays bounded: at most four
+    names, none over twice its size. The directory and what is in it survive.
+    """
+    for number in occupied:
+        planted = directory / FILES[number]
+        planted.mkdir(parents=True)
+        if not empty:
+            (planted / "precious").write_text("mine")
+    log = Log(paths, file_bytes=2000)
+    encoder = Encoder("mytool", "1.0")
+    refused = 0
+    for n in range(300):
+        try:
+            log.append([encoder.encode("search", {"n": n})])
+        except OSError:
+            refused += 1
+    files = [file for file in directory.iterdir() if file.is_file()]
+    assert {file.name for file in directory.iterdir()} <= set(FILES)
+    assert files
+    assert all(file.stat().st_size <= 2 * 2000 for file in files)
+    assert empty or len(list(directory.glob("*/precious"))) == len(occupied)
+    assert not refused or len(occupied) > 1, "one directory in the way stops nothing"
+
+
+def test_a_link_at_a_rotated_name_is_replaced(paths: names.Paths, directory: Path, tmp_path: Path) -> None:
+    """Rotation renames over a symbolic link and never writes through it."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    directory.mkdir()
+    (directory / FILES[3]).symlink_to(victim)
+    (directory / FILES[1]).symlink_to(victim)
+    fill(Log(paths, file_bytes=1000), 100)
+    assert victim.read_text() == "precious"
+    assert not any(file.is_symlink() for file in directory.iterdir())
+
+
+def test_only_the_file_that_was_too_large_is_shifted(paths: names.Paths, directory: Path) -> None:
+    """Where another process has rotated meanwhile, the new log is left where it is."""
+    log = Log(paths, file_bytes=10**6)
+    fill(log, 1)
+    inode = (directory / FILES[0]).stat().st_ino
+    rotation.rotate(paths, inode + 1)
+    assert [file.name for file in directory.iterdir()] == [FILES[0]]
+    rotation.rotate(paths, inode)
+    assert [file.name for file in directory.iterdir()] == [FILES[1]]
+
+
+def test_files_older_than_a_year_are_erased(paths: names.Paths, directory: Path) -> None:
+    """A file that nobody has written to for 365 days is gone at the first append after a silence; younger ones stay."""
+    fill(Log(paths, file_bytes=2000), 200)
+    now = time.time()
+    for name, days in zip(FILES, (364.9, 364.9, 365.1, 800.0), strict=True):
+        os.utime(directory / name, (now - days * DAY, now - days * DAY))
+    fill(Log(paths, file_bytes=2000), 1)
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:2])
+
+
+def test_an_old_log_begins_anew(paths: names.Paths, directory: Path, read_log: Any) -> None:
+    """The log itself is erased too when it is a year old, and the record that found it so is kept."""
+    fill(Log(paths), 3)
+    os.utime(directory / FILES[0], (time.time() - 366 * DAY,) * 2)
+    fill(Log(paths), 1, 7)
+    assert numbers(read_log()) == [7]
+
+
+def test_old_files_are_looked_for_at_a_rotation(paths: names.Paths, directory: Path) -> None:
+    """A process that never pauses still erases old files, whenever it rotates."""
+    log = Log(paths, file_bytes=2000)
+    fill(log, 1)
+    (directory / FILES[3]).write_bytes(b"")
+    os.utime(directory / FILES[3], (time.time() - 366 * DAY,) * 2)
+    fill(log, 15)
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:2])
+
+
+def test_an_old_directory_is_no_reason_to_stop(paths: names.Paths, directory: Path, read_log: Any) -> None:
+    """What cannot be erased, such as an old directory at a rotated name, is left, and recording goes on."""
+    planted = directory / FILES[2]
+    planted.mkdir(parents=True)
+    os.utime(planted, (time.time() - 366 * DAY,) * 2)
+    fill(Log(paths, file_bytes=2000), 25)
+    assert len(read_log_files(directory)) == 25
+
+
+def read_log_files(directory: Path) -> list[bytes]:
+    """The lines of all files of the log that are files."""
+    return [line for file in directory.iterdir() if file.is_file() for line in file.read_bytes().splitlines()]
