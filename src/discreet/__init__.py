@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Version,
     )
     from .privacy.declaration import Event
+    from .sending.destination import Destination
 
     _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -45,6 +46,7 @@ __all__ = [
     "Boolean",
     "Count",
     "Decision",
+    "Destination",
     "Distribution",
     "Event",
     "Forbidden",
@@ -65,6 +67,7 @@ __all__ = [
 # Public names that live in rooms which a host may never enter: name -> room.
 _ROOMS = {
     "Decision": "consent",
+    "Destination": "sending.destination",
     "Event": "privacy.declaration",
     **dict.fromkeys(
         (

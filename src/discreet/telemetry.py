@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from .consent import Decision, Facts
     from .privacy import Filter
     from .sending import Sender
+    from .sending.courier import Courier
+    from .sending.destination import Destination
     from .sending.installation import Pseudonyms
 
 EXIT_SECONDS = 0.25  # the longest that the end of a process waits for its log
 MODES = ("opt-in", "opt-out", "local", "off")
 IDENTITIES = ("run", "install")
+DELIVERIES = ("auto", "thread")
 
 
 class Recorder:
@@ -51,12 +54,18 @@ class Recorder:
         data_dir: "str | os.PathLike[str] | None" = None,
         files: "Mapping[str, str] | None" = None,
         identity: str = "run",
+        destination: object = None,
+        delivery: str = "auto",
     ) -> None:
         if not names.legal_tool(name):
             raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {name!r}")
         if not isinstance(version, str) or len(version) > names.NAME_LENGTH or not version.isprintable():
             raise ValueError(f"version must be a printable text of at most {names.NAME_LENGTH} characters: {version!r}")
-        for option, value, legal in (("consent", consent, MODES), ("identity", identity, IDENTITIES)):
+        for option, value, legal in (
+            ("consent", consent, MODES),
+            ("identity", identity, IDENTITIES),
+            ("delivery", delivery, DELIVERIES),
+        ):
             if value not in legal:
                 raise ValueError(f"{option} must be one of {', '.join(legal)}, not {value!r}")
         if settings is not None and not hasattr(settings, "keys"):
@@ -67,11 +76,16 @@ class Recorder:
 
             directory = options.directory(data_dir) if data_dir is not None else ""
             renamed = options.file_names(files) if files is not None else None
-        self._declaration = None
+        self.destinations: tuple[Destination, ...] = ()
+        if destination is not None:
+            from .sending.destination import made
+
+            self.destinations = made(destination)
+        self.declaration = None
         if events or fields:
             from .privacy.declaration import Declaration
 
-            self._declaration = Declaration(events, fields)
+            self.declaration = Declaration(events, fields)
         self.name = name
         self.version = version
         self.off = False
@@ -79,11 +93,12 @@ class Recorder:
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
         self.mode = consent
         self._identity = identity
-        self._settings = settings or {}
-        self._environ = dict(os.environ)
-        self.paths = names.Paths(name, self._environ, directory, renamed)
+        self.delivery = delivery
+        self.settings = settings or {}
+        self.environ = dict(os.environ)
+        self.paths = names.Paths(name, self.environ, directory, renamed)
         self._decision: Decision | None = None
-        self._signature: object = None
+        self.signature: object = None
         self._filter: Filter | None = None
         self._pseudonyms: Pseudonyms | None = None
 
@@ -118,7 +133,7 @@ class Recorder:
             from .consent import Decision, decide, signature
 
             # Before the files are read: a change in between is then noticed at the first write.
-            self._signature = signature(self.paths)
+            self.signature = signature(self.paths)
             decided = decide(self.facts())
             if self.off and decided.enabled:
                 decided = Decision(False, "basic", "default", "default", "late")
@@ -134,8 +149,8 @@ class Recorder:
         """What the gate looks at, looked at now."""
         from .consent import look
 
-        facts = look(self.name, self.mode, self._environ, self.paths)
-        facts.settings, facts.lifted = self._settings, self.lifted
+        facts = look(self.name, self.mode, self.environ, self.paths)
+        facts.settings, facts.lifted = self.settings, self.lifted
         return facts
 
     def recording(self) -> bool:
@@ -184,10 +199,21 @@ class Recorder:
         from .sending import Sender
 
         if self._sender is None:
-            made = Sender(self, install=self._identity == "install", show=self._switched_on("DEBUG"))
+            install, show = self._identity == "install", self._switched_on("DEBUG")
+            made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
-        self._filter = Filter(self._declaration, self.decision.level, self._pseudonymize, self.lose)
+        self._filter = Filter(self.declaration, self.decision.level, self._pseudonymize, self.lose)
         return self._filter
+
+    def _new_courier(self) -> "Courier | None":
+        """Who delivers; None where nothing is to leave this machine."""
+        head = names.prefix(self.name)
+        by_user = any(name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name) for name in self.environ)
+        if self.mode == "local" or not (self.destinations or by_user or "endpoint" in self.settings):
+            return None
+        from .sending.courier import engaged
+
+        return engaged(self)
 
     def still_agreed(self) -> bool:
         """Whether the stored consent is the one that the queued records were made under; asked before each write.
@@ -198,11 +224,11 @@ class Recorder:
         from .consent import decide, signature
 
         now = signature(self.paths)
-        if now == self._signature:
+        if now == self.signature:
             return not self.off
         _require_sight(self.paths["consent"])
         _require_sight(self.paths["enabled"])
-        self._signature = now
+        self.signature = now
         self._decision = decide(self.facts())
         self.off = not self._decision.enabled
         self._filter = self._pseudonyms = None  # another level, another salt
@@ -224,7 +250,7 @@ class Recorder:
         """
         if self._decision is not None or self.mode == "opt-out":
             return False
-        environ, head = self._environ, names.prefix(self.name)
+        environ, head = self.environ, names.prefix(self.name)
         for variable in (*names.SHARED_SWITCHES, f"{head}_NO_TELEMETRY"):
             if names.word(environ.get(variable)) not in ("", *names.FALSE_WORDS):
                 return True
@@ -235,7 +261,7 @@ class Recorder:
     def _switched_on(self, key: str) -> bool:
         head = names.prefix(self.name)
         pair = (f"{head}_TELEMETRY_{key}", f"{head}__TELEMETRY__{key}")
-        return any(names.word(self._environ.get(variable)) in names.TRUE_WORDS for variable in pair)
+        return any(names.word(self.environ.get(variable)) in names.TRUE_WORDS for variable in pair)
 
 
 def _may_say_yes(path: str) -> bool:

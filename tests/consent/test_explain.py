@@ -99,7 +99,6 @@ SENTENCES = [
     ("stored consent", OFF, facts_of(consent=(OFF, "is empty")), f"{CONSENT} is empty"),
     ("stored consent", ON, facts_of(consent=(ON, "says true")), f"{CONSENT} says true"),
     ("stored consent", ON, facts_of(marker=(ON, "is present")), f"{MARKER} is present"),
-    ("default", OFF, facts_of(mode="opt-out"), "the notice has not been shown yet"),
 ]
 
 
@@ -116,9 +115,8 @@ def test_a_row_says_what_it_saw(row: str, verdict: str, facts: Facts, text: str)
 def test_the_default_in_words() -> None:
     """The last row says what holds where nothing above it spoke, and who objected to nothing in an opt-out tool."""
     assert decide(facts_of()).reason == "nobody has said yes"
-    assert lines(facts_of())[-1].verdict == OFF
-    assert lines(facts_of())[-1].saw
-    shown = facts_of(mode="opt-out", noticed=True)
+    unseen, shown = facts_of(mode="opt-out"), facts_of(mode="opt-out", noticed=True)
+    assert decide(unseen).reason == lines(unseen)[-1].saw == "the notice has not been shown yet"
     assert decide(shown).reason == "the notice of the tool was shown in an earlier run and nobody objected"
     assert lines(shown)[-1].saw == "the notice of mytool was shown in an earlier run and nobody objected"
     assert sentence("default", OFF, "default", "late") == "the yes came after this process had begun"
@@ -126,26 +124,55 @@ def test_the_default_in_words() -> None:
 
 @pytest.mark.parametrize("facts", [facts_of(), *(each[2] for each in SENTENCES)])
 def test_a_line_for_every_row(facts: Facts) -> None:
-    """Every row is shown, in table order, with what to type; what saw nothing is empty and passes."""
+    """Every row is shown, in table order: what it saw or looked for in vain, and for an off what to type."""
     found = lines(facts)
     assert [line.row for line in found] == [row for row, _ in ROWS]
     for line in found:
-        assert line.change
-        assert "{" not in line.change + line.saw
-        assert line.verdict in (OFF, ON, PASS)
+        assert line.otherwise
+        assert "{" not in line.change + line.saw + line.otherwise
+        assert bool(line.change) == (line.verdict == OFF)
         assert line.saw or line.verdict == PASS
 
 
-def test_what_to_type_names_the_variables_of_the_tool() -> None:
-    """Each row's change is the text of its own, with the tool's name and variables filled in."""
-    change = {line.row: line.change for line in lines(Facts("my-tool", "opt-in", {}))}
-    assert change["no telemetry"] == "unset MY_TOOL_NO_TELEMETRY"
-    assert change["disable telemetry"] == "unset MY_TOOL_TELEMETRY_DISABLE_TELEMETRY MY_TOOL_TELEMETRY_DISABLED"
-    assert change["opt-in variable"] == "export MY_TOOL_TELEMETRY_OPT_IN=true"
-    assert change["CI"] == "export MY_TOOL_TELEMETRY_CI=true"
-    assert change["DO_NOT_TRACK"] == "unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY"
-    assert change["stored consent"] == change["default"] == "my-tool telemetry on"
-    assert len(set(change.values())) == len(change) - 1
+def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
+    """Where nothing was seen, the line says what was looked for, with the tool's name and variables filled in."""
+    found = {line.row: line.otherwise for line in lines(Facts("my-tool", "opt-in", {}))}
+    assert found["machine policy"] == "there is no policy file for my-tool or discreet"
+    assert found["no telemetry"] == "MY_TOOL_NO_TELEMETRY: not set"
+    assert found["opt-in variable"] == "MY_TOOL_TELEMETRY_OPT_IN: not set"
+    assert "MY_TOOL_TELEMETRY_DISABLE_TELEMETRY" in found["disable telemetry"]
+    assert all(name in found["DO_NOT_TRACK"] for name in names.SHARED_SWITCHES)
+    assert len(set(found.values())) == len(found)
+
+
+@pytest.mark.parametrize(
+    ("row", "facts", "change"),
+    [
+        ("code", facts_of(mode="off"), "only the author of mytool can change this"),
+        ("machine policy", facts_of(policy=(("/p", (OFF, "is empty")),)), "ask who administers this machine"),
+        (
+            "DO_NOT_TRACK",
+            facts_of({"TELEMETRY_DISABLED": "1"}),
+            "unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY",
+        ),
+        ("no telemetry", facts_of({"MYTOOL_NO_TELEMETRY": "1"}), "unset MYTOOL_NO_TELEMETRY"),
+        ("disable telemetry", facts_of({"MYTOOL__TELEMETRY__DISABLED": "1"}), "unset MYTOOL__TELEMETRY__DISABLED"),
+        ("opt-in variable", facts_of({"MYTOOL_TELEMETRY_OPT_IN": "no"}), "export MYTOOL_TELEMETRY_OPT_IN=true"),
+        ("test runner", facts_of({"TOX_ENV_NAME": "x"}), "in a test of mytool itself use discreet.testing"),
+        ("CI", facts_of({"CI": "1"}), "export MYTOOL_TELEMETRY_CI=true"),
+        (
+            "settings",
+            facts_of(settings={"disable_telemetry": True}),
+            "remove disable_telemetry from the configuration of mytool",
+        ),
+        ("home", facts_of(home="x"), "set HOME, or MYTOOL_TELEMETRY_DIR, to a directory of your own"),
+        ("stored consent", facts_of(consent=(OFF, "is empty")), "mytool telemetry on"),
+    ],
+    ids=[row for row, _ in ROWS[:-1]],
+)
+def test_what_to_type(row: str, facts: Facts, change: str) -> None:
+    """Each off comes with what changes it, and nothing else does."""
+    assert {line.row: line.change for line in lines(facts) if line.change} == {row: change}
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))

@@ -52,7 +52,16 @@ def write_at_once(tmp_path: Path, directory: Path) -> Callable[..., None]:
     def write(file_bytes: int, *, batches: int = BATCHES, lines: int = LINES) -> None:
         script = tmp_path / "writer.py"
         script.write_text(WRITER)
-        command = [sys.executable, "-W", "error", str(script), str(directory), str(file_bytes), str(batches), str(lines)]
+        command = [
+            sys.executable,
+            "-W",
+            "error",
+            str(script),
+            str(directory),
+            str(file_bytes),
+            str(batches),
+            str(lines),
+        ]
         writers = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             for _ in range(PROCESSES)
@@ -137,7 +146,9 @@ def test_a_whole_line_gets_no_second_newline(paths: names.Paths, directory: Path
 
 
 @pytest.mark.parametrize("torn_before", [False, True])
-@pytest.mark.parametrize("cut", ["nothing", "one byte", "in a line", "before a newline", "after a line", "last newline"])
+@pytest.mark.parametrize(
+    "cut", ["nothing", "one byte", "in a line", "before a newline", "after a line", "last newline"]
+)
 def test_a_short_write_doubles_nothing(
     paths: names.Paths, directory: Path, monkeypatch: pytest.MonkeyPatch, cut: str, torn_before: bool
 ) -> None:

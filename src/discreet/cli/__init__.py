@@ -14,8 +14,7 @@ from typing import NamedTuple
 
 from ..telemetry import Recorder
 from . import consent, data, record
-from .session import Failure, Misuse, Session
-
+from .session import Failure, Misuse, OutputLost, Session
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -79,49 +78,34 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> int:
     """Run the verb that `arguments` chose; the exit status. Errors become a sentence on stderr."""
     try:
         status: int = arguments.verb.run(session, arguments)
-        _flush()
+        session.flush()
     except Misuse as error:
         session.complain(str(error))
         return 2
     except Failure as error:
         session.complain(str(error))
         return 1
+    except OutputLost as lost:
+        return _without_output(session, lost.__cause__)
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as error:
-        return _refused(session, error)
-    return status
-
-
-def _refused(session: Session, error: OSError) -> int:
-    """Tell what the system refused: the output, or else a file."""
-    output = error if isinstance(error, BrokenPipeError) else None
-    try:
-        _flush()  # what a failed write left in the buffer fails again
-    except OSError as again:
-        output = again
-    if output is None:
         # Of a rename the second name is the one that means something: the first is a temporary file.
         place = error.filename2 or error.filename or session.paths.directory
         session.complain(f"{place}: {error.strerror}")
         return 1
-    _abandon_output()
-    if isinstance(output, BrokenPipeError):
-        return 0  # `... report | head`: the reader has what it wanted
-    session.complain(f"the output could not be written: {output.strerror}")
-    return 1
+    return status
 
 
-def _flush() -> None:
-    if sys.stdout is not None:  # a process may be started with its stdout closed
-        sys.stdout.flush()
-
-
-def _abandon_output() -> None:
-    """Let what is still to be written go nowhere: Python would complain about it at exit."""
+def _without_output(session: Session, cause: BaseException | None) -> int:
+    """End although stdout takes no more. What is still to be written goes nowhere: Python would complain at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)
+    if isinstance(cause, BrokenPipeError):
+        return 0  # `... report | head`: the reader has what it wanted
+    session.complain(f"the output could not be written: {getattr(cause, 'strerror', cause)}")
+    return 1
 
 
 def main(telemetry: Recorder, argv: Sequence[str] | None = None) -> int:

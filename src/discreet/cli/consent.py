@@ -78,7 +78,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
             "log": log,
             "pending": 0,  # nothing is sent by now, so nothing waits
         }
-        print(json.dumps(found))
+        session.put(json.dumps(found))
         return 0
     session.say(f"Telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     session.say(f"  events   {events:,} in {counted(size, 'byte')}")

@@ -49,7 +49,7 @@ def preview(session: Session, arguments: argparse.Namespace) -> int:
         else:
             skipped[read.FOREIGN] += 1
     for line in shown:
-        _print_bytes(line)
+        session.put(line, exactly=True)
     if skipped:
         reasons = ", ".join(f"{number:,} {reason}" for reason, number in skipped.items())
         session.complain(f"{counted(skipped.total(), 'line')} of the log could not be used: {reasons}")
@@ -65,9 +65,11 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
             raise Failure(f"{path}: no such file")
     skipped: read.Tally = Counter()
     summary = summarize.summarize(read.records(arguments.file or _log_files(session), skipped))
+    if not (summary.total or skipped) and session.decide().enabled:
+        session.say("Nothing is recorded yet, but telemetry is on: what is used from now on will be.")
+        return 0
     width = min(shutil.get_terminal_size().columns, _PAGE)
-    begin = f"{session.command} {'status' if session.decide().enabled else 'on'}"
-    print(text.render(summary, width, begin, skipped))
+    session.put(text.render(summary, width, f"{session.command} on", skipped))
     return 0
 
 
@@ -150,18 +152,8 @@ def _log_files(session: Session) -> list[str]:
     return read.log_files(session.paths.directory, session.paths.files["log"])
 
 
-def _print_bytes(line: str) -> None:
-    """Print a line of the log as the bytes that it is, whatever the terminal's encoding and line ends."""
-    stream = getattr(sys.stdout, "buffer", None)
-    if stream is None:  # closed, or a text stream that a host put there
-        print(line)
-    else:
-        sys.stdout.flush()
-        stream.write(line.encode() + b"\n")
-
-
 def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
+    number = int(text) if text.isdecimal() and len(text) < 19 else 0  # below sys.maxsize
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a number of records, at least 1, not {text!r}")
     return number

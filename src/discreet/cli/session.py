@@ -19,6 +19,10 @@ class Failure(Exception):
     """What was asked for could not be done: exit status 1, with the text on stderr."""
 
 
+class OutputLost(Exception):
+    """Stdout takes no more; the cause is the `OSError`."""
+
+
 class Session:
     """One call. `command` is what was typed before the verb; `alone` is whether no host's declaration is at hand."""
 
@@ -34,7 +38,31 @@ class Session:
 
     def say(self, text: str = "") -> None:
         """Print one line for a person."""
-        print(shown(text, sys.stdout))
+        self.put(shown(text, sys.stdout))
+
+    def put(self, text: str, *, exactly: bool = False) -> None:
+        """Print text that holds nothing a terminal would obey; `exactly` as its bytes in UTF-8, whatever the terminal's
+        encoding and line ends.
+        """
+        stream = getattr(
+            sys.stdout, "buffer", None
+        )  # a closed stdout has none, nor a text stream that a host put there
+        try:
+            if exactly and stream is not None:
+                sys.stdout.flush()
+                stream.write(f"{text}\n".encode())
+            else:
+                print(text)
+        except OSError as error:
+            raise OutputLost from error
+
+    def flush(self) -> None:
+        """Write out what was printed."""
+        try:
+            if sys.stdout is not None:  # closed when the process was started
+                sys.stdout.flush()
+        except OSError as error:
+            raise OutputLost from error
 
     def complain(self, text: str) -> None:
         """Print one line on stderr, after the name of the command."""
@@ -53,7 +81,7 @@ class Session:
 
 
 def shown(text: str, stream: TextIO | None) -> str:
-    r"""The text as a terminal may have it: what is not printable, or unknown to the stream, as an escape such as `\x1b`.
+    r"""The text as a terminal may have it: what is not printable, or unknown to it, as an escape such as `\x1b`.
 
     What is printable stays, so that a path can be copied from the screen. Never raises.
     """

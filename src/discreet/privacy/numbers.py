@@ -11,6 +11,9 @@ from .. import names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
+
+ITEMS = 2**20  # looked at in one container, in its caller's thread: about a tenth of a second
 
 
 def plain(value: object, refused: type[Exception]) -> int | float:
@@ -46,6 +49,8 @@ def bounded(count: int, refused: type[Exception]) -> int:
 
 def rounded(number: int | float, step: float | None, digits: int | None) -> int | float:
     """`number` to the nearest multiple of `step`, or to `digits` significant digits; halves go to the even one."""
+    if step is digits is None:
+        return number
     if step is not None:
         number = round(number / step) * step
     if digits is not None and number:
@@ -68,12 +73,10 @@ def total(value: object, refused: type[Exception]) -> int | float:
     """The sum of a container of numbers, of a mapping's values, or of one number. Raises `refused` for an iterator."""
     if not hasattr(type(value), "__len__"):
         return plain(value, refused)
-    if isinstance(value, (str, bytes, bytearray)) or hasattr(type(value), "__next__"):
-        raise refused("not numbers that stay")
-    mapping = hasattr(type(value), "values")
-    items: Iterable[object] = value.values() if mapping else value  # type: ignore[attr-defined, assignment]
+    if isinstance(value, (str, bytes, bytearray)):
+        raise refused("not numbers")
     result: int | float = 0
-    for item in items:
+    for item in _contents(value, "values", refused):
         result += plain(item, refused)
     return plain(result, refused)
 
@@ -82,17 +85,31 @@ def occurrences(value: object, refused: type[Exception]) -> "Iterator[tuple[obje
     """Each item of a container with how often it stands for: 1, or what a mapping says. One text is one item."""
     if isinstance(value, (str, bytes, bytearray)):
         yield value, 1
-    elif not hasattr(type(value), "__len__") or hasattr(type(value), "__next__"):
-        raise refused("not a container")
     elif hasattr(type(value), "items"):
-        for item, count in value.items():  # type: ignore[attr-defined]
+        for item, count in _contents(value, "items", refused):
             whole = plain(count, refused)
             if whole != whole or int(whole) != whole or whole < 0:
                 raise refused("not a count")
             yield item, int(whole)
     else:
-        for item in value:  # type: ignore[attr-defined]
+        for item in _contents(value, "", refused):
             yield item, 1
+
+
+def _contents(value: object, method: str, refused: type[Exception]) -> "Iterator[Any]":
+    """The items of a container (those of its `method`, if it has one), never more than it says it has.
+
+    Raises `refused` for an iterator, which this would use up, and for more than `ITEMS`.
+    """
+    kind = type(value)
+    if not hasattr(kind, "__len__") or hasattr(kind, "__next__"):
+        raise refused("not a container")
+    number = len(value)  # type: ignore[arg-type]  # its type has __len__, as seen above
+    if number > ITEMS:
+        raise refused("too large a container")
+    items: Iterable[object] = getattr(value, method)() if hasattr(kind, method) else value  # type: ignore[assignment]
+    for _, item in zip(range(number), items, strict=False):  # an `__iter__` may lie, and never end
+        yield item
 
 
 def check_number_options(

@@ -1,21 +1,18 @@
 """Read the log back: from files to records, in one pass.
 
-The rule that keeps it honest: the log is hostile input. A line is yielded only if every part of it was looked at and is
-what a record may hold; any other line is counted and skipped, costs no more memory than a record, and stops nothing.
-So whoever takes records from here need not look again, except for what a terminal or a page makes of a text.
+The rule that keeps it honest: the log is hostile input. A line is yielded only if `sending.records` finds a record in
+it; any other line is counted and skipped, costs no more memory than a record, and stops nothing.
 """
 
 import errno
-import json
 import os
-import re
 import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any, BinaryIO, TypeAlias
 
 from .. import names
+from ..sending.records import parse
 
 Record: TypeAlias = dict[str, Any]
 Tally: TypeAlias = Counter[str]
@@ -24,10 +21,6 @@ TORN = "torn"  # not a line of JSON: cut by a crash or a full disk, or overwritt
 FOREIGN = "foreign"  # JSON, but not a record of this version
 TOO_LONG = "too long"  # over `names.RECORD_BYTES`, newline included
 
-_TEXTS = ("id", "run", "version", "py", "os")  # "" where a line has none: not every wire format carries them all
-_KEYS = frozenset(("v", "time", "event", "tool", "install", "properties", *_TEXTS))
-# `fromisoformat` alone takes week dates and zones, too, and on PyPy the digits of every script.
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 # A FIFO in the place of the log would be waited on for ever; opened without waiting, it is seen for what it is.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
@@ -68,12 +61,10 @@ def lines(paths: Iterable[str], losses: Tally | None = None) -> Iterator[tuple[s
             for line in _lines(file, tally):
                 try:
                     text = str(line, "utf-8").rstrip("\n")
-                    value = json.loads(text)
-                except (ValueError, RecursionError):  # the latter from a line of opening brackets
+                    record = parse(text)
+                except ValueError:
                     tally[TORN] += 1
-                    continue
-                record = _record(value)
-                if record is None:
+                except LookupError:
                     tally[FOREIGN] += 1
                 else:
                     yield text, record
@@ -96,52 +87,3 @@ def _lines(file: BinaryIO, tally: Tally) -> Iterator[bytes]:
                 line = file.readline(names.RECORD_BYTES)
         elif not line.isspace():
             yield line
-
-
-def _record(value: object) -> Record | None:
-    """The value as a record, absent texts filled in; None where it is none. `value` comes from `json`: exact types."""
-    if not isinstance(value, dict) or not value.keys() <= _KEYS:
-        return None
-    for key in _TEXTS:
-        value.setdefault(key, "")
-    properties = value.get("properties")
-    legal = (
-        type(value.get("v")) is int  # True and 1.0 equal 1 as well
-        and value["v"] == 1
-        and _is_time(value.get("time"))
-        and names.legal_name(value.get("event"))
-        and names.legal_tool(value.get("tool"))
-        and all(_is_text(value[key]) for key in _TEXTS)
-        and _is_text(value.get("install", ""))
-        and isinstance(properties, dict)
-        and all(names.legal_name(field) and _is_property(held) for field, held in properties.items())
-    )
-    return value if legal else None
-
-
-def _is_time(value: object) -> bool:
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
-        return False
-    try:
-        datetime.fromisoformat(value)
-    except ValueError:  # the thirtieth of February
-        return False
-    return True
-
-
-def _is_property(value: object) -> bool:
-    """A flat value, or a mapping of texts (a distribution's items need not be legal names) to flat values."""
-    if isinstance(value, dict):
-        return all(_is_text(key) and _is_flat(item) for key, item in value.items())
-    return _is_flat(value)
-
-
-def _is_flat(value: object) -> bool:
-    if isinstance(value, (int, float)):  # booleans too; the bounds refuse NaN and the infinities
-        return -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER
-    return _is_text(value)
-
-
-def _is_text(value: object) -> bool:
-    """No conversion lets anything else out. What is printable holds no control character and no lone surrogate."""
-    return isinstance(value, str) and len(value) <= names.TEXT_LENGTH and value.isprintable()

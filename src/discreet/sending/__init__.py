@@ -19,7 +19,6 @@ import _thread
 import atexit
 import os
 import sys
-import time
 from _weakref import ref
 
 from .. import names
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Mapping
     from typing import Protocol
+
+    from .courier import Courier
 
     class Owner(Protocol):
         """What the sender needs of the recorder that it sends for."""
@@ -55,8 +56,6 @@ QUEUE_RECORDS = 10_000
 QUEUE_BYTES = 8 * 1024 * 1024
 BATCH_BYTES = 256 * 1024  # one write: long enough to be cheap, short enough not to overshoot a rotation
 RETRY_SECONDS = (0.05, 5.0)  # the first and the longest pause after the disk refused; doubled in between
-FORK_SECONDS = 0.05  # the longest that a fork waits for the thread, which a disk may hold up
-_FAREWELL_SECONDS = 0.001  # what the system takes to do away with a thread that has ended, several times over
 
 
 class Ticket:
@@ -78,11 +77,13 @@ class Sender:
     """The queue and the thread of one tool in one process.
 
     With `install` records carry the id of the installation (raises `OSError` where none can be made); with `show` they
-    are printed on stderr instead of recorded.
+    are printed on stderr instead of recorded; a `courier` delivers what is on the log.
     """
 
-    def __init__(self, owner: "Owner", *, install: bool = False, show: bool = False) -> None:
-        self._owner = owner
+    def __init__(
+        self, owner: "Owner", *, install: bool = False, show: bool = False, courier: "Courier | None" = None
+    ) -> None:
+        self.owner = owner
         self._show = show
         self._log = Log(owner.paths)
         self._install = ""
@@ -90,43 +91,46 @@ class Sender:
             from .installation import install_id
 
             self._install = install_id(owner.paths)
-        self._closed = False
-        self._renew()
+        self._courier = courier
+        self.closed = False
+        self.renew()
         atexit.register(owner.close)
         if hasattr(os, "register_at_fork"):
             weak = ref(self)  # the interpreter keeps the functions for ever, and must not keep the sender
-            os.register_at_fork(before=lambda: _rest(weak()), after_in_child=lambda: _renew_child(weak()))
+            os.register_at_fork(
+                before=lambda: _at_fork(weak(), "rest"), after_in_child=lambda: _at_fork(weak(), "renew")
+            )
 
-    def _renew(self) -> None:
+    def renew(self) -> None:
         """Begin with a run of its own, an empty queue and no thread: at the start, and in the child of a fork."""
-        self._encoder = Encoder(self._owner.name, self._owner.version, self._install)
-        self._queue: deque[bytes | Ticket] = deque()
-        self._bytes = 0  # in the queue; see `_take` on its races
-        self._held: list[bytes] = []  # taken from the queue, not yet on the log; belongs to whoever holds `_running`
+        self.encoder = Encoder(self.owner.name, self.owner.version, self._install)
+        self.queue: deque[bytes | Ticket] = deque()
+        self.bytes = 0  # in the queue; see `_take` on its races
+        self.held: list[bytes] = []  # taken from the queue, not yet on the log; belongs to whoever holds `_running`
         self._wake = _thread.allocate_lock()  # what the thread sleeps on: released to wake it
         self._wake.acquire()
         self._idle = False  # the thread sleeps because the queue is empty, and a record shall wake it
-        self._running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
+        self.running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
         self._lost = False  # something that was queued did not reach the log; the next `flush` says so
 
     def record(self, event: str, properties: "Mapping[str, object]") -> None:
         """Queue a filtered event for the log. Never waits; raises what `Encoder.encode` raises."""
-        line = self._encoder.encode(event, properties)
+        line = self.encoder.encode(event, properties)
         if len(line) > names.RECORD_BYTES:
-            self._owner.lose("record_size")
+            self.owner.lose("record_size")
         elif self._show:
             if sys.__stderr__ is not None:  # else 2 may be any file of the host's
                 os.write(2, line)
-        elif len(self._queue) >= QUEUE_RECORDS or self._bytes >= QUEUE_BYTES:
-            self._owner.lose("queue_full")
+        elif len(self.queue) >= QUEUE_RECORDS or self.bytes >= QUEUE_BYTES:
+            self.owner.lose("queue_full")
         else:
-            self._bytes += len(line)
-            self._queue.append(line)
+            self.bytes += len(line)
+            self.queue.append(line)
             if self._idle:
                 self._rouse()
-            elif self._closed:
+            elif self.closed:
                 self._drain_here()
-            elif not self._running.locked():
+            elif not self.running.locked():
                 self._start()  # or wait in the queue for a later record, or for the exit
 
     def flush(self, timeout: float) -> bool:
@@ -135,30 +139,24 @@ class Sender:
         False, once, also where something put since the last time was dropped instead. What a full queue refused was
         never put.
         """
-        at_rest = not (self._queue or self._held or self._running.locked())
-        written = at_rest or self._ask(Ticket(), timeout)
+        at_rest = not (self.queue or self.held or self.running.locked())
+        written = at_rest or self.ask(Ticket(), timeout)
         lost, self._lost = self._lost, False
         return written and not lost
 
     def close(self, timeout: float) -> bool:
         """End the thread once it has written all that is queued; whether it had, at most `timeout` seconds later."""
-        atexit.unregister(self._owner.close)
-        self._closed = True
-        return self._ask(Ticket(last=True), timeout) and not self._lost
+        atexit.unregister(self.owner.close)
+        self.closed = True
+        written = self.ask(Ticket(last=True), timeout) and not self._lost
+        if self._courier is not None:
+            self._courier.leave(self.encoder.run)
+        return written
 
-    def rest(self) -> None:
-        """Let the thread end before a fork; the next record starts another one.
-
-        Python 3.12 prints a warning where a process with threads forks, and the child would inherit what is open.
-        """
-        if self._running.locked() and not self._closed:
-            self._ask(Ticket(last=True), FORK_SECONDS)
-            time.sleep(_FAREWELL_SECONDS)
-
-    def _ask(self, ticket: Ticket, timeout: float) -> bool:
-        self._queue.append(ticket)
+    def ask(self, ticket: Ticket, timeout: float) -> bool:
+        self.queue.append(ticket)
         self._rouse()
-        if self._closed or not self._start():
+        if self.closed or not self._start():
             self._drain_here()
         return ticket.wait(timeout)
 
@@ -172,51 +170,64 @@ class Sender:
 
     def _start(self) -> bool:
         """Start the thread unless somebody drains already; False where none can be started."""
-        if not self._running.acquire(blocking=False):
+        if not self.running.acquire(blocking=False):
             return True
         try:
-            _thread.start_new_thread(self._run, (self._running,))
+            _thread.start_new_thread(self._run, (self.running,))
         except RuntimeError:  # no thread to be had, or the interpreter is ending
-            self._running.release()
+            self.running.release()
             return False
         return True
 
     def _run(self, running: "_thread.LockType") -> None:
         """The thread's life: write what there is, then sleep until there is more, or to try again."""
         pause = RETRY_SECONDS[0]
+        ours = True
         try:
             while (last := self._drain_once()) is None:
-                if self._held:
+                if self.held:
                     self._wake.acquire(timeout=pause)
                     pause = min(2 * pause, RETRY_SECONDS[1])
-                elif not self._queue:
+                elif not self.queue:
                     pause = RETRY_SECONDS[0]
                     self._idle = True
                     # Looked at again, since a record put before `_idle` was set woke nobody.
-                    if not self._queue:
-                        self._wake.acquire()
-                    self._idle = False
+                    if self.queue or self._wake.acquire(timeout=self._courier.pause() if self._courier else -1):
+                        self._idle = False
+                    else:
+                        ours = self._deliver(running)
+                        if not ours:
+                            return
         except Exception as error:
-            self._owner.swallow("thread", error)  # the next record starts another thread
+            self.owner.swallow("thread", error)  # the next record starts another thread
             return
         finally:
-            running.release()
+            if ours:
+                running.release()
         last.answer()
-        if self._queue:  # put while this thread was ending, by somebody who saw it and left the writing to it
-            self._owner.border("thread", self._drain_here if self._closed else self._start)
+        if self.queue:  # put while this thread was ending, by somebody who saw it and left the writing to it
+            self.owner.border("thread", self._drain_here if self.closed else self._start)
+
+    def _deliver(self, running: "_thread.LockType") -> bool:
+        """Let the courier work, which may take its time; whether the writing is still ours then, and not another's."""
+        self._idle = False
+        running.release()
+        if self._courier is not None:
+            self.owner.border("delivery", self._courier.work, self.encoder.run)
+        return running.acquire(blocking=False)
 
     def _drain_here(self) -> None:
         """Write what is queued in the caller's thread: where no thread is to be had, and after the end."""
         # Looked at again after each release: a record put meanwhile found somebody at it.
-        while self._queue and self._running.acquire(blocking=False):
+        while self.queue and self.running.acquire(blocking=False):
             last = None
             try:
                 last = self._drain_once()
             finally:
-                self._running.release()
+                self.running.release()
                 if last is not None:
                     last.answer()
-            if self._held:
+            if self.held:
                 return  # the disk refuses
 
     def _drain_once(self) -> Ticket | None:
@@ -236,64 +247,54 @@ class Sender:
 
     def _take(self) -> Ticket | None:
         """Move a batch from the queue to `_held`, up to and with the first ticket, which is returned."""
-        size = sum(map(len, self._held))
+        held, take = self.held, self.queue.popleft
+        before = size = sum(map(len, held))
         try:
             while size < BATCH_BYTES:
-                item = self._queue.popleft()
-                if isinstance(item, Ticket):
+                item = take()
+                if type(item) is Ticket:
                     return item
-                self._held.append(item)
-                size += len(item)
-                self._bytes -= len(item)
+                held.append(item)  # type: ignore[arg-type]  # no ticket: bytes
+                size += len(held[-1])
         except IndexError:
             # `_bytes` is changed by several threads without a lock, so it may drift; an empty queue sets it right.
-            self._bytes = 0
+            self.bytes = size - before
+        finally:
+            self.bytes -= size - before
         return None
 
     def _write(self) -> bool:
         """Append what is held and save the losses; what the disk refuses stays held, or is counted at the end."""
-        batch = self._held
+        batch = self.held
         try:
-            if batch and not self._owner.still_agreed():
-                self._discard()
+            if batch and not self.owner.still_agreed():
+                from .withdraw import discard
+
+                discard(self)
             elif batch:
-                self._held = batch[self._log.append(batch) :]
+                self.held = batch[self._log.append(batch) :]
         except OSError:
             pass  # full, read-only, gone: tried again
-        if self._held and self._closed:
-            self._drop("disk")
-        if self._owner.losses:
+        if self.held and self.closed:
+            self.drop("disk")
+        if self.owner.losses:
             from .losses import save
 
             try:
-                save(self._owner.losses, self._owner.paths, make=not self._owner.off)
+                save(self.owner.losses, self.owner.paths, make=not self.owner.off)
             except OSError:
                 pass  # they wait for the next write
-        return not self._held
+        return not self.held
 
-    def _discard(self) -> None:
-        """Drop all that was queued under a consent that has changed. The tickets stay, in their order."""
-        for _ in range(len(self._queue)):
-            item = self._queue.popleft()
-            if isinstance(item, Ticket):
-                self._queue.append(item)
-            else:
-                self._bytes -= len(item)
-                self._held.append(item)
-        self._drop("consent")
-
-    def _drop(self, reason: str) -> None:
-        self._owner.lose(reason, len(self._held))
-        self._held = []
+    def drop(self, reason: str) -> None:
+        """Give up what is held, counted under `reason`."""
+        self.owner.lose(reason, len(self.held))
+        self.held = []
         self._lost = True
 
 
-def _rest(sender: Sender | None) -> None:
+def _at_fork(sender: Sender | None, when: str) -> None:
     if sender is not None:
-        sender._owner.border("fork", sender.rest)
+        from . import fork
 
-
-def _renew_child(sender: Sender | None) -> None:
-    if sender is not None:
-        sender._owner.losses.clear()  # the parent's, which the parent saves
-        sender._renew()
+        sender.owner.border("fork", getattr(fork, when), sender)

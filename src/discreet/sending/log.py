@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
 _QUIET_SECONDS = 3600.0  # after so long a silence the first append looks for files that are too old
-_IDS = 32  # made at once: few enough that a command of one event does not notice
+# Ids made at once: at first few enough that a command of one event does not notice; then so many that a host which
+# tracks without a pause feels it less than once in a hundred calls.
+_FIRST_IDS, _MORE_IDS = 8, 256
 _VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 _TOO_LARGE = 27  # errno.EFBIG
 
@@ -65,18 +67,19 @@ class Encoder:
         try:
             event_id = self._ids.pop()  # one step: no two threads get the same
         except IndexError:
-            self._ids = new_ids()
-            event_id = self._ids.pop()
+            fresh = new_ids(_MORE_IDS if second else _FIRST_IDS)
+            event_id = fresh.pop()  # before others see the rest
+            self._ids = fresh
         return f'{{"v":1,"id":"{event_id}","time":"{stamp}{self._head}{event}{self._tail}{fields}}}}}\n'.encode()
 
 
-def new_ids() -> list[str]:
-    """Some random UUIDs, version 4 (RFC 9562, section 5.4).
+def new_ids(number: int) -> list[str]:
+    """`number` random UUIDs, version 4 (RFC 9562, section 5.4).
 
-    Several at once, since the system's random source lets go of the interpreter lock: once an event, that would hand the
-    processor to the writing thread at each event, for a write of one line.
+    Several at once, since the system's random source lets go of the interpreter lock: once an event, that would hand
+    the processor to the writing thread at each event, for a write of one line.
     """
-    digits = os.urandom(16 * _IDS).hex()
+    digits = os.urandom(16 * number).hex()
     return [
         f"{digits[at : at + 8]}-{digits[at + 8 : at + 12]}-4{digits[at + 13 : at + 16]}-"
         f"{_VARIANT[digits[at + 16]]}{digits[at + 17 : at + 20]}-{digits[at + 20 : at + 32]}"

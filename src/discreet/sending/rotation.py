@@ -12,10 +12,13 @@ _DAY_SECONDS = 86400.0
 
 
 def rotate(paths: names.Paths, inode: int) -> None:
-    """Shift every file by one, the oldest over the edge, if the log is still the file `inode`. Raises `OSError`."""
+    """Shift every file by one, the oldest over the edge, if the log is still the file `inode`. Never raises OSError."""
     with files.DirectoryLock(paths.directory) as held:
-        if not held or os.stat(paths["log"]).st_ino != inode:
-            return  # somebody else is at it, or has just been: the caller looks at the size again
+        try:
+            if not held or os.stat(paths["log"]).st_ino != inode:
+                return  # somebody else is at it, or has just been: the caller looks at the size again
+        except OSError:
+            return  # just been, and nobody has written since
         for number in range(names.LOG_FILES - 1, 0, -1):
             try:
                 os.replace(paths.log(number - 1), paths.log(number))

@@ -1,0 +1,154 @@
+"""Run a command as if nobody stood between it and whoever started us: its exit status, its signals, each of them once.
+
+The rule that keeps it honest: from before the command begins until its end is recorded, every signal that asks a
+program to end is held, and passed on if the command would have got it in our place and does not get it anyway. The
+terminal sends its keys to the command as well as to us; what another process sends to us alone, only we can pass on.
+
+A known limit: a signal that another process sends to the whole process group, as `timeout` does, reaches the command
+twice, since nothing tells it from one that was sent to us alone.
+"""
+
+import os
+import signal
+import sys
+from typing import Any
+
+_PASSED_ON = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+_KEYS = ("SIGINT", "SIGQUIT")  # what a terminal's keys send
+_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # a command expects to find these as usual
+_LOOK_SECONDS = 1.0  # in a process with threads, one of them may take the signal that tells of the end
+
+
+class Child:
+    """A command that is run once. Signals meant for it are held as long as the context lasts:
+
+    `with Child(argv) as child: status = child.run()`
+    """
+
+    def __init__(self, argv: list[str]) -> None:
+        self._argv = argv
+        self._held: set[int] = set()
+        self._before: Any = set()  # the signals that were held before us
+
+    def __enter__(self) -> "Child":
+        if os.name == "posix":
+            # An ignored signal stays ignored: the command inherits that (`nohup`).
+            self._held = {
+                number
+                for number in (getattr(signal, name) for name in _PASSED_ON)
+                if signal.getsignal(number) != signal.SIG_IGN
+            }
+            self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {*self._held, signal.SIGCHLD})
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if os.name == "posix":
+            for number in (self._held - self._before) & signal.sigpending():
+                _drop(number)  # too late for the command, and it was not meant for us
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+    def run(self) -> int:
+        """Run it to its end: its exit status, or minus the number of the signal that ended it.
+
+        Raises `OSError` where it cannot be started.
+        """
+        if os.name != "posix":
+            import subprocess
+
+            return subprocess.run(self._argv, check=False).returncode  # noqa: S603  # the user's own command
+        if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited from a parent; the status would be thrown away
+        usual = [getattr(signal, name) for name in _IGNORED_BY_PYTHON]
+        flush()
+        process = os.posix_spawnp(self._argv[0], self._argv, os.environ, setsigmask=list(self._before), setsigdef=usual)
+        return self._wait(process) if hasattr(signal, "sigtimedwait") else self._wait_with_handlers(process)
+
+    def _wait(self, process: int) -> int:
+        while True:
+            ended, status = os.waitpid(process, os.WNOHANG)
+            if ended:
+                return os.waitstatus_to_exitcode(status)
+            got = signal.sigtimedwait({*self._held, signal.SIGCHLD}, _LOOK_SECONDS)
+            if got is not None and got.si_signo != signal.SIGCHLD and _ours_alone(got):
+                os.kill(process, got.si_signo)
+
+    def _wait_with_handlers(self, process: int) -> int:
+        """As `_wait`, where the system does not tell who sent a signal (macOS): in the foreground of a terminal, what
+        its keys send is taken to come from them.
+        """
+        shared = {getattr(signal, name) for name in _KEYS} if _in_foreground() else set()
+
+        def pass_on(number: int, _: object) -> None:
+            if number not in shared:
+                os.kill(process, number)
+
+        handlers = {number: signal.signal(number, pass_on) for number in self._held}
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        try:
+            _, status = os.waitpid(process, 0)
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, self._held)
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+        return os.waitstatus_to_exitcode(status)
+
+
+def replace(argv: list[str]) -> None:
+    """Become the command. Raises `OSError` where it cannot be started, and everything is as before then."""
+    flush()
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in map(_number, _IGNORED_BY_PYTHON)}
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606  # the user's own command
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def end_by(number: int) -> None:
+    """End this process by a signal, as the command was, without a core dump over that of the command."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if number != signal.SIGKILL:  # which is always as it was
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def flush() -> None:
+    """Write what a host has printed so far, before the command prints."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def _drop(pending: int) -> None:
+    if hasattr(signal, "sigtimedwait"):
+        signal.sigtimedwait([pending], 0)
+    else:
+        signal.sigwait([pending])
+
+
+def _number(name: str) -> int:
+    number: int = getattr(signal, name)
+    return number
+
+
+def _ours_alone(got: signal.struct_siginfo) -> bool:
+    """Whether a signal reached us and not the command: another process sent it (its code is not positive then), or the
+    terminal hung up, which the kernel tells only the leader of the session.
+    """
+    return got.si_code <= 0 or (got.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid())
+
+
+def _in_foreground() -> bool:
+    """Whether the terminal's keys reach us, and the command with us: it is in the same process group."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)

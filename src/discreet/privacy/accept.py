@@ -1,0 +1,96 @@
+"""Distrust: what of a record read back from the log may leave now.
+
+The rule that keeps it honest: a value leaves only if the *current* declaration's conversion could have produced it. So
+neither a line that somebody forged, nor one of an older and more generous version, gets further than the disk.
+"""
+
+from .. import names
+from . import UNDECLARED_LIMIT, conversions
+from .declaration import Declaration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .conversions import Conversion
+
+_HEX = "0123456789abcdef"
+# Conversions whose results are not converted to themselves, and what their results look like.
+_RESULTS: "dict[type[Conversion], Callable[[object], bool]]" = {
+    conversions.Forbidden: lambda _: False,
+    conversions.Count: lambda value: type(value) is int and 0 <= value <= names.LARGEST_INTEGER,
+    conversions.TextCount: lambda value: type(value) is int and 0 <= value <= names.LARGEST_INTEGER,
+    conversions.Hash: lambda value: is_hex(value, 16),
+}
+
+
+class Acceptor:
+    """What may leave under a declaration (None: nothing was declared) at a level of consent."""
+
+    def __init__(self, declaration: Declaration | None, level: str) -> None:
+        self._declaration = declaration or Declaration()
+        self._level = level
+
+    def properties(self, event: str, recorded: "Mapping[str, object]") -> "dict[str, object] | None":
+        """The recorded properties without those of a level that is not agreed to; None where one must not leave.
+
+        `event` and the names are legal, as `sending.records` saw. Never raises.
+        """
+        rows = self._declaration.rows(event)
+        if rows is None:
+            if self._declaration.closed:
+                return None
+            rows = self._declaration.fields
+        found: dict[str, object] = {}
+        for field, value in recorded.items():
+            row = rows.get(field)
+            if row is None:
+                if self._declaration.closed or not _is_bare(value):
+                    return None
+                found[field] = value
+            elif isinstance(row, dict):
+                inner = self._inner(row, value)
+                if inner is None:
+                    return None
+                found[field] = inner
+            elif not produces(row, value):
+                return None
+            elif row.level == "basic" or self._level == "enhanced":
+                found[field] = value
+        return found
+
+    def _inner(self, rows: "Mapping[str, Conversion]", value: object) -> "dict[str, object] | None":
+        if not isinstance(value, dict) or not all(name in rows and produces(rows[name], value[name]) for name in value):
+            return None
+        return {name: held for name, held in value.items() if rows[name].level == "basic" or self._level == "enhanced"}
+
+
+def produces(row: "Conversion", value: object) -> bool:
+    """Whether `row` could have produced `value`. Never raises for a value that came out of `json`."""
+    result = _RESULTS.get(type(row))
+    if result is not None:
+        return result(value)
+    if value is None:
+        return False
+    try:
+        again = row.convert(value)
+    except (ValueError, OverflowError):
+        return False
+    return _same(again, value)
+
+
+def is_hex(value: object, length: int) -> bool:
+    """Whether a value is a text of `length` lower-case hex digits."""
+    return isinstance(value, str) and len(value) == length and not value.strip(_HEX)
+
+
+def _same(again: object, value: object) -> bool:
+    """Equal and of the same types, so that neither True for 1 nor 1.0 for 1 passes."""
+    if isinstance(again, dict) and isinstance(value, dict):
+        return again.keys() == value.keys() and all(_same(again[key], value[key]) for key in again)
+    return type(again) is type(value) and again == value
+
+
+def _is_bare(value: object) -> bool:
+    """What the default rule lets out without a row: a boolean, or a number too short for an account or a time."""
+    return isinstance(value, (bool, int, float)) and -UNDECLARED_LIMIT < value < UNDECLARED_LIMIT

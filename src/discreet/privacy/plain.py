@@ -1,0 +1,58 @@
+"""A declaration as plain values, and back: what crosses the pipe to a deliverer.
+
+The rule that keeps it honest: what comes out of `restored(plain(declaration))` has the same rows, or an exception says
+that it has not; a deliverer without a declaration sends nothing that needs one.
+"""
+
+from . import conversions
+from .declaration import Declaration
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from .conversions import Conversion
+
+_NUMBER_OPTIONS = ("round_to", "significant", "low", "high")
+
+
+def plain(declaration: Declaration) -> "dict[str, Any]":
+    """Lists, mappings, texts and numbers from which `restored` makes the declaration again."""
+    return {
+        "closed": declaration.closed,
+        "fields": {field: _row(row) for field, row in declaration.fields.items()},
+        "events": {
+            event: {field: _row(row) for field, row in rows.items() if not _is_own(row)}
+            for event, rows in declaration.events.items()
+        },
+    }
+
+
+def restored(values: "Mapping[str, Any]") -> Declaration:
+    """The declaration that `plain` was given. Raises `ValueError` or `KeyError` for values that it did not make."""
+    declaration = Declaration(values["events"], values["fields"])
+    declaration.closed = values["closed"]
+    return declaration
+
+
+def _row(row: "Conversion | dict[str, Conversion]") -> "dict[str, Any]":
+    if isinstance(row, dict):
+        return {field: _row(inner) for field, inner in row.items()}
+    return {row.word: _options(row), "level": row.level}
+
+
+def _options(row: "Conversion") -> object:
+    if isinstance(row, conversions.OneOf):
+        return list(row.choices)
+    if isinstance(row, conversions.Distribution):
+        return list(row.items)
+    if isinstance(row, conversions.Number):
+        given = {name: getattr(row, name) for name in _NUMBER_OPTIONS if getattr(row, name) is not None}
+        return {**given, "buckets": list(row.buckets)} if row.buckets is not None else given
+    return True
+
+
+def _is_own(row: "Conversion | dict[str, Conversion]") -> bool:
+    """Whether a row is of the package's own events, which every declaration has anyway."""
+    return isinstance(row, conversions.Conversion) and (not row.word or type(row).__name__ == "ErrorName")

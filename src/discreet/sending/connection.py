@@ -1,0 +1,224 @@
+"""A connection of one request: a socket that is always in time, straight or through a proxy, plain or under TLS.
+
+The rule that keeps it honest: every step of the socket gets the time that is left and no more, so a peer that drips
+bytes gains nothing by it; and every line that is written is printable ASCII, so a value cannot become a second line.
+"""
+
+import os
+import socket
+import sys
+import time
+
+from .destination import is_loopback
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import ssl
+
+HEAD_BYTES = 32 * 1024  # of an answer, 100s included; servers let clients send 8 KiB and send less themselves
+PIECE_BYTES = 64 * 1024  # of one read or write
+ADDRESSES = 8  # of one name that are tried, each with its share of the time
+_PORTS = {"http": 80, "https": 443}
+
+# How the system's errors are named: the first class that fits decides.
+_NAMES = (
+    (TimeoutError, "timeout"),
+    (ConnectionRefusedError, "refused"),
+    (ConnectionError, "closed"),
+    (socket.gaierror, "dns"),
+    (OSError, "network"),  # no route, no permission
+)
+
+
+class Failure(Exception):
+    """An exchange failed with `error` (see `http.Outcome`), for a reason that no class of the library names."""
+
+    def __init__(self, error: str, status: int = 0) -> None:
+        self.error = error
+        self.status = status
+
+
+class Trust:
+    """The certificates that this process trusts: read at its first https connection, and kept, for it costs 40 ms."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self) -> None:
+        self._context: ssl.SSLContext | None = None
+
+    def context(self) -> "ssl.SSLContext":
+        """What verifies certificates and names. Raises `ssl.SSLError`."""
+        if self._context is None:
+            from . import tls
+
+            self._context = tls.context(os.environ)
+        return self._context
+
+
+class Connection:
+    """One socket, with `timeout` seconds for each phase that `allow` begins, and none after `deadline` (monotonic)."""
+
+    def __init__(self, timeout: float, deadline: float) -> None:
+        self._timeout = timeout
+        self._deadline = deadline
+        self._socket: socket.socket | None = None
+        self.allow()
+
+    def allow(self, seconds: float | None = None) -> None:
+        """Begin a phase of `seconds` (else the timeout)."""
+        self._until = min(time.monotonic() + (self._timeout if seconds is None else seconds), self._deadline)
+
+    def reach(self, scheme: str, host: str, port: int, proxy: "tuple[str, int, str] | None", trust: Trust) -> None:
+        """Connect to a host, through the proxy (as of `through`) if there is one. Raises `OSError` and `Failure`."""
+        if proxy is None:
+            self._connect(host, port)
+        else:
+            try:
+                self._connect(*proxy[:2])
+                if scheme == "https":
+                    self._tunnel(authority("", host, port), proxy[2])
+            except OSError:
+                raise Failure("proxy") from None
+        if scheme == "https":
+            context = trust.context()
+            plain = self._in_time()
+            # As bytes, which spares `encodings.idna`; without the dot of a rooted name, which no certificate has.
+            self._socket = context.wrap_socket(plain, server_hostname=host.rstrip(".").encode("ascii"))
+
+    def send(self, content: bytes) -> None:
+        """Send all of `content`. Raises `OSError`."""
+        view = memoryview(content)
+        while view:
+            view = view[self._in_time().send(view[:PIECE_BYTES]) :]
+
+    def receive(self, size: int = PIECE_BYTES) -> bytes:
+        """The next bytes, at most `size`, none at the end. Raises `OSError`."""
+        return self._in_time().recv(size)
+
+    def head(self) -> tuple[int, "dict[str, str]", bytes]:
+        """Status, fields (lower-case names; of several, the first) and what followed the head of an answer.
+
+        Answers of 100 to 199 are passed over. Raises `OSError`, and `Failure` for what is no answer of HTTP/1.
+        """
+        got, room = b"", HEAD_BYTES
+        while True:
+            end = min((at + len(blank) for blank in (b"\n\r\n", b"\n\n") if (at := got.find(blank)) >= 0), default=0)
+            if not b"HTTP/1.".startswith(got[:7]) or (end or len(got)) > room:
+                raise Failure("protocol")
+            if not end:
+                more = self.receive(4096)  # little, for a flood of 100s is searched again for each of them
+                if not more:
+                    raise Failure("protocol" if got else "closed")
+                got += more
+                continue
+            status = _status(got)
+            if status >= 200:
+                return status, _fields(got[:end]), got[end:]
+            got, room = got[end:], room - end
+
+    def close(self) -> None:
+        """Close the socket, if there is one. Never raises."""
+        if self._socket is not None:
+            try:
+                self._socket.close()
+            except OSError:
+                return  # the peer has reset it: some systems say so here, and it is closed all the same
+
+    def _connect(self, host: str, port: int) -> None:
+        """Connect to the first address that lets us, each given its share of the time."""
+        self._left()  # or the name need not be looked up
+        found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)[:ADDRESSES]
+        failure: OSError = socket.gaierror(socket.EAI_NONAME)
+        for place, (family, kind, protocol, _, address) in enumerate(found):
+            self.close()
+            try:
+                self._socket = socket.socket(family, kind, protocol)
+                self._in_time(len(found) - place).connect(address)
+                return
+            except OSError as error:
+                failure = error
+        raise failure
+
+    def _tunnel(self, place: str, credentials: str) -> None:
+        """Have a proxy connect us to `place` (host:port). Raises `OSError` and `Failure`."""
+        lines = (f"Host: {place}", *([f"Proxy-Authorization: {credentials}"] if credentials else []))
+        self.send(written(f"CONNECT {place} HTTP/1.1", *lines))
+        try:
+            status, _, rest = self.head()
+        except Failure:
+            raise Failure("proxy") from None
+        # What a proxy refuses is no verdict of the destination's. 407 is nobody else's, and trying on may lock a user.
+        if status >= 300 or rest:
+            raise Failure("proxy", 407 if status == 407 else 0)
+
+    def _in_time(self, shares: int = 1) -> socket.socket:
+        """The socket, its next step bounded by the time that is left, or by a share of it. Raises `TimeoutError`."""
+        left = self._left()
+        if self._socket is None:
+            raise ConnectionError  # `reach` comes first
+        self._socket.settimeout(left / shares)
+        return self._socket
+
+    def _left(self) -> float:
+        """Seconds that are left, more than 0. Raises `TimeoutError`."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+def named(error: OSError) -> str:
+    """The word of `http.Outcome` for an error of the system's. It says nothing of what the error says."""
+    # By its module, since naming `ssl.SSLError` would load `ssl` for every connection that has none.
+    return "tls" if type(error).__module__ == "ssl" else next(name for kind, name in _NAMES if isinstance(error, kind))
+
+
+def through(scheme: str, host: str, port: int) -> "tuple[str, int, str] | None":
+    """The proxy on the way to a host: its host, its port and the credentials for it or "". None for a straight way.
+
+    By the usual variables, else by the settings of macOS or Windows, which do not concern loopback. Raises `Failure`.
+    """
+    variables = (f"{scheme}_proxy", "all_proxy")
+    if not any(value and name.lower() in variables for name, value in os.environ.items()) and (
+        sys.platform not in ("darwin", "win32") or is_loopback(host)
+    ):
+        return None  # without the 50 ms that the room of proxies takes to load `urllib.request`
+    from . import proxies
+
+    try:
+        return proxies.proxy(scheme, authority("", host, port))
+    except ValueError:
+        raise Failure("proxy") from None  # never straight instead: a user who names a proxy wants no other way
+
+
+def authority(scheme: str, host: str, port: int) -> str:
+    """Host and port as a URL has them, without the scheme's own port."""
+    host = f"[{host}]" if ":" in host else host
+    return host if port == _PORTS.get(scheme) else f"{host}:{port}"
+
+
+def written(*lines: str) -> bytes:
+    """The head of a request. Raises `ValueError` for a line not of printable ASCII, so for any CR, LF or NUL."""
+    if not all(line.isascii() and line.isprintable() for line in lines):
+        raise ValueError("the head of a request must be printable ASCII")
+    return "\r\n".join((*lines, "", "")).encode("ascii")
+
+
+def _status(head: bytes) -> int:
+    """The status of a status line (RFC 9112, section 4). Raises `Failure`."""
+    version, _, rest = head.partition(b"\n")[0].rstrip(b"\r").partition(b" ")
+    digits, _, _ = rest.partition(b" ")
+    if version not in (b"HTTP/1.1", b"HTTP/1.0") or len(digits) != 3 or not digits.isdigit():
+        raise Failure("protocol")
+    status = int(digits)
+    if not 100 <= status < 600 or status == 101:  # nobody asked for another protocol
+        raise Failure("protocol")
+    return status
+
+
+def _fields(head: bytes) -> "dict[str, str]":
+    fields: dict[str, str] = {}
+    for line in head.decode("latin-1").split("\n")[1:]:
+        name, _, value = line.partition(":")
+        fields.setdefault(name.lower(), value.strip())
+    return fields

@@ -1,0 +1,94 @@
+"""Who delivers: a detached child at the exit, or, where that cannot be, the host's own daemon thread.
+
+The rule that keeps it honest: a child whenever one can be started; the thread only where none can, where the author
+asked for it, or in a process that has lived long enough for its thread not to be in the way. Either way nobody waits.
+"""
+
+import time
+
+from . import handover
+from .plan import Plan
+from .settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Protocol
+
+    from .. import names
+    from ..privacy.declaration import Declaration
+    from .destination import Destination
+
+    class Owner(Protocol):
+        """What is needed of the recorder that is delivered for."""
+
+        name: str
+        mode: str
+        paths: names.Paths
+        environ: dict[str, str]
+        settings: Mapping[str, object]
+        lifted: tuple[str, ...]
+        declaration: Declaration | None
+        destinations: tuple[Destination, ...]
+        delivery: str
+        signature: object
+
+
+LONG_LIVED_SECONDS = 10.0
+THREAD_SECONDS = 20.0  # the longest that the thread is at it in one go; the log is written by another one meanwhile
+_LOOK_SECONDS = 1.0  # the shortest pause between two looks of the thread
+
+
+def engaged(owner: "Owner") -> "Courier | None":
+    """The courier for the destinations in force; None where there is none."""
+    destinations = Settings(owner.name, owner.environ, owner.settings).destinations(owner.destinations)
+    return Courier(owner, destinations) if destinations else None
+
+
+def plan_of(owner: "Owner", destinations: "tuple[Destination, ...]", run: str = "") -> Plan:
+    """What a deliverer works with, with the consent of the moment; `run` is the id of this process in its records."""
+    return Plan(
+        owner.name,
+        owner.paths,
+        destinations,
+        owner.declaration,
+        mode=owner.mode,
+        environ=owner.environ,
+        settings=owner.settings,
+        lifted=owner.lifted,
+        run=run,
+        signature=owner.signature,
+    )
+
+
+class Courier:
+    """Delivery of one process."""
+
+    def __init__(self, owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
+        self._owner = owner
+        self._destinations = destinations
+        self._by_thread = owner.delivery == "thread" or not handover.can_start()
+        self._born = time.monotonic()
+        self._next_look = 0.0
+
+    def pause(self) -> float:
+        """Seconds until the thread should look whether a delivery is due."""
+        now = time.monotonic()
+        first = now if self._by_thread else self._born + LONG_LIVED_SECONDS
+        return max(first - now, self._next_look - now, 0.0)
+
+    def work(self, run: str) -> None:
+        """In the thread: deliver what is due. Raises nothing that a disk or a network does."""
+        shortest = min(one.batch_interval for one in self._destinations)
+        self._next_look = time.monotonic() + max(shortest / 2, _LOOK_SECONDS)
+        if handover.due(self._owner.paths, self._destinations, time.time()):
+            from .work import deliver
+
+            deliver(plan_of(self._owner, self._destinations, run), until=time.monotonic() + THREAD_SECONDS)
+
+    def leave(self, run: str) -> None:
+        """At the exit, the log being written: hand over to a child what is due. Raises nothing a system refuses."""
+        if self._by_thread:
+            return  # a later run, or its thread, delivers
+        if handover.due(self._owner.paths, self._destinations, time.time()):
+            handover.start(plan_of(self._owner, self._destinations, run))

@@ -1,0 +1,265 @@
+"""Delivery: from the log, by each destination's place in it, to a receiver: encode, exchange, classify, move on.
+
+The rule that keeps it honest: consent is looked at again just before each socket; a place moves on only after the
+receiver's answer and its receipt are on disk, so what was on the log arrives at least once; and the next attempt is put
+off on disk before one is made, so that whoever kills a deliverer cannot make it hurry.
+
+| verdict   | from                                            | what follows                                        |
+|-----------|-------------------------------------------------|-----------------------------------------------------|
+| delivered | 2xx                                             | receipt, the place moves on                         |
+| retry     | 408 429 500 502 503 504, no connection          | exponential backoff with jitter, Retry-After at least |
+| halve     | 413                                             | half as many records; a single one is skipped       |
+| skip      | 400 422                                         | receipt, the place moves on                         |
+| hold      | 401 403 404 405 410, 3xx, anything else         | the place stays, tried again after a day            |
+"""
+
+import os
+import time
+
+from .. import consent, names
+from ..privacy.accept import Acceptor, is_hex
+from . import http, outbox, receipts, wire
+from . import state as states
+from .log import timestamp
+from .losses import save as save_losses
+from .records import parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from .destination import Destination
+    from .lock import DeliveryLock
+    from .plan import Plan
+    from .records import Record
+
+    Entry: TypeAlias = tuple[Record | None, str, int]  # a line: its record, its file, the offset behind it
+
+DAY_SECONDS = 86_400.0
+OLDEST_DAYS = 30  # a record older than that is never sent
+SHORTEST_BACKOFF = 0.5  # seconds after the first failure, for a destination whose `batch_interval` is shorter
+PATIENCE_SECONDS = 2.0  # a deliverer about to end waits so long for a destination that may be tried again
+_VERSION_CHARACTERS = names.TOOL_CHARACTERS + ".+!~"
+
+
+class Withdrawn(Exception):
+    """The consent is not what it was: nothing more is sent."""
+
+
+class Delivery:
+    """One deliverer at work. The lock is held by its caller; `clock` and `exchange` can be those of a test."""
+
+    def __init__(
+        self,
+        plan: "Plan",
+        *,
+        until: float,
+        force: bool = False,
+        clock: "Callable[[], float]" = time.time,
+        exchange: "Callable[..., http.Outcome]" = http.exchange,
+        tell: "Callable[[str], None]" = lambda _: None,
+    ) -> None:
+        self._plan = plan
+        self._until = until
+        self._force = force
+        self._clock = clock
+        self._exchange = exchange
+        self._tell = tell
+        self._losses: dict[str, int] = {}
+        self._signature = consent.signature(plan.paths)
+        decision = plan.decide()
+        if not decision.enabled:
+            raise Withdrawn(decision.reason)
+        self._acceptor = Acceptor(plan.declaration, decision.level)
+        self._state = states.load(plan.paths["delivery"])
+        self._begin()
+
+    def work(self, lock: "DeliveryLock") -> None:
+        """Deliver what is due, look once more, and end. Raises `Withdrawn`, and `OSError` where the disk fails."""
+        try:
+            while time.monotonic() < self._until:
+                lock.announce()
+                self._round()
+                lock.take_leave()
+                # Whoever appended before seeing that leave counts on this look; whoever comes later starts another.
+                if not any(self._due(destination) for destination in self._plan.destinations) and not self._pause():
+                    return
+        finally:
+            if self._losses:
+                save_losses(self._losses, self._plan.paths)
+
+    def _round(self) -> None:
+        for destination in self._plan.destinations:
+            while time.monotonic() < self._until and self._due(destination) and self._send(destination):
+                continue
+
+    def _begin(self) -> None:
+        """Enter the period of the consent that stands now, and give each new destination its place."""
+        paths, state = self._plan.paths, self._state
+        period = repr(self._signature)
+        if state.period != period:
+            changed = [sign[2] for sign in self._signature if sign is not None]
+            floor = timestamp(max(changed) / 1e9) if changed else ""
+            known = self._plan.signature == self._signature
+            start = outbox.start_of(paths, self._plan.run if known else "", floor)
+            for place in state.places.values():
+                place.offsets, place.anchor = dict(start), ("", "")
+            state.period = period
+        for destination in self._plan.destinations:
+            if destination.key not in state.places:
+                place = states.Place(destination.shown, timestamp(self._clock()))
+                place.offsets = outbox.start_of(paths, self._plan.run)
+                state.places[destination.key] = place
+        self._save()
+
+    def _due(self, destination: "Destination") -> bool:
+        """Whether a delivery is due: enough records wait, or one has waited long enough."""
+        place = self._state.places[destination.key]
+        now = self._clock()
+        if now < place.wake and not self._force:
+            return False
+        lines = outbox.pending(self._plan.paths, place.offsets, place.anchor)
+        for waiting, (_, _, line) in enumerate(lines, 1):
+            if self._force or waiting >= destination.batch_size:
+                return True
+            if waiting == 1:
+                oldest = outbox.time_of(line)
+                longest = timestamp(now - destination.batch_interval)
+                since = timestamp(place.attempt) if place.attempt else oldest
+                if not longest < since <= timestamp(now):  # long enough ago, or by a clock that was set back since
+                    return True
+        return False
+
+    def _send(self, destination: "Destination") -> bool:
+        """One request; whether it is worth going on with this destination."""
+        place = self._state.places[destination.key]
+        entries = self._waiting(destination, place)
+        records = [record for record, _, _ in entries if record is not None]
+        if not records:
+            return self._move_on(place, entries, len(entries))
+        batch, request = next(wire.split(records, destination))
+        if consent.signature(self._plan.paths) != self._signature or not self._plan.decide().enabled:
+            raise Withdrawn("the stored consent has changed")
+        now = self._clock()
+        place.attempt = now
+        place.wake = now + self._backoff(destination, place.failures + 1)
+        self._save()
+        limit = min(self._until, time.monotonic() + 3 * destination.timeout)
+        outcome = self._exchange(request, timeout=destination.timeout, deadline=limit)
+        place.status = outcome.status
+        verdict = "skip" if outcome.verdict == "halve" and len(batch) == 1 else outcome.verdict
+        self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
+        if verdict in ("delivered", "skip"):
+            self._write_receipt(destination, batch, request, outcome.status, verdict)
+            place.failures, place.wake, place.held = 0, 0.0, False
+            place.limit = min(2 * place.limit, states.MOST_RECORDS)
+            return self._move_on(place, entries, len(batch))
+        if verdict == "halve":
+            place.limit = max(1, len(batch) // 2)
+            place.wake = 0.0
+        elif verdict == "hold":
+            place.held, place.wake = True, now + DAY_SECONDS
+        else:
+            place.failures += 1
+            place.wake = max(place.wake, now + (outcome.retry_after or 0.0))
+        self._save()
+        return verdict in ("delivered", "skip", "halve")
+
+    def _waiting(self, destination: "Destination", place: states.Place) -> "list[Entry]":
+        """The next lines, up to as many records as a request may carry; what may not leave is None, and counted."""
+        entries: list[Entry] = []
+        most = min(place.limit, wire.FORMATS[destination.format])
+        for file, end, line in outbox.pending(self._plan.paths, place.offsets, place.anchor):
+            record = self._trusted(line)
+            entries.append((record, file, end))
+            most -= record is not None
+            if most == 0:
+                break
+        return entries
+
+    def _move_on(self, place: states.Place, entries: "list[Entry]", number: int) -> bool:
+        """Move a place behind the first `number` records of `entries`, and what was passed over before them."""
+        for record, file, end in entries:
+            place.offsets[file] = end
+            if record is not None:
+                place.anchor = (record["id"], record["time"])
+                number -= 1
+                if number == 0:
+                    break
+        self._save()
+        return True
+
+    def _trusted(self, line: bytes) -> "Record | None":
+        """The record of a line as it may leave now; None, counted, for anything else."""
+        try:
+            record = parse(line.decode())
+        except (ValueError, LookupError):
+            self._pass_over("line_not_ours")
+            return None
+        legal = (
+            record["tool"] == self._plan.tool
+            and is_hex(record["id"].replace("-", ""), 32)
+            and len(record["id"]) == outbox.ID_BYTES
+            and is_hex(record["run"], 16)
+            and ("install" not in record or is_hex(record["install"], 32))
+            and not record["version"].strip(_VERSION_CHARACTERS)
+            and not record["py"].strip("0123456789.")
+            and not record["os"].strip("abcdefghijklmnopqrstuvwxyz0123456789")
+        )
+        properties = self._acceptor.properties(record["event"], record["properties"]) if legal else None
+        old = record["time"] < timestamp(self._clock() - OLDEST_DAYS * DAY_SECONDS)
+        if properties is None or old:
+            self._pass_over("line_not_ours" if properties is None else "too_old_to_send")
+            return None
+        record["properties"] = properties
+        return record
+
+    def _pass_over(self, reason: str) -> None:
+        self._losses[reason] = self._losses.get(reason, 0) + 1
+
+    def _write_receipt(
+        self, destination: "Destination", batch: "list[Record]", request: "wire.Request", status: int, verdict: str
+    ) -> None:
+        receipts.write(
+            self._plan.paths,
+            {
+                "time": timestamp(self._clock()),
+                "destination": destination.shown,
+                "format": destination.format,
+                "records": len(batch),
+                "bytes": len(request.content),
+                "sha256": receipts.digest(request.content),
+                "status": status,
+                "verdict": verdict,
+                "ids": [record["id"] for record in batch],
+            },
+        )
+
+    def _backoff(self, destination: "Destination", failures: int) -> float:
+        """Seconds until the next attempt: doubled with each failure, at most a day, between half and all of it."""
+        longest = max(SHORTEST_BACKOFF, destination.batch_interval) * 2.0 ** min(failures - 1, 20)
+        jitter = 0.5 + int.from_bytes(os.urandom(2), "big") / 131_072
+        return min(longest, DAY_SECONDS) * jitter
+
+    def _pause(self) -> bool:
+        """Wait for a destination that may be tried again soon and has something waiting; whether there was one."""
+        now = self._clock()
+        wakes = [self._state.places[destination.key].wake for destination in self._plan.destinations]
+        soon = min((wake - now for wake in wakes if now < wake), default=DAY_SECONDS)
+        if self._force or not soon <= PATIENCE_SECONDS or time.monotonic() + soon >= self._until:
+            return False
+        time.sleep(soon + 0.01)
+        return True
+
+    def _save(self) -> None:
+        """Write the state, without the places in files that are gone. Raises `OSError`."""
+        present = outbox.identities(self._plan.paths)
+        for place in self._state.places.values():
+            place.offsets = {file: offset for file, offset in place.offsets.items() if file in present}
+        newest = present[-1] if present else ""
+        states.save(self._plan.paths["delivery"], self._state, newest)
+
+
+def _counted(number: int) -> str:
+    return f"{number:,} record" + ("" if number == 1 else "s")

@@ -1,0 +1,180 @@
+"""The exit of a host: is a delivery due, and who makes it?
+
+The rule that keeps it honest: the host never opens a socket and never waits. It looks at two small files, and if a
+delivery is due starts a detached child, to which it says everything through a pipe. Where no child can be started
+(frozen, zipped or embedded applications, a sandbox that refuses), a later run or the host's own thread delivers.
+"""
+
+import marshal
+import os
+import sys
+
+from .. import names
+from . import lock, outbox
+from .log import timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .destination import Destination
+    from .plan import Plan
+
+PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
+GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
+_PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
+_LOOK_BYTES = 1 << 20  # of the log that are looked at for waiting records; more than that is due anyway
+# What the child's HTTPS and proxies are configured by, and what some systems need to start a program at all.
+_KEPT = (
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "LD_LIBRARY_PATH",
+    "SYSTEMROOT",
+    "PATH",
+)
+
+
+def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float) -> bool:
+    """Whether a deliverer should be started, as cheaply as it can be told; in doubt, yes. Never raises OSError."""
+    try:
+        head = names.read_small(paths["delivery"], names.current_user())[:_PLAN_BYTES].decode("ascii", "replace")
+    except OSError:
+        head = ""
+    plan = {}
+    for entry in head.partition('"plan":"')[2].partition('"')[0].split(";"):
+        key, *rest = entry.split(" ")
+        if len(rest) == 4:
+            plan[key] = rest
+    if not any(_is_due(plan.get(one.key), one, paths, now) for one in destinations):
+        return False
+    return not lock.somebody_at_work(paths, now)
+
+
+def _is_due(entry: "list[str] | None", destination: "Destination", paths: names.Paths, now: float) -> bool:
+    if entry is None:
+        return True  # never seen: the child gives it its place
+    try:
+        wake, attempt, offset = int(entry[0]), int(entry[1]), int(entry[3])
+    except ValueError:
+        return True
+    if now < wake:
+        return False
+    waiting = _waiting(paths, entry[2], offset)
+    if not waiting:
+        return False
+    since = timestamp(attempt) if attempt else outbox.time_of(waiting)
+    in_time = timestamp(now - destination.batch_interval) < since <= timestamp(now)
+    return waiting.count(b"\n") >= destination.batch_size or not in_time
+
+
+def _waiting(paths: names.Paths, file: str, offset: int) -> bytes:
+    """The lines of the newest file of the log behind `offset`; all of them if it is another file than `file`."""
+    try:
+        descriptor = os.open(paths["log"], os.O_RDONLY | names.OPEN_FLAGS | names.NO_WAIT)
+    except OSError:
+        return b""
+    try:
+        if outbox.identity(os.read(descriptor, 64)) != file:
+            offset = 0
+        os.lseek(descriptor, offset, os.SEEK_SET)
+        return os.read(descriptor, _LOOK_BYTES)
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
+def can_start() -> bool:
+    """Whether this interpreter can be started again to run a file of this package."""
+    return (
+        bool(sys.executable)
+        and os.path.isabs(sys.executable)
+        and not getattr(sys, "frozen", False)
+        and GUARD not in os.environ
+        and os.path.isfile(_program())
+    )
+
+
+def start(plan: "Plan") -> bool:
+    """Start a detached child for `plan`; False where that is not possible. Never raises OSError, never waits."""
+    if not can_start():
+        return False
+    try:
+        content = marshal.dumps(plan.plain())
+    except ValueError:  # a value that is no plain one
+        return False
+    if len(content) > PIPE_BYTES:
+        return False
+    environment = {
+        name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")
+    }
+    environment[GUARD] = "1"
+    command = [sys.executable, "-I", "-S", _program()]
+    try:
+        reading, writing = os.pipe()
+    except OSError:
+        return False
+    try:
+        if os.name == "nt":
+            _spawn_on_windows(command, environment, reading)
+        else:
+            _spawn(command, environment, reading)
+        os.write(writing, content)
+    except OSError:
+        return False
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return True
+
+
+def _program() -> str:
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
+
+
+def _spawn(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:
+    """Own session, the pipe as stdin, nothing else of ours. Raises `OSError`."""
+    actions: list[tuple[object, ...]] = [
+        (os.POSIX_SPAWN_DUP2, reading, 0),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        # Python's own descriptors are closed by the kernel; a shell's or a make's come down with us and must not.
+        *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable()),
+    ]
+    try:
+        os.posix_spawn(command[0], command, environment, file_actions=actions, setsid=True, setsigmask=())
+    except NotImplementedError:  # an old C library: the child makes its own session
+        os.posix_spawn(command[0], command, environment, file_actions=actions, setsigmask=())
+
+
+def _inheritable() -> "list[int]":
+    for directory in ("/proc/self/fd", "/dev/fd"):
+        try:
+            found = [int(name) for name in os.listdir(directory)]
+        except (OSError, ValueError):
+            continue
+        return [descriptor for descriptor in found if descriptor > 2 and _is_inheritable(descriptor)]
+    return []  # the child closes what it finds
+
+
+def _is_inheritable(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:
+        return False  # the directory's own, closed by now
+
+
+def _spawn_on_windows(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:
+    import subprocess
+
+    # A window must not flash up: CREATE_NO_WINDOW does that, DETACHED_PROCESS does not for a console program.
+    flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP  # type: ignore[attr-defined]  # only there
+    subprocess.Popen(
+        command,
+        env=environment,
+        stdin=reading,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        creationflags=flags,
+        close_fds=True,
+    )

@@ -1,0 +1,87 @@
+"""One deliverer at a time on a machine.
+
+    lock    1234      the pid of the deliverer while it works, empty when it is about to end
+
+The rule that keeps it honest: the lock is the kernel's (`flock`), so it ends with its holder whatever happens. The text
+in it is for hosts, which look at it at their exit and start no second child; it may be stale, and then only delays.
+"""
+
+import os
+
+from .. import files, names
+
+ALIVE_SECONDS = 35.0  # a deliverer lives 30 at most: an older text is of one that was killed
+
+
+class DeliveryLock:
+    """`with DeliveryLock(paths) as held:` `held` is False where another deliverer is at work. Raises `OSError`."""
+
+    def __init__(self, paths: names.Paths) -> None:
+        self._paths = paths
+        self._descriptor = -1
+
+    def __enter__(self) -> bool:
+        files.make_directory(self._paths.directory, below=self._paths.below)
+        path = self._paths["lock"]
+        flags = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
+        self._descriptor = os.open(path, flags, 0o600)
+        try:
+            names.check_ours(os.fstat(self._descriptor), path, names.current_user())
+            held = _lock(self._descriptor)
+        except OSError:
+            self.__exit__()
+            raise
+        if not held:
+            self.__exit__()
+        return held
+
+    def __exit__(self, *_: object) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)  # which also unlocks
+            self._descriptor = -1
+
+    def announce(self) -> None:
+        """Tell hosts that somebody is at work. Raises `OSError`."""
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+
+    def take_leave(self) -> None:
+        """Tell hosts that a record from now on may not be seen any more by whoever holds this. Raises `OSError`."""
+        os.ftruncate(self._descriptor, 0)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:
+        return _lock_on_windows(descriptor)
+    try:
+        flock(descriptor, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _lock_on_windows(descriptor: int) -> bool:
+    import msvcrt
+
+    try:
+        # A byte far behind the text: a locked byte cannot be read by others there.
+        os.lseek(descriptor, 1 << 20, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # only there
+    except OSError:
+        return False
+    return True
+
+
+def somebody_at_work(paths: names.Paths, now: float) -> bool:
+    """Whether the text in the lock says that a deliverer lives, as far as that can be told cheaply. Never raises."""
+    try:
+        if os.stat(paths["lock"]).st_mtime < now - ALIVE_SECONDS:
+            return False
+        pid = int(names.read_small(paths["lock"], names.current_user()) or b"0")
+        if pid and os.name != "nt":
+            os.kill(pid, 0)
+    except (OSError, ValueError):
+        return False
+    return pid > 0

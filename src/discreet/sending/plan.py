@@ -1,0 +1,105 @@
+"""What a deliverer works with: the tool, its files, its destinations, its declaration, and every input of the gate.
+
+The rule that keeps it honest: a plan holds no record and nothing of the host but what is needed to decide anew, and it
+crosses to a child as plain values through a pipe, never through arguments or the environment.
+"""
+
+from .. import consent, names
+from ..consent import environments
+from .destination import Destination
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from ..privacy.declaration import Declaration
+
+
+class Plan:
+    """`run` is the run id of the process that made the plan, `signature` that of the consent it records under."""
+
+    def __init__(
+        self,
+        tool: str,
+        paths: names.Paths,
+        destinations: "tuple[Destination, ...]",
+        declaration: "Declaration | None",
+        *,
+        mode: str,
+        environ: "Mapping[str, str]",
+        settings: "Mapping[str, object]",
+        lifted: "tuple[str, ...]" = (),
+        run: str = "",
+        signature: object = None,
+    ) -> None:
+        self.tool = tool
+        self.paths = paths
+        self.destinations = destinations
+        self.declaration = declaration
+        self.mode = mode
+        self.environ = environ
+        self.settings = settings
+        self.lifted = lifted
+        self.run = run
+        self.signature = signature
+
+    def decide(self) -> consent.Decision:
+        """What the gate says now. The files are looked at anew; a test runner stays what it was."""
+        facts = consent.look(self.tool, self.mode, self.environ, self.paths)
+        facts.settings, facts.lifted = self.settings, self.lifted
+        return consent.decide(facts)
+
+    def plain(self) -> "dict[str, Any]":
+        """Plain values for the pipe."""
+        from ..privacy.plain import plain
+
+        return {
+            "tool": self.tool,
+            "directory": self.paths.directory,
+            "below": self.paths.below,
+            "files": dict(self.paths.files),
+            "destinations": [one.options() for one in self.destinations],
+            "declaration": None if self.declaration is None else plain(self.declaration),
+            "mode": self.mode,
+            "environ": watched(self.tool, self.environ),
+            "settings": {key: value for key, value in self.settings.items() if type(value) in (str, int, bool, float)},
+            "lifted": list(self.lifted),
+            "run": self.run,
+            "signature": self.signature,
+        }
+
+
+def restored(values: "Mapping[str, Any]") -> Plan:
+    """The plan of which `values` are the plain form. Raises `ValueError`, `KeyError` or `TypeError` else."""
+    declaration = None
+    if values["declaration"] is not None:
+        from ..privacy.plain import restored as restored_declaration
+
+        declaration = restored_declaration(values["declaration"])
+    paths = names.Paths(values["tool"], {}, values["directory"], values["files"])
+    paths.below, paths.problem = values["below"], ""
+    return Plan(
+        values["tool"],
+        paths,
+        tuple(Destination(**options) for options in values["destinations"]),
+        declaration,
+        mode=values["mode"],
+        environ=values["environ"],
+        settings=values["settings"],
+        lifted=tuple(values["lifted"]),
+        run=values["run"],
+        signature=values["signature"],
+    )
+
+
+def watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":
+    """The variables that the gate looks at."""
+    head = names.prefix(tool)
+    rules = environments.VENDORS + environments.TEST_RUNNERS
+    known = {condition.partition("=")[0] for _, rule in rules for condition in rule} | set(names.SHARED_SWITCHES)
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in known or name.startswith((f"{head}_TELEMETRY_", f"{head}__TELEMETRY__", f"{head}_NO_TELEMETRY"))
+    }

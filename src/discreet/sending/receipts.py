@@ -1,0 +1,67 @@
+"""receipts.jsonl: what left, line by line, for the user to see.
+
+    {"time":"2026-11-20T10:30:00Z","destination":"https://example.org/t","format":"json","records":12,"bytes":3400,
+     "sha256":"<64 hex>","status":200,"verdict":"delivered","ids":["<uuid>", ...]}
+
+The rule that keeps it honest: written before the place in the log is moved on, so nothing leaves without one; the bytes
+and the digest are those of the body before its content encoding, or of the request target of a GET.
+"""
+
+import hashlib
+import json
+import os
+
+from .. import files, names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+MOST_BYTES = 1024 * 1024  # of the file; the older half goes when it is full
+_LINE_BYTES = 64 * 1024  # 500 ids of 39 bytes, and the rest
+
+
+def digest(body: bytes) -> str:
+    """The SHA-256 of a body, in hex."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
+    """Append a receipt. Raises `OSError`."""
+    line = json.dumps(receipt, separators=(",", ":")).encode() + b"\n"
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
+    descriptor = os.open(paths["receipts"], flags, 0o600)
+    try:
+        status = os.fstat(descriptor)
+        names.check_ours(status, paths["receipts"], names.current_user())
+        size = status.st_size
+        os.write(descriptor, line)
+    finally:
+        os.close(descriptor)
+    if size > MOST_BYTES:
+        _halve(paths["receipts"])
+
+
+def read(paths: names.Paths) -> "Iterator[dict[str, Any]]":
+    """The receipts, oldest first; lines that are none are passed over. Raises `OSError` for an unreadable file."""
+    try:
+        file = open(paths["receipts"], "rb", opener=names.open_ours)  # noqa: SIM115  # closed below
+    except FileNotFoundError:
+        return
+    with file:
+        while line := file.readline(_LINE_BYTES):
+            try:
+                receipt = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(receipt, dict):
+                yield receipt
+
+
+def _halve(path: str) -> None:
+    with open(path, "rb", opener=names.open_ours) as file:
+        file.seek(MOST_BYTES // 2)
+        file.readline()
+        rest = file.read()
+    files.write_private(path, rest)

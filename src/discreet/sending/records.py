@@ -1,0 +1,87 @@
+"""A line of a log, read back as hostile input: a record, or nothing.
+
+The rule that keeps it honest: every part of a line is looked at and is what a record may hold, else the line is none.
+Anybody may have written to the log; whoever takes records from here need not look again, except for what the current
+declaration says of them, and for what a terminal or a page makes of a text.
+"""
+
+import json
+
+from .. import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    Record: TypeAlias = dict[str, Any]
+
+_TEXTS = ("id", "run", "version", "py", "os")  # "" where a line has none: not every wire format carries them all
+_KEYS = frozenset(("v", "time", "event", "tool", "install", "properties", *_TEXTS))
+_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_SHAPE = "dddd-dd-ddTdd:dd:ddZ"
+
+
+def parse(line: str) -> "Record":
+    """The record of a line; absent texts are "".
+
+    Raises `ValueError` for what is no line of JSON (a torn one) and `LookupError` for JSON that is no record of this
+    version (a foreign one).
+    """
+    try:
+        value = json.loads(line)
+    except RecursionError:  # from a line of opening brackets
+        raise ValueError("nested too deeply") from None
+    record = _record(value)
+    if record is None:
+        raise LookupError("not a record")
+    return record
+
+
+def _record(value: object) -> "Record | None":
+    """The value as a record, absent texts filled in; None where it is none. `value` comes from `json`: exact types."""
+    if not isinstance(value, dict) or not value.keys() <= _KEYS:
+        return None
+    for key in _TEXTS:
+        value.setdefault(key, "")
+    properties = value.get("properties")
+    legal = (
+        type(value.get("v")) is int  # True and 1.0 equal 1 as well
+        and value["v"] == 1
+        and is_time(value.get("time"))
+        and names.legal_name(value.get("event"))
+        and names.legal_tool(value.get("tool"))
+        and all(_is_text(value[key]) for key in _TEXTS)
+        and _is_text(value.get("install", ""))
+        and isinstance(properties, dict)
+        and all(names.legal_name(field) and _is_property(held) for field, held in properties.items())
+    )
+    return value if legal else None
+
+
+def is_time(value: object) -> bool:
+    """Whether a value is a real moment written as `2026-11-20T10:30:00Z`."""
+    if not isinstance(value, str) or "".join("d" if "0" <= c <= "9" else c for c in value) != _SHAPE:
+        return False
+    year, month, day = int(value[:4]), int(value[5:7]), int(value[8:10])
+    if not (year and 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]):
+        return False
+    leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return (day <= 28 or month != 2 or leap) and value[11:13] < "24" and value[14:16] < "60" and value[17:19] < "60"
+
+
+def _is_property(value: object) -> bool:
+    """A flat value, or a mapping of texts (a distribution's items need not be legal names) to flat values."""
+    if isinstance(value, dict):
+        return all(_is_text(key) and _is_flat(item) for key, item in value.items())
+    return _is_flat(value)
+
+
+def _is_flat(value: object) -> bool:
+    if isinstance(value, (int, float)):  # booleans too; the bounds refuse NaN and the infinities
+        return -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER
+    return _is_text(value)
+
+
+def _is_text(value: object) -> bool:
+    """No conversion lets anything else out. What is printable holds no control character and no lone surrogate."""
+    return isinstance(value, str) and len(value) <= names.TEXT_LENGTH and value.isprintable()

@@ -1,0 +1,129 @@
+"""The destinations in force: the code's, changed by the user's environment.
+
+The rule that keeps it honest: the environment beats the user's configuration, which beats the code; a value that makes
+no sense, or that would send in the clear, is refused and told by `explain`, and never changes where anything goes.
+
+| setting                                | what it does                                                                |
+|----------------------------------------|-----------------------------------------------------------------------------|
+| `ENDPOINT` (with `FORMAT`)             | replaces every destination of the code; https, or loopback                  |
+| `HEADERS`                              | go to the endpoint, else to the code's first json or otlp destination       |
+| `POSTHOG_API_KEY`, `POSTHOG_HOST`      | complete or add a posthog destination; never beside `ENDPOINT`              |
+| `BATCH_SIZE`, `BATCH_INTERVAL_SECONDS` | of every destination                                                        |
+"""
+
+from .. import names
+from .destination import POSTHOG_HOST, Destination
+from .headers import parsed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+KEYS = ("ENDPOINT", "FORMAT", "HEADERS", "POSTHOG_API_KEY", "POSTHOG_HOST", "BATCH_SIZE", "BATCH_INTERVAL_SECONDS")
+
+
+class Settings:
+    """The settings of one tool; `problems` are sentences about values that were refused, without the values."""
+
+    def __init__(self, tool: str, environ: "Mapping[str, str]", settings: "Mapping[str, object]") -> None:
+        self._head = names.prefix(tool)
+        self._environ = environ
+        self._settings = settings
+        self.problems: list[str] = []
+
+    def destinations(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
+        """What is in force where the code names `code`. Never raises."""
+        endpoint = self._endpoint()
+        if endpoint is not None:
+            found: tuple[Destination, ...] = (endpoint,)
+        else:
+            found = self._with_headers(self._with_posthog(code))
+        return tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
+
+    def _endpoint(self) -> Destination | None:
+        url = self._get("ENDPOINT")
+        if not url:
+            return None
+        key = self._get("POSTHOG_API_KEY") or None
+        options: dict[str, Any] = {"format": self._get("FORMAT").lower() or None, "api_key": key}
+        made = self._made("ENDPOINT", {"url": url, **options, "headers": self._headers()})
+        return made or self._made("FORMAT", {"url": url, "api_key": key, "headers": self._headers()})
+
+    def _with_posthog(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
+        key, host = self._get("POSTHOG_API_KEY"), self._get("POSTHOG_HOST")
+        if not key and not host:
+            return code
+        found, done = [], False
+        for one in code:
+            if one.format != "posthog" or done:
+                found.append(one)
+                continue
+            done = True
+            url = _batch_url(host) if host else one.url
+            found.append(
+                self._made("POSTHOG_HOST", {**one.options(), "url": url, "api_key": key or one.api_key}) or one
+            )
+        if not done and key:
+            url = _batch_url(host or POSTHOG_HOST)
+            added = self._made("POSTHOG_HOST", {"url": url, "format": "posthog", "api_key": key})
+            found += [added] if added else []
+        return tuple(found)
+
+    def _with_headers(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
+        headers = self._headers()
+        for at, one in enumerate(code):
+            if headers and one.format in ("json", "otlp"):
+                changed = self._made("HEADERS", {**one.options(), "headers": {**one.headers, **headers}})
+                return (*code[:at], changed or one, *code[at + 1 :])
+        return code
+
+    def _batched(self, one: Destination) -> Destination:
+        changed = one.options()
+        for key, option, kind in (
+            ("BATCH_SIZE", "batch_size", int),
+            ("BATCH_INTERVAL_SECONDS", "batch_interval", float),
+        ):
+            text = self._get(key)
+            try:
+                changed = {**changed, option: kind(text)} if text else changed
+                one = Destination(**changed)  # type: ignore[arg-type]  # options of one that was made
+            except ValueError:
+                self._refuse(key, "it must be a number in range")
+                changed = one.options()
+        return one
+
+    def _made(self, key: str, options: "Mapping[str, Any]") -> Destination | None:
+        try:
+            return Destination(**options)
+        except ValueError as error:
+            self._refuse(key, str(error))
+            return None
+
+    def _headers(self) -> "dict[str, str]":
+        text = self._get("HEADERS")
+        try:
+            return parsed(text)
+        except ValueError as error:
+            self._refuse("HEADERS", str(error))
+            return {}
+
+    def _refuse(self, key: str, why: str) -> None:
+        sentence = f"{self._head}_TELEMETRY_{key} is refused: {why}"
+        if sentence not in self.problems:
+            self.problems.append(sentence)
+
+    def _get(self, key: str) -> str:
+        """The value of a setting, stripped; "" where it is not set."""
+        spellings = [f"{self._head}_TELEMETRY_{key}", f"{self._head}__TELEMETRY__{key}"]
+        if key.startswith("POSTHOG_"):
+            spellings.append(f"{self._head}_{key}")
+        for name in spellings:
+            if self._environ.get(name, "").strip():
+                return self._environ[name].strip()
+        value = self._settings.get(key.lower(), "")
+        return str(value).strip() if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+
+
+def _batch_url(host: str) -> str:
+    return host if host.endswith("/batch/") else f"{host.rstrip('/')}/batch/"

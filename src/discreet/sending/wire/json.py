@@ -1,0 +1,32 @@
+"""json: the records as they are on the log, but for their time.
+
+    POST https://example.org/t
+    {"records":[{"v":1,"id":"<uuid4>","time":"2026-11-20T10:00:00Z","run":"<16 hex>","event":"command","tool":"mytool",
+     "version":"1.4.0","py":"3.11.7","os":"linux","properties":{"command":"import.from_code","duration_ms":4280}}, ...]}
+
+The rule that keeps it honest: these keys in this order and no others, so whoever has read the log has read this; the
+time is cut to the destination's precision.
+
+Source: `sending/log.py`, where the record is drawn.
+"""
+
+from .facts import cut
+from .request import post
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..destination import Destination
+    from ..records import Record
+    from .request import Request
+
+_KEYS = ("v", "id", "time", "run", "event", "tool", "version", "py", "os", "install", "properties")
+
+
+def encode(records: "list[Record]", destination: "Destination") -> "Request":
+    """The request that carries the records."""
+    precision = destination.time_precision
+    return post({"records": [_record(record, precision) for record in records]}, records, destination)
+
+
+def _record(record: "Record", precision: str) -> "Record":
+    return {key: cut(record[key], precision) if key == "time" else record[key] for key in _KEYS if key in record}

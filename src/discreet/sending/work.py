@@ -1,0 +1,43 @@
+"""One deliverer's work, wherever it runs: in the child, in the host's thread, or in the foreground.
+
+The rule that keeps it honest: what can go wrong with a disk, a lock or a consent that changed ends the work in silence;
+the next deliverer finds everything as it stands on disk.
+"""
+
+import time
+
+from .delivery import Delivery, Withdrawn
+from .lock import DeliveryLock
+from .plan import Plan, restored
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+_LOCK_SECONDS = 1.0  # a deliverer that takes its leave holds the lock for a moment yet
+
+
+def deliver(plan: "Plan | Mapping[str, Any]", *, until: float) -> None:
+    """Deliver what is due by `until` (monotonic seconds), unless another one is at it. Never raises OSError."""
+    try:
+        run(plan if isinstance(plan, Plan) else restored(plan), until=until)
+    except (OSError, Withdrawn, ValueError, KeyError, TypeError):
+        return  # the disk, the user, or a plan of another version: in each case, not now
+
+
+def run(plan: Plan, *, until: float, force: bool = False, tell: "Callable[[str], None]" = lambda _: None) -> bool:
+    """As `deliver`, in the open: raises `OSError` and `Withdrawn`. False where another deliverer is at work.
+
+    With `force` everything that waits is due; `tell` is given a line for each request.
+    """
+    patience = time.monotonic() + _LOCK_SECONDS
+    while True:
+        lock = DeliveryLock(plan.paths)
+        with lock as held:
+            if held:
+                Delivery(plan, until=until, force=force, tell=tell).work(lock)
+                return True
+        if time.monotonic() > patience:
+            return False
+        time.sleep(0.02)

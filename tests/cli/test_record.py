@@ -1,0 +1,648 @@
+"""The verbs that record, driven as shells, Makefiles and terminals drive them: log and run."""
+
+import errno
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import clean_environment
+from discreet import OneOf
+from discreet.__main__ import main
+from discreet.cli import child
+from terminal import SECONDS, Terminal, wait_for_lines
+
+TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
+SETTLED = 0.1  # seconds in which a signal that is sent twice arrives twice
+PASSED_ON = ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2"]
+Discreet = Callable[..., subprocess.CompletedProcess[Any]]
+
+# Notes every signal that reaches it, one a line, in the file that it is given, after its process id; ends on SIGALRM.
+CATCHER = """
+import os, signal, sys
+file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+def note(number, _):
+    os.write(file, signal.Signals(number).name.encode() + b"\\n")
+for name in {names!r}:
+    signal.signal(getattr(signal, name), note)
+def end(*_):
+    os._exit(7)
+signal.signal(signal.SIGALRM, end)
+os.write(file, b"%d\\n" % os.getpid())
+while True:
+    signal.pause()
+""".replace("{names!r}", repr(PASSED_ON))
+
+
+@pytest.fixture(params=["on", "off"])
+def telemetry_is(request: pytest.FixtureRequest, place: Path) -> str:
+    """Everything in a test that takes this holds with telemetry on and off."""
+    answer: str = request.param
+    store(place, "true" if answer == "on" else "false")
+    return answer
+
+
+@pytest.fixture
+def place(home: Path) -> Path:
+    """The data directory of the tool; not made yet."""
+    return home / ".mytool" / "telemetry"
+
+
+@pytest.fixture
+def agreed(place: Path) -> None:
+    """The user said yes."""
+    store(place, "true")
+
+
+@pytest.fixture
+def discreet(home: Path) -> Discreet:
+    """Run `discreet --tool mytool ...` as a child; `env` is added to a clean environment."""
+
+    def run(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> Any:
+        return subprocess.run(
+            [*TOOL, *arguments],
+            env={**clean_environment(home), **(env or {})},
+            **{
+                "stdin": subprocess.DEVNULL,
+                "capture_output": True,
+                "text": True,
+                "timeout": 30,
+                "check": False,
+                **options,
+            },
+        )
+
+    return run
+
+
+@pytest.fixture
+def catcher(tmp_path: Path) -> list[str]:
+    """A command that notes the signals it gets in the file `tmp_path / "caught"`."""
+    (tmp_path / "catcher.py").write_text(CATCHER)
+    return [sys.executable, str(tmp_path / "catcher.py"), str(tmp_path / "caught")]
+
+
+def store(place: Path, answer: str) -> None:
+    """Store the user's answer."""
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "opt-in").write_text(f"{answer}\n")
+
+
+def recorded(place: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The events on the log and their properties."""
+    log = place / "usage.jsonl"
+    lines = log.read_text().splitlines() if log.exists() else []
+    return [(line["event"], line["properties"]) for line in map(json.loads, lines)]
+
+
+def only(place: Path) -> dict[str, Any]:
+    """The properties of the one event on the log."""
+    ((_, properties),) = recorded(place)
+    return properties
+
+
+def everything(directory: Path) -> bytes:
+    """All bytes and names below a directory."""
+    return b"\n".join(
+        str(path).encode() + (path.read_bytes() if path.is_file() else b"") for path in directory.rglob("*")
+    )
+
+
+def typed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Type `discreet --tool mytool ...` in this process: the exit status, stdout and stderr."""
+    try:
+        status = main(["--tool", "mytool", *arguments])
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    return status, *capsys.readouterr()
+
+
+# ---- log
+
+
+@pytest.mark.usefixtures("agreed")
+def test_log_types_its_values(discreet: Discreet, place: Path) -> None:
+    """Numbers and booleans are recorded as such; the duration in milliseconds; the exit code with success."""
+    options = "--duration 1.2345 --exit-code 0 --set files=12 --set ratio=0.5 --set fast=true --set cached=false"
+    done = discreet("log", "sync.all", *options.split())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    ((event, properties),) = recorded(place)
+    assert event == "sync.all"
+    expected = {
+        "files": 12,
+        "ratio": 0.5,
+        "fast": True,
+        "cached": False,
+        "duration_ms": 1234,
+        "exit_code": 0,
+        "success": True,
+    }
+    assert properties == expected
+    assert {name: type(value) for name, value in properties.items()} == {
+        name: type(value) for name, value in expected.items()
+    }
+
+
+@pytest.mark.usefixtures("agreed")
+def test_log_of_a_failure(discreet: Discreet, place: Path) -> None:
+    """An exit code that is not 0 is no success; nothing that was not given is recorded."""
+    discreet("log", "sync", "--exit-code", "3")
+    discreet("log", "sync")
+    assert recorded(place) == [("sync", {"exit_code": 3, "success": False}), ("sync", {})]
+
+
+@pytest.mark.usefixtures("agreed")
+def test_log_drops_text_and_says_so(discreet: Discreet, home: Path, place: Path) -> None:
+    """Text, numbers too long and no numbers are left out, each named on stderr; the rest is recorded; exit 0."""
+    pairs = ["n=1", "name=geheim", "empty=", "long=12345678901", "nan=nan", "huge=1e999", "n2=2"]
+    done = discreet("log", "sync", *(f"--set={pair}" for pair in pairs))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "recorded without name, empty, long, nan, huge: " in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert only(place) == {"n": 1, "n2": 2}
+    assert b"geheim" not in everything(home)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ("", "required: EVENT"),
+        ("Sync", "'Sync' is not a legal event name"),
+        ("sync --duration nan", "--duration: must be a number of seconds, such as 1.5, not 'nan'"),
+        ("sync --duration inf", "not 'inf'"),
+        ("sync --duration 1e300", "not '1e300'"),
+        ("sync --duration=-1", "not '-1'"),
+        ("sync --duration soon", "not 'soon'"),
+        ("sync --exit-code x", "--exit-code: invalid int value: 'x'"),
+        ("sync --set files", "--set takes key=value with a legal key"),
+        ("sync --set Files=1", "not 'Files=1'"),
+        ("sync --set =1", "not '=1'"),
+    ],
+)
+@pytest.mark.usefixtures("agreed")
+def test_wrong_use_of_log(capsys: pytest.CaptureFixture[str], place: Path, arguments: str, sentence: str) -> None:
+    """A wrong use exits 2, says on stderr what is wrong, and records nothing."""
+    status, out, err = typed(["log", *arguments.split()], capsys)
+    assert (status, out) == (2, "")
+    assert sentence in err.splitlines()[-1]
+    assert recorded(place) == []
+
+
+def test_log_where_telemetry_is_off(discreet: Discreet, home: Path) -> None:
+    """Off, `log` is silent, succeeds and leaves no file, text among its values or not: a Makefile need not ask."""
+    done = discreet("log", "sync", "--duration", "1", "--set", "name=text")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(home.iterdir()) == []
+
+
+def test_log_that_cannot_be_written(discreet: Discreet, tmp_path: Path) -> None:
+    """Where the event could not be written, exit 1 and a sentence that names the log, without a traceback."""
+    (tmp_path / "file").write_text("")
+    place = tmp_path / "file" / "data"
+    done = discreet("--data-dir", str(place), "log", "sync", env={"MYTOOL_TELEMETRY_OPT_IN": "true"})
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.endswith(f": the event could not be written to {place / 'usage.jsonl'}\n")
+    assert done.stderr.count("\n") == 1
+
+
+def test_log_without_permission(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, place: Path) -> None:
+    """EACCES at the log itself: exit 1 and the same sentence."""
+    telemetry = make_telemetry()
+    real = os.open
+
+    def refuse(path: Any, *arguments: Any, **named: Any) -> int:
+        if str(path).endswith("usage.jsonl"):
+            raise PermissionError(errno.EACCES, "Permission denied", path)
+        return real(path, *arguments, **named)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert telemetry.main(["log", "sync"]) == 1
+    assert capsys.readouterr().err == f"mytool telemetry: the event could not be written to {place / 'usage.jsonl'}\n"
+
+
+def test_log_in_a_tool_that_declares(make_telemetry: Any, capsys: Any, place: Path) -> None:
+    """In the tool itself, declared text is recorded; what it does not declare is left out, and so is its event."""
+    telemetry = make_telemetry(events={"sync": {"format": OneOf("json", "table")}})
+    assert telemetry.main(["log", "sync", "--set", "format=json", "--set", "files=3"]) == 0
+    assert "recorded without files: " in capsys.readouterr().err
+    assert recorded(place) == [("sync", {"format": "json"})]
+    assert telemetry.main(["log", "push", "--set", "files=3"]) == 0
+    assert capsys.readouterr().err == (
+        "mytool telemetry: nothing was recorded: mytool declares its events, and push is none of them\n"
+    )
+    assert len(recorded(place)) == 1
+
+
+# ---- run: as if it were not there
+
+COPY = "import sys; d = sys.stdin.buffer.read(); sys.stdout.buffer.write(d); sys.stderr.buffer.write(d[::-1])"
+
+
+def test_run_passes_bytes_through(discreet: Discreet, telemetry_is: str) -> None:
+    """Stdin, stdout and stderr of the command are the caller's own, byte for byte, and nothing is added."""
+    content = bytes(range(256)) * 1000
+    done = discreet("run", "--", sys.executable, "-c", COPY, input=content, stdin=None, text=False)
+    assert done.returncode == 0
+    assert done.stdout == content
+    assert done.stderr == content[::-1]
+
+
+@pytest.mark.parametrize("status", [0, 3, 255])
+def test_run_passes_the_exit_status(discreet: Discreet, place: Path, telemetry_is: str, status: int) -> None:
+    """The command's exit status is that of `run`, and what is recorded, once."""
+    done = discreet("run", "--", "sh", "-c", f"exit {status}")
+    assert (done.returncode, done.stdout, done.stderr) == (status, "", "")
+    if telemetry_is == "on":
+        properties = only(place)
+        assert properties == {"duration_ms": properties["duration_ms"], "success": status == 0, "exit_code": status}
+    else:
+        assert recorded(place) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGPIPE, signal.SIGINT])
+def test_run_ends_by_the_signal_that_ended_the_command(
+    discreet: Discreet, place: Path, telemetry_is: str, number: signal.Signals
+) -> None:
+    """A command killed by a signal ends `run` by the same one; the exit code recorded is 128 more, as in shells."""
+    done = discreet("run", "--", "sh", "-c", f"kill -{number:d} $$; exit 5")
+    assert (done.returncode, done.stdout, done.stderr) == (-number, "", "")
+    if telemetry_is == "on":
+        properties = only(place)
+        assert (properties["exit_code"], properties["success"]) == (128 + number, False)
+
+
+UNRUNNABLE = {
+    "no-such-command": (127, "no-such-command: command not found"),
+    "/etc/passwd/x": (127, "/etc/passwd/x: command not found"),
+    "./plain": (126, "./plain: cannot be run: Permission denied"),
+    "/": (126, "/: cannot be run: Permission denied"),
+    "./garbled": (126, "./garbled: cannot be run: Exec format error"),
+    "no\x1b[31msuch": (127, "no\\x1b[31msuch: command not found"),
+}
+
+
+def test_run_of_what_cannot_be_run(discreet: Discreet, tmp_path: Path, place: Path, telemetry_is: str) -> None:
+    """As in shells: 127 where there is no such command, 126 where it cannot be run, and why; nothing is recorded."""
+    (tmp_path / "plain").write_text("echo\n")
+    (tmp_path / "garbled").write_text("\x7fnothing\n")
+    (tmp_path / "garbled").chmod(0o700)
+    for command, (status, sentence) in UNRUNNABLE.items():
+        done = discreet("run", "--", command, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (status, "")
+        assert done.stderr == f"discreet --tool mytool: {sentence}\n"
+    assert recorded(place) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "what is to be run? For example: discreet --tool mytool run -- make apply"),
+        (["--"], "what is to be run?"),
+        (["--", ""], "what is to be run?"),
+        (["--event"], "--event: expected one argument"),
+        (["--event", "Apply", "--", "true"], "'Apply' is not a legal event name"),
+        (["--quiet", "true"], "unrecognized arguments: --quiet"),
+    ],
+)
+@pytest.mark.usefixtures("agreed")
+def test_wrong_use_of_run(capsys: pytest.CaptureFixture[str], place: Path, arguments: list[str], sentence: str) -> None:
+    """A wrong use exits 2, says on stderr what is wrong, runs nothing and records nothing."""
+    status, out, err = typed(["run", *arguments], capsys)
+    assert (status, out) == (2, "")
+    assert sentence in err.splitlines()[-1]
+    assert recorded(place) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["--", "printf", "%s|", "--event", "x", "--", "-n", "--help"],
+        ["printf", "%s|", "--event", "x", "--", "-n", "--help"],
+        ["--event", "print", "--", "printf", "%s|", "--event", "x", "--", "-n", "--help"],
+    ],
+)
+def test_the_commands_own_options(discreet: Discreet, place: Path, telemetry_is: str, command: list[str]) -> None:
+    """Everything after the command belongs to it, `--` and options that `run` knows itself included."""
+    done = discreet("run", *command)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "--event|x|--|-n|--help|", "")
+    if telemetry_is == "on":
+        assert [event for event, _ in recorded(place)] == ["print" if command[0] == "--event" else "run"]
+
+
+@pytest.mark.usefixtures("agreed")
+def test_run_records_no_name_and_no_argument(discreet: Discreet, home: Path, place: Path) -> None:
+    """Of the command, its arguments, its environment and its output nothing reaches a file."""
+    done = discreet("run", "--", "sh", "-c", "echo out-geheim; echo err-geheim >&2", "name-geheim", env={"X": "geheim"})
+    assert done.returncode == 0
+    assert set(only(place)) == {"duration_ms", "success", "exit_code"}
+    assert b"geheim" not in everything(home)
+    assert b"sh" not in json.dumps(only(place)).encode()
+
+
+@pytest.mark.usefixtures("agreed")
+def test_run_measures_the_command(discreet: Discreet, place: Path) -> None:
+    """The duration recorded is that of the command: not shorter, and not longer than all of `run`."""
+    started = time.monotonic()
+    discreet("run", "--", "sleep", "0.2")
+    wall = (time.monotonic() - started) * 1000
+    assert 200 <= only(place)["duration_ms"] <= wall
+
+
+def test_off_run_becomes_the_command(home: Path, place: Path, telemetry_is: str) -> None:
+    """With telemetry off `run` is `exec`: the command has its process id. With it on, `run` waits beside it."""
+    command = [*TOOL, "run", "--", "sh", "-c", "echo $$"]
+    with subprocess.Popen(command, env=clean_environment(home), stdout=subprocess.PIPE, text=True) as process:
+        output, _ = process.communicate(timeout=SECONDS)
+    assert (int(output) == process.pid) == (telemetry_is == "off")
+
+
+def test_run_where_the_log_cannot_be_written(discreet: Discreet, tmp_path: Path) -> None:
+    """A log that cannot be written changes nothing for the command: no word, its own exit status."""
+    (tmp_path / "file").write_text("")
+    env = {"MYTOOL_TELEMETRY_OPT_IN": "true"}
+    done = discreet("--data-dir", str(tmp_path / "file" / "data"), "run", "--", "sh", "-c", "echo out; exit 4", env=env)
+    assert (done.returncode, done.stdout, done.stderr) == (4, "out\n", "")
+
+
+INHERITED = "import signal; print(*(signal.getsignal(n) == signal.SIG_IGN for n in (signal.SIGHUP, signal.SIGINT)))"
+
+
+def test_ignored_signals_stay_ignored(home: Path, telemetry_is: str) -> None:
+    """What the caller ignores (`nohup`) the command ignores; what it does not, the command gets as usual."""
+    script = f"trap '' HUP; exec {shlex.join([*TOOL, 'run', '--', sys.executable, '-c', INHERITED])}"
+    done = subprocess.run(
+        ["sh", "-c", script], env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "True False\n")
+
+
+def test_no_signal_stays_blocked(discreet: Discreet, telemetry_is: str) -> None:
+    """The command starts with the signal mask of the caller: what `run` holds back is not held back from it."""
+    program = "import signal; print(len(signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
+    assert discreet("run", "--", sys.executable, "-c", program).stdout == "0\n"
+
+
+def test_a_caller_that_ignores_its_children(home: Path, place: Path, telemetry_is: str) -> None:
+    """A caller that ignores SIGCHLD, for which the system throws statuses away, gets the exit status as well."""
+    script = f"trap '' CHLD; exec {shlex.join([*TOOL, 'run', '--', 'sh', '-c', 'exit 4'])}"
+    done = subprocess.run(
+        ["bash", "-c", script], env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stderr) == (4, "")
+
+
+# ---- run: signals, each of them once
+
+
+def caught(tmp_path: Path, number: int = 1) -> list[str]:
+    """The signals that reached the command, once there are `number` and no more have come for a while."""
+    wait_for_lines(tmp_path / "caught", 1 + number)
+    time.sleep(SETTLED)
+    return wait_for_lines(tmp_path / "caught", 1 + number)[1:]
+
+
+def end_command(tmp_path: Path) -> None:
+    """Let the command end by itself, with status 7."""
+    os.kill(int(wait_for_lines(tmp_path / "caught", 1)[0]), signal.SIGALRM)
+
+
+def run_and_signal(program: list[str], home: Path, tmp_path: Path, name: str) -> list[str]:
+    """Start a program that runs the catcher, send a signal to the program alone, and end the catcher."""
+    with subprocess.Popen(program, env=clean_environment(home), stdin=subprocess.DEVNULL) as process:
+        try:
+            wait_for_lines(tmp_path / "caught", 1)
+            process.send_signal(getattr(signal, name))
+            found = caught(tmp_path)
+            end_command(tmp_path)
+            assert process.wait(SECONDS) == 7
+        finally:
+            process.kill()
+    return found
+
+
+@pytest.mark.parametrize("name", PASSED_ON)
+@pytest.mark.usefixtures("agreed")
+def test_a_signal_sent_to_run_reaches_the_command_once(
+    home: Path, tmp_path: Path, place: Path, catcher: list[str], name: str
+) -> None:
+    """What is sent to `run` alone reaches the command, once; `run` waits for its end, however the command takes it."""
+    assert run_and_signal([*TOOL, "run", "--", *catcher], home, tmp_path, name) == [name]
+    assert (only(place)["exit_code"], only(place)["success"]) == (7, False)
+
+
+@pytest.mark.usefixtures("agreed")
+def test_a_signal_that_ends_the_command(home: Path, place: Path) -> None:
+    """A command that does not catch a signal sent to `run` dies of it, and so does `run`, having recorded it."""
+    command = [*TOOL, "run", "--", "sh", "-c", "echo ready; exec sleep 60"]
+    with subprocess.Popen(command, env=clean_environment(home), stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.wait(SECONDS) == -signal.SIGTERM
+    assert only(place)["exit_code"] == 128 + signal.SIGTERM
+
+
+WITHOUT_SIGINFO = "import signal, sys; del signal.sigtimedwait; from discreet.__main__ import main; sys.exit(main())"
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+@pytest.mark.usefixtures("agreed")
+def test_signals_on_a_system_that_does_not_tell_the_sender(
+    home: Path, tmp_path: Path, place: Path, catcher: list[str], name: str
+) -> None:
+    """On macOS, which has no `sigtimedwait`, what is sent to `run` alone reaches the command once, too."""
+    program = [sys.executable, "-W", "error", "-c", WITHOUT_SIGINFO, *TOOL[5:], "run", "--", *catcher]
+    assert run_and_signal(program, home, tmp_path, name) == [name]
+    assert only(place)["exit_code"] == 7
+
+
+@pytest.mark.parametrize("how", ["siginfo", "siginfo, redirected", "no siginfo", "no siginfo, redirected"])
+@pytest.mark.usefixtures("agreed")
+def test_the_terminals_keys_reach_the_command_once(
+    home: Path, tmp_path: Path, place: Path, catcher: list[str], how: str
+) -> None:
+    r"""Ctrl-C and Ctrl-\, which the terminal sends to `run` and the command alike, are not sent a second time."""
+    program = [sys.executable, "-c", WITHOUT_SIGINFO, *TOOL[5:]] if how.startswith("no") else TOOL
+    stdin = "/dev/null" if how.endswith("redirected") else ""
+    with Terminal([*program, "run", "--", *catcher], clean_environment(home), stdin) as terminal:
+        wait_for_lines(tmp_path / "caught", 1)
+        terminal.type("\x03")
+        assert caught(tmp_path) == ["SIGINT"]
+        terminal.type("\x1c")
+        assert caught(tmp_path, 2) == ["SIGINT", "SIGQUIT"]
+        end_command(tmp_path)
+        assert terminal.end() == 7
+    assert "Traceback" not in terminal.output
+    assert only(place)["exit_code"] == 7
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="this system does not tell who sent a signal")
+@pytest.mark.usefixtures("agreed")
+def test_a_signal_sent_to_run_on_a_terminal(home: Path, tmp_path: Path, catcher: list[str], name: str) -> None:
+    """On a terminal, too, what somebody sends to `run` alone reaches the command once."""
+    with Terminal([*TOOL, "run", "--", *catcher], clean_environment(home)) as terminal:
+        wait_for_lines(tmp_path / "caught", 1)
+        terminal.process.send_signal(getattr(signal, name))
+        assert caught(tmp_path) == [name]
+        end_command(tmp_path)
+        assert terminal.end() == 7
+
+
+@pytest.mark.parametrize("leader", [True, False], ids=["leader", "below a shell"])
+@pytest.mark.usefixtures("agreed")
+def test_a_closed_window_reaches_the_command_once(
+    home: Path, tmp_path: Path, place: Path, catcher: list[str], leader: bool
+) -> None:
+    """A terminal that hangs up reaches the command once, whether `run` leads the session or a shell does."""
+    argv = [*TOOL, "run", "--", *catcher]
+    # A shell that leads the session and ends with it: the system then tells its foreground.
+    shell = ["sh", "-c", f"{shlex.join(argv)} & wait"]
+    with Terminal(argv if leader else shell, clean_environment(home)) as terminal:
+        wait_for_lines(tmp_path / "caught", 1)
+        terminal.hang_up()
+        assert caught(tmp_path) == ["SIGHUP"]
+        end_command(tmp_path)
+        terminal.process.wait(SECONDS)
+        wait_for_lines(place / "usage.jsonl", 1)
+    assert only(place)["exit_code"] == 7
+
+
+@pytest.mark.usefixtures("agreed")
+def test_ctrl_c_ends_both(home: Path, place: Path) -> None:
+    """A command that does not catch Ctrl-C dies of it, and so does `run`: a shell sees what it would have seen."""
+    command = [*TOOL, "run", "--", "sh", "-c", "echo ready; exec sleep 60"]
+    with Terminal(command, clean_environment(home)) as terminal:
+        terminal.wait_for("ready")
+        terminal.type("\x03")
+        assert terminal.end() == -signal.SIGINT
+    assert "Traceback" not in terminal.output
+    assert only(place)["exit_code"] == 130
+
+
+@pytest.mark.usefixtures("agreed")
+def test_a_late_signal_does_not_take_the_record(home: Path, place: Path, tmp_path: Path) -> None:
+    """A signal that comes when the command has just ended takes neither its exit status nor its record away."""
+    program = """
+import os, signal, sys
+from discreet import __main__, telemetry
+close = telemetry.Recorder.close
+def interrupted(self, *arguments):
+    os.kill(os.getpid(), signal.SIGTERM)
+    os.kill(os.getpid(), signal.SIGINT)
+    return close(self, *arguments)
+telemetry.Recorder.close = interrupted
+sys.exit(__main__.main())
+"""
+    argv = [sys.executable, "-c", program, *TOOL[5:], "run", "--", "sh", "-c", "exit 6"]
+    done = subprocess.run(argv, env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (6, "")
+    assert only(place)["exit_code"] == 6
+
+
+def test_everything_is_as_before(make_telemetry: Any, place: Path) -> None:
+    """In a host's own process `run` leaves handlers, mask and the telemetry as they were."""
+    telemetry = make_telemetry()
+    handlers = [signal.getsignal(getattr(signal, name)) for name in (*PASSED_ON, "SIGPIPE", "SIGCHLD")]
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert telemetry.main(["run", "--", "true"]) == 0
+    assert telemetry.main(["run", "--", "no-such-command"]) == 127
+    assert telemetry.main(["run", "--event", "other", "--", "sh", "-c", "exit 2"]) == 2
+    telemetry.track("later")
+    assert telemetry.flush()
+    assert handlers == [signal.getsignal(getattr(signal, name)) for name in (*PASSED_ON, "SIGPIPE", "SIGCHLD")]
+    assert mask == signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    assert [event for event, _ in recorded(place)] == ["run", "other", "later"]
+
+
+def test_a_command_that_cannot_replace_us(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where `exec` fails, SIGPIPE is ignored again, as Python's own code expects."""
+
+    def refuse(*_: object) -> None:
+        assert signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
+        raise PermissionError
+
+    monkeypatch.setattr(os, "execvp", refuse)
+    with pytest.raises(PermissionError):
+        child.replace(["true"])
+    assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
+
+
+def test_what_the_host_printed_comes_first(home: Path, telemetry_is: str) -> None:
+    """What a host has printed before `run` comes before the output of the command, and is not lost."""
+    program = "import sys, discreet; print('before'); sys.exit(discreet.Telemetry('mytool').main(sys.argv[1:]))"
+    argv = [sys.executable, "-c", program, "run", "--", "echo", "after"]
+    environment = {**clean_environment(home), "PYTHONUNBUFFERED": ""}
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, "before\nafter\n")
+
+
+# ---- under make
+
+MAKEFILE = """
+RUN = {run}
+SHELL = /bin/sh
+.PHONY: all first second fails parallel inner a b
+
+all: first second
+first:
+	@$(RUN) --event build.first -- sh -c 'echo one; exit 0'
+second:
+	@$(RUN) --event build.second -- sh -c 'echo two' # a comment
+
+fails:
+	@$(RUN) --event build.fails -- sh -c 'exit 3'
+
+parallel:
+	@+$(RUN) --event build.all -- $(MAKE) --no-print-directory a b
+a:
+	@$(RUN) --event build.a -- sh -c 'echo a > a.begun; for i in 1 2 3 4 5 6 7 8 9 10; do test -e b.begun && exit 0; sleep 0.5; done; exit 9'
+b:
+	@$(RUN) --event build.b -- sh -c 'echo b > b.begun; for i in 1 2 3 4 5 6 7 8 9 10; do test -e a.begun && exit 0; sleep 0.5; done; exit 9'
+"""  # noqa: E501  # a recipe is one line
+
+
+@pytest.fixture
+def make(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `make` on the Makefile above."""
+    (tmp_path / "Makefile").write_text(MAKEFILE.replace("{run}", shlex.join([*TOOL, "run"])))
+    environment = {name: value for name, value in clean_environment(home).items() if not name.startswith("MAKE")}
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", *arguments]
+        return subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30, check=False
+        )
+
+    return run
+
+
+def test_under_make(make: Any, place: Path, telemetry_is: str) -> None:
+    """Wrapped recipes print and fail as unwrapped ones do, and each is recorded."""
+    done = make("all")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "one\ntwo\n", "")
+    done = make("fails")
+    assert done.returncode == 2
+    assert "fails] Error 3" in done.stderr
+    if telemetry_is == "on":
+        assert [(event, properties["exit_code"]) for event, properties in recorded(place)] == [
+            ("build.first", 0),
+            ("build.second", 0),
+            ("build.fails", 3),
+        ]
+
+
+def test_the_jobserver_reaches_the_command(make: Any, place: Path, telemetry_is: str) -> None:
+    """A wrapped sub-make shares the jobs of `make -j2`: no warning, and its two targets run side by side."""
+    done = make("-j2", "parallel")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    if telemetry_is == "on":
+        assert sorted(event for event, _ in recorded(place)) == ["build.a", "build.all", "build.b"]

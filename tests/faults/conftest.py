@@ -1,0 +1,23 @@
+"""Tests of the network get one without proxies and without anybody's own certificates."""
+
+import os
+
+import pytest
+
+from faults.servers import Authority
+
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUEST_METHOD")
+
+
+@pytest.fixture(autouse=True)
+def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No proxy, and nobody else's certificates."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in VARIABLES:
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that the machine does not trust."""
+    return Authority(tmp_path_factory.mktemp("authority"))

@@ -1,0 +1,105 @@
+"""Declared events as classes: their names, their fields, and that none of their names is taken from the author."""
+
+import json
+import os
+from collections.abc import Callable
+
+import pytest
+
+from discreet import Boolean, Count, Event, Number, Telemetry
+from discreet.privacy.declaration import Declaration
+
+
+def test_the_names_of_classes() -> None:
+    """A class is called by its name in snake case, or as it says."""
+
+    class Search(Event):
+        """A search was made."""
+
+        n = Count()
+
+    class LocalSearch2(Search):
+        m = Count()
+
+    class Other(Event, name="search.remote"):
+        pass
+
+    declaration = Declaration([Search, LocalSearch2, Other])
+    assert set(declaration.events) == {"command", "search", "local_search2", "search.remote"}
+    assert declaration.purposes["search"] == "A search was made."
+    assert list(declaration.events["local_search2"]) == ["n", "m"]
+    assert Declaration({"search": Search}).rows("search") == Declaration([Search]).rows("search")
+    with pytest.raises(ValueError, match=r"'9' is not a legal event name"):
+        Declaration([type("X", (Event,), {}, name="9")])
+
+
+def test_inherited_fields() -> None:
+    """Of a class and its bases the nearest one declares a field; what is no row, or private, declares nothing."""
+
+    class Base(Event):
+        n = Count()
+        kept = Boolean()
+
+    class Derived(Base):
+        n = Number()
+        note = "not a row"
+        _hidden = Count()
+
+        def method(self) -> None:
+            """Not a row either."""
+
+    assert {name: type(each) for name, each in Declaration([Derived]).events["derived"].items()} == {
+        "n": Number,
+        "kept": Boolean,
+    }
+
+
+@pytest.mark.parametrize("field", ["rows", "values", "name", "self", "purpose", "cls", "items", "events"])
+def test_a_field_may_have_any_name(field: str) -> None:
+    """No name of the base's own is taken from the author: neither in the class nor in making an instance."""
+    kind = type("Search", (Event,), {field: Count()})
+    assert set(Declaration([kind]).events["search"]) == {field}
+    assert kind(**{field: [1, 2]}).values == {field: [1, 2]}
+
+
+def test_an_event_never_raises() -> None:
+    """An instance takes whatever it is given: only `track` looks at it, and only what is declared leaves."""
+
+    class Search(Event):
+        n = Count()
+
+    assert Search(n=1, more=object()).values["n"] == 1
+    assert Search().values == {}
+
+
+def test_an_instance_is_tracked(make_telemetry: Callable[..., Telemetry]) -> None:
+    """`track` takes an instance: under the name of its class, with what its rows let out, and more by keyword."""
+
+    class Search(Event):
+        n = Count()
+        found = Boolean()
+
+    telemetry = make_telemetry(events=[Search])
+    telemetry.track(Search(n=["a", "b"], query="secret"), found="yes")
+    telemetry.track(Search(n=None), {"found": None})
+    assert telemetry.flush(5.0)
+    with open(telemetry.paths["log"]) as log:
+        lines = [json.loads(line) for line in log]
+    assert [line["event"] for line in lines] == ["search", "search"]
+    assert [line["properties"] for line in lines] == [{"n": 2, "found": True}, {"n": 0, "found": False}]
+
+
+def test_what_is_no_event_is_dropped(make_telemetry: Callable[..., Telemetry]) -> None:
+    """An undeclared class, or any other object, is no event."""
+
+    class Search(Event):
+        n = Count()
+
+    class Undeclared(Event):
+        n = Count()
+
+    telemetry = make_telemetry(events=[Search])
+    for thing in (Undeclared(n=1), Search, None, 5, b"search", ["search"], object(), {"search": 1}):
+        telemetry.track(thing, n=1)
+    telemetry.flush(5.0)
+    assert not os.path.exists(telemetry.paths["log"])
