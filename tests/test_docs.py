@@ -51,7 +51,9 @@ def test_blocks_run(document: Path, home: Path, tmp_path: Path) -> None:
             command = [sys.executable, "-W", "error", "-c", program]
         else:
             command = ["bash", "-euo", "pipefail", "-c", text]
-        done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60)
+        done = subprocess.run(
+            command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60
+        )
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
 

@@ -184,9 +184,7 @@ def enabled() -> bool:
 def __getattr__(name: str) -> object:
     if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f".{_ROOMS[name]}", __name__), name)
+    value = getattr(__import__(f"{__name__}.{_ROOMS[name]}", fromlist=[name]), name)
     globals()[name] = value
     return value
 

@@ -28,11 +28,24 @@ def write_private(path: str, content: bytes, *, replace: bool = True) -> None:
         if replace:
             os.replace(temporary, path)
         else:
-            os.link(temporary, path)  # fails if the name exists, as no rename does
-            os.unlink(temporary)
+            _link(temporary, path)
     except OSError:
         _remove(temporary)
         raise
+
+
+def _link(temporary: str, path: str) -> None:
+    """Give the file its name unless that exists: `FileExistsError`, as no rename says."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: the moment between the two lines is accepted there
+        if os.path.lexists(path):
+            raise FileExistsError(17, "exists", path) from None
+        os.rename(temporary, path)
+    else:
+        os.unlink(temporary)
 
 
 def make_directory(path: str, *, below: str = "") -> None:

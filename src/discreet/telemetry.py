@@ -256,7 +256,7 @@ class Recorder:
                 return True
         if f"{head}_TELEMETRY_OPT_IN" in environ or f"{head}__TELEMETRY__OPT_IN" in environ or self.paths.problem:
             return False
-        return not (_may_say_yes(self.paths["consent"]) or _may_say_yes(self.paths["enabled"]))
+        return not (_may_say_yes(self.paths["consent"]) or os.path.lexists(self.paths["enabled"]))
 
     def _switched_on(self, key: str) -> bool:
         head = names.prefix(self.name)
@@ -265,7 +265,7 @@ class Recorder:
 
 
 def _may_say_yes(path: str) -> bool:
-    """Whether a consent file may hold a yes: not where it is missing, and not where it says false."""
+    """Whether the file `opt-in` may hold a yes: not where it is missing, and not where it says false."""
     try:
         return names.read_small(path)[:5] != b"false"
     except (FileNotFoundError, NotADirectoryError):

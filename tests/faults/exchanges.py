@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 from discreet.sending.http import Outcome, Trust, exchange
 
-TIMEOUT = 0.2  # seconds of one phase
-DEADLINE = 0.35  # of the whole exchange
+TIMEOUT = 5.0  # seconds of one phase: far more than any server needs that answers at all
+DEADLINE = 5.0  # of the whole exchange
+IMPATIENT = {"timeout": 0.2, "seconds": 0.35}  # for those that do not
 SLACK = 2.0  # what a busy machine may add
 SECRET = "Bearer hunter2"  # what no outcome may show
 

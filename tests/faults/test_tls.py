@@ -30,9 +30,9 @@ CERTIFICATES: dict[str, Certificate] = {
 def test_own_authority(variable: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server is believed through any of the variables that name its authority, and without them it is not."""
     with serving(BEHAVIOURS["ok"], authority.tls()) as server:
-        assert seen(attempt(server.url, seconds=2.0)) == (0, "tls", "retry")
+        assert seen(attempt(server.url)) == (0, "tls", "retry")
         monkeypatch.setenv(variable, authority.bundle)
-        assert seen(attempt(server.url, timeout=2.0, seconds=2.0)) == (200, "", "delivered")
+        assert seen(attempt(server.url)) == (200, "", "delivered")
     assert [request.body for request in server.requests] == [b'{"records":[]}']
 
 
@@ -43,9 +43,9 @@ def test_directory_of_certificates(
     """A variable may name a directory, with the file names that OpenSSL looks for."""
     monkeypatch.setenv(variable, str(tmp_path))
     with serving(BEHAVIOURS["ok"], authority.tls()) as server:
-        assert attempt(server.url, timeout=2.0, seconds=2.0).error == "tls"
+        assert attempt(server.url).error == "tls"
         (tmp_path / f"{_subject_hash(authority.bundle)}.0").write_bytes(Path(authority.bundle).read_bytes())
-        assert attempt(server.url, timeout=2.0, seconds=2.0).status == 200
+        assert attempt(server.url).status == 200
 
 
 def _subject_hash(bundle: str) -> str:
@@ -69,7 +69,7 @@ def test_bundle_that_cannot_be_read(
     monkeypatch.setenv("SSL_CERT_FILE", authority.bundle)
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
     with serving(BEHAVIOURS["ok"], authority.tls()) as server:
-        assert seen(attempt(server.url, timeout=2.0, seconds=2.0)) == (0, "tls", "retry")
+        assert seen(attempt(server.url)) == (0, "tls", "retry")
     assert server.requests == []
 
 
@@ -79,14 +79,14 @@ def test_bad_certificate(name: str, authority: Authority, tmp_path: Path, monkey
     trusted = Authority(tmp_path) if name == "signed_by_itself" else authority
     monkeypatch.setenv("SSL_CERT_FILE", trusted.bundle)
     with serving(BEHAVIOURS["ok"], CERTIFICATES[name](authority)) as server:
-        assert seen(attempt(server.url, timeout=2.0, seconds=2.0)) == (0, "tls", "retry")
+        assert seen(attempt(server.url)) == (0, "tls", "retry")
     assert server.requests == []
 
 
 def test_tls_spoken_to_a_plain_server() -> None:
     """A server of plain http on the port of https gets no request out of us."""
     with serving(lambda visit: (visit.socket.recv(5), visit.send(b"HTTP/1.1 400 Bad\r\n\r\n"))) as server:
-        assert seen(attempt(server.url.replace("http", "https"), timeout=2.0, seconds=2.0)) == (0, "tls", "retry")
+        assert seen(attempt(server.url.replace("http", "https"))) == (0, "tls", "retry")
 
 
 def test_plain_http_spoken_to_a_tls_server(authority: Authority) -> None:
@@ -109,7 +109,7 @@ def test_certificates_are_read_once(authority: Authority, monkeypatch: pytest.Mo
     monkeypatch.setenv("SSL_CERT_FILE", authority.bundle)
     trust = Trust()
     with serving(BEHAVIOURS["ok"], authority.tls()) as server:
-        assert attempt(server.url, timeout=2.0, seconds=2.0, trust=trust).status == 200
+        assert attempt(server.url, trust=trust).status == 200
         monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
-        assert attempt(server.url, timeout=2.0, seconds=2.0, trust=trust).status == 200
-        assert attempt(server.url, timeout=2.0, seconds=2.0).error == "tls"
+        assert attempt(server.url, trust=trust).status == 200
+        assert attempt(server.url).error == "tls"

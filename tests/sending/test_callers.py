@@ -1,7 +1,6 @@
-"""Whoever tracks, and from wherever: threads at once, signal handlers, finalizers, other tools in the same process."""
+"""Whoever tracks: threads at once, conversions, other tools in the same process, the facade."""
 
 import _thread
-import gc
 import sys
 import threading
 from collections import Counter
@@ -9,50 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import discreet
 import pytest
 
+import discreet
 from discreet import Telemetry, sending
-from discreet.sending import losses
 from discreet.testing import allow
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
 MakeTelemetry = Callable[..., Telemetry]
 
-SIGNALS = """
-import signal, sys, time
-import discreet
-
-telemetry = discreet.Telemetry("mytool")
-handled = 0
-
-
-def handler(*_):
-    global handled
-    handled += 1
-    telemetry.track("handled", n=handled)
-    if ticking:  # one shot at a time: on a slow machine a regular timer would interrupt its own handler without end
-        signal.setitimer(signal.ITIMER_REAL, 0.0002)
-
-
-ticking = True
-signal.signal(signal.SIGALRM, handler)
-main = 0
-if sys.argv[1] == "loaded":
-    telemetry.track("main", n=main)
-    assert telemetry.flush(10.0)
-signal.setitimer(signal.ITIMER_REAL, 0.0002)
-end = time.monotonic() + float(sys.argv[2])
-while time.monotonic() < end or not main:
-    main += 1
-    telemetry.track("main", n=main)
-    if main % 50 == 0:
-        assert telemetry.flush(10.0)
-ticking = False
-signal.setitimer(signal.ITIMER_REAL, 0)
-assert telemetry.flush(10.0)
-print(main + (sys.argv[1] == "loaded"), handled, sum(telemetry.losses.values()))
-"""
 FIRST_CALL = """
 import sys, threading
 import discreet
@@ -187,66 +151,6 @@ def test_the_very_first_call_by_fifty_threads(make_telemetry: MakeTelemetry, run
         assert len({record["run"] for record in records}) == done
     assert len({record["properties"]["word"] for record in records}) == 1
     assert not (Path(directory) / "losses.json").exists()
-
-
-def test_signal_handlers_that_track(make_telemetry: MakeTelemetry, run_python: Any, read_log: Any) -> None:
-    """A handler that tracks in the middle of `track` and `flush`, thousands of times, neither stops the program nor
-    loses an event.
-    """
-    directory = make_telemetry().paths.directory
-    result = run_python(SIGNALS, "loaded", "0.5")
-    assert (result.returncode, result.stderr) == (0, "")
-    main, handled, lost = map(int, result.stdout.split())
-    counted = Counter(record["event"] for record in read_log(directory))
-    assert counted == {"main": main, "handled": handled}
-    assert handled > 50
-    assert lost == 0
-
-
-def test_a_signal_handler_within_the_first_call(make_telemetry: MakeTelemetry, run_python: Any, read_log: Any) -> None:
-    """While the first call still loads the rooms behind it, a handler of the same thread finds them half loaded: its
-    event may be dropped then, which is counted, and the program's own event is recorded.
-    """
-    directory = make_telemetry().paths.directory
-    expected: Counter[str] = Counter()
-    for _ in range(5):
-        result = run_python(SIGNALS, "fresh", "0", env={"DISCREET_DEBUG": ""})
-        assert (result.returncode, result.stderr) == (0, "")
-        main, handled, lost = map(int, result.stdout.split())
-        expected += Counter(main=main, all=main + handled - lost)
-    counted = Counter(record["event"] for record in read_log(directory))
-    assert counted["main"] == expected["main"]
-    assert (
-        counted["main"] + counted["handled"] + sum(losses.read(f"{directory}/losses.json").values()) >= expected["all"]
-    )
-
-
-def test_finalizers_that_track(make_telemetry: MakeTelemetry, read_log: Any) -> None:
-    """A `__del__` that tracks, run by the collector in the middle of `track`, neither stops the program nor loses an
-    event.
-    """
-    telemetry = make_telemetry()
-
-    class Dying:
-        def __init__(self, n: int) -> None:
-            self.n = n
-            self.itself = self  # a cycle, so that the collector finds it some time later
-
-        def __del__(self) -> None:
-            telemetry.track("deleted", n=self.n)
-
-    thresholds = gc.get_threshold()
-    gc.set_threshold(5)
-    try:
-        for n in range(1000):
-            Dying(n)
-            telemetry.track("main", {"n": n, "list": None})
-    finally:
-        gc.set_threshold(*thresholds)
-    gc.collect()
-    assert telemetry.flush(LONG)
-    seen = Counter((record["event"], record["properties"]["n"]) for record in read_log(telemetry.paths.directory))
-    assert seen == Counter((event, n) for event in ("main", "deleted") for n in range(1000))
 
 
 def test_a_conversion_that_tracks(make_telemetry: MakeTelemetry, read_log: Any) -> None:

@@ -18,7 +18,7 @@ UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=names.TEXT_LENGTH)
 scalars = st.booleans() | st.integers() | texts | st.floats(allow_nan=False, allow_infinity=False)
-legal = st.from_regex(r"[a-z][a-z0-9_.]{0,63}", fullmatch=True)
+legal = st.text(names.NAME_CHARACTERS, max_size=names.NAME_LENGTH - 1).map("e".__add__)
 properties = st.dictionaries(legal, scalars | st.dictionaries(texts, scalars, max_size=4), max_size=8)
 
 
@@ -57,7 +57,7 @@ def test_quoting_is_json_quoting(text: str) -> None:
     ],
 )
 def test_no_text_breaks_the_line(text: str) -> None:
-    """Quotes, control characters and separators of lines neither end a line nor a string, and come back as they were."""
+    """Quotes, control characters and line separators end neither a line nor a string, and come back as they were."""
     line = Encoder("mytool", text).encode("search", {"choice": text, "spread": {text: 1}})
     assert line.count(b"\n") == 1
     record = json.loads(line)

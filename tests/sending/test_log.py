@@ -259,7 +259,7 @@ def make_device(path: Path) -> None:
     "plant", [make_directory, make_fifo, make_link, make_dangling_link, make_device_link, make_device]
 )
 def test_only_a_regular_file_is_a_log(paths: names.Paths, directory: Path, plant: Callable[[Path], None]) -> None:
-    """A directory, FIFO, symbolic link or device at the log's name is refused at once, left as it is, never followed."""
+    """A directory, FIFO, symbolic link or device at the name is refused at once, left as it is, never followed."""
     directory.mkdir()
     plant(directory / "usage.jsonl")
     before = {path.name: os.lstat(path).st_mode for path in directory.iterdir()}

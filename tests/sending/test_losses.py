@@ -25,6 +25,7 @@ sys.stdin.readline()
 for n in range(5):
     telemetry.track("search", query="text")
 telemetry.track("Not a name")
+telemetry.close(10.0)
 """
 
 

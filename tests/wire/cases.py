@@ -56,7 +56,7 @@ WANTED = (
     "process.exit.code error.type_ service.name distinct_id uuid timestamp api_key command duration_ms success "
     "exit_code error results results.a"
 )
-legal = st.sampled_from(WANTED.split()) | st.from_regex(r"[a-z][a-z0-9_.]{0,63}", fullmatch=True)
+legal = st.sampled_from(WANTED.split()) | st.from_regex(r"[a-z][a-z0-9_.]{0,11}", fullmatch=True)
 properties = st.dictionaries(legal, scalars | st.dictionaries(legal | texts, scalars, max_size=4), max_size=8)
 times = st.datetimes().map(lambda moment: moment.strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0"))
 records = st.fixed_dictionaries(
@@ -66,7 +66,7 @@ records = st.fixed_dictionaries(
         "time": times,
         "run": st.binary(min_size=8, max_size=8).map(bytes.hex),
         "event": legal,
-        "tool": st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,63}", fullmatch=True),
+        "tool": st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,11}", fullmatch=True),
         "version": texts,
         "py": st.just("3.11.7"),
         "os": st.sampled_from(["linux", "darwin", "win32"]),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..telemetry import Recorder
-from . import consent, data, record
+from . import consent, data, delivery, record
 from .session import Failure, Misuse, OutputLost, Session
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -36,6 +36,14 @@ VERBS = (
     Verb("explain", "every rule, what it saw, and what to type", "explain", consent.no_arguments, consent.explain),
     Verb("preview", "the last records, as they stand in the log", "preview -n 3", data.preview_arguments, data.preview),
     Verb("report", "a table of what was recorded", "report", data.report_arguments, data.report),
+    Verb(
+        "sent",
+        "what left: when, where, how much, and the receiver's answer",
+        "sent -n 5",
+        delivery.sent_arguments,
+        delivery.sent,
+    ),
+    Verb("flush", "deliver what waits now, in the foreground", "flush", consent.no_arguments, delivery.flush),
     Verb("clear", "erase all data and the stored answer", "clear --yes", data.clear_arguments, data.clear),
     Verb(
         "log",
@@ -108,9 +116,9 @@ def _without_output(session: Session, cause: BaseException | None) -> int:
     return 1
 
 
-def main(telemetry: Recorder, argv: Sequence[str] | None = None) -> int:
-    """The verbs of a host's own command, `mytool telemetry ...`. See `Telemetry.main`."""
-    command = f"{telemetry.name} telemetry"
+def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str = "") -> int:
+    """The verbs of a host's own command, by default `mytool telemetry ...`. See `Telemetry.main`."""
+    command = command or f"{telemetry.name} telemetry"
     parser = argparse.ArgumentParser(
         prog=command,
         description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",

@@ -11,8 +11,9 @@ import time
 from .. import consent, names
 from ..consent import explain as worded
 from ..consent import stored
-from ..sending import losses
+from ..sending import losses, period
 from ..sending.log import timestamp
+from .delivery import destinations, waiting
 from .session import Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
@@ -37,6 +38,7 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
     """Store a yes as of now, and tell whether it takes effect."""
     session.check_place()
     stored.store(session.paths, "enhanced" if arguments.enhanced else "true", timestamp(time.time()))
+    period.begin(session.paths)
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
@@ -52,6 +54,7 @@ def off(session: Session, arguments: argparse.Namespace) -> int:
     """Store a no as of now; the data stays."""
     session.check_place()
     stored.store(session.paths, "false", timestamp(time.time()))
+    period.begin(session.paths)
     session.say(f"Telemetry of {session.telemetry.name} is off. Nothing more is recorded, and nothing is sent.")
     events, size = _measure(session)
     if events:
@@ -76,7 +79,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
             "events": events,
             "bytes": size,
             "log": log,
-            "pending": 0,  # nothing is sent by now, so nothing waits
+            "pending": max((number for _, number, _ in waiting(session)), default=0),
         }
         session.put(json.dumps(found))
         return 0
@@ -84,6 +87,8 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  events   {events:,} in {counted(size, 'byte')}")
     session.say(f"  log      {log or 'nowhere'}")
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
+    for destination, number, fortune in waiting(session):
+        session.say(f"  sent to  {destination.shown} ({destination.format}): {number:,} waiting, {fortune}")
     dropped = {} if nowhere else losses.read(session.paths["losses"])
     if dropped:
         reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
@@ -107,6 +112,8 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             verdict = consent.ON if decision.enabled else consent.OFF
         mark = "=>" if line.row == decision.row else "  "
         session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
+    for problem in destinations(session)[1]:
+        session.say(f"   {problem}")
     session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     _say_change(session, decision)
     if session.alone:

@@ -1,21 +1,25 @@
 """The verbs about the data: preview, report, clear.
 
 The rule that keeps it honest: what is shown is what lies on disk, and what is erased is all of it and nothing else.
+The room `report` is entered by those two verbs alone: it would cost every `run` in a Makefile 20 ms.
 """
 
 import argparse
 import os
 import re
-import shutil
 import sys
 import time
 from collections import Counter, deque
 
 from .. import files, names
 from ..consent import stored
-from ..report import read, summarize, text
 from ..sending.log import timestamp
+from . import delivery
 from .session import Failure, Misuse, Session, counted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..report.read import Tally
 
 _SHOWN = 10  # records of `preview`
 # A file that `files.write_private` was writing when its process died: name, process, random digits.
@@ -26,6 +30,7 @@ _PAGE = 100  # columns of a report at most: a line longer than that is hard to f
 def preview_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `preview`."""
     parser.add_argument("-n", type=_positive, default=_SHOWN, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--wire", action="store_true", help="the next request to each destination, as it would be sent")
 
 
 def report_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +44,12 @@ def clear_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def preview(session: Session, arguments: argparse.Namespace) -> int:
-    """The last records, byte for byte as they stand in the log."""
-    skipped: read.Tally = Counter()
+    """The last records, byte for byte as they stand in the log; with --wire, what would leave next."""
+    if arguments.wire:
+        return delivery.preview_wire(session)
+    from ..report import read
+
+    skipped: Tally = Counter()
     shown: deque[str] = deque(maxlen=arguments.n)
     for line, _ in read.lines(_log_files(session), skipped):
         # Between its values, and in a key given twice, a line may hold what the reader of records never sees.
@@ -60,10 +69,14 @@ def preview(session: Session, arguments: argparse.Namespace) -> int:
 
 def report(session: Session, arguments: argparse.Namespace) -> int:
     """A table of what was recorded."""
+    import shutil
+
+    from ..report import read, summarize, text
+
     for path in arguments.file:
         if not os.path.exists(path):
             raise Failure(f"{path}: no such file")
-    skipped: read.Tally = Counter()
+    skipped: Tally = Counter()
     summary = summarize.summarize(read.records(arguments.file or _log_files(session), skipped))
     if not (summary.total or skipped) and session.decide().enabled:
         session.say("Nothing is recorded yet, but telemetry is on: what is used from now on will be.")
@@ -147,6 +160,8 @@ def _remove(path: str) -> None:
 
 
 def _log_files(session: Session) -> list[str]:
+    from ..report import read
+
     if session.paths.problem:
         raise Failure(f"there is no place for telemetry files: {session.paths.problem}")
     return read.log_files(session.paths.directory, session.paths.files["log"])

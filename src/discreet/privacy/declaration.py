@@ -36,6 +36,7 @@ CONVERSIONS: "dict[str, type[Conversion]]" = {
         conversions.Version,
     )
 }
+OWN_EVENTS = ("command", "session")  # the package's: adding fields to them closes nothing
 _REMARKS = ("purpose", "example", "level")
 
 
@@ -100,7 +101,7 @@ class Declaration:
                 raise ValueError(f"events: {name!r} is not a legal event name ([a-z][a-z0-9_.]{{0,63}})")
             self.events[name] = {**self.events.get(name, {}), **_rows(f"event {name!r}", rows)}
             self.purposes[name] = purpose
-            self.closed = True
+            self.closed = self.closed or name not in OWN_EVENTS
 
     def rows(self, event: str) -> "Rows | None":
         """The rows of an event, the common ones included; None where the event is not declared."""

@@ -90,7 +90,10 @@ class Sender:
         if install:
             from .installation import install_id
 
-            self._install = install_id(owner.paths)
+            try:
+                self._install = install_id(owner.paths)
+            except OSError:
+                owner.lose("install")
         self._courier = courier
         self.closed = False
         self.renew()
@@ -100,6 +103,8 @@ class Sender:
             os.register_at_fork(
                 before=lambda: _at_fork(weak(), "rest"), after_in_child=lambda: _at_fork(weak(), "renew")
             )
+        if "multiprocessing.util" in sys.modules:
+            _at_fork(self, "finish_worker")
 
     def renew(self) -> None:
         """Begin with a run of its own, an empty queue and no thread: at the start, and in the child of a fork."""

@@ -48,7 +48,11 @@ class Withdrawn(Exception):
 
 
 class Delivery:
-    """One deliverer at work. The lock is held by its caller; `clock` and `exchange` can be those of a test."""
+    """One deliverer at work. The lock is held by its caller, unless `dry`: then nothing is written and nothing sent.
+
+    `until` is in monotonic seconds; with `force` all that waits is due; `tell` is given a line for each request;
+    `clock` and `exchange` can be those of a test. Raises `Withdrawn` where telemetry is off.
+    """
 
     def __init__(
         self,
@@ -56,6 +60,7 @@ class Delivery:
         *,
         until: float,
         force: bool = False,
+        dry: bool = False,
         clock: "Callable[[], float]" = time.time,
         exchange: "Callable[..., http.Outcome]" = http.exchange,
         tell: "Callable[[str], None]" = lambda _: None,
@@ -63,6 +68,7 @@ class Delivery:
         self._plan = plan
         self._until = until
         self._force = force
+        self._dry = dry
         self._clock = clock
         self._exchange = exchange
         self._tell = tell
@@ -88,6 +94,20 @@ class Delivery:
         finally:
             if self._losses:
                 save_losses(self._losses, self._plan.paths)
+
+    def next_request(self, destination: "Destination") -> "tuple[int, wire.Request | None]":
+        """How many records the next request to a destination carries, and the request; None where nothing waits."""
+        batch, request = _encoded(self._waiting(destination, self._state.places[destination.key]), destination)
+        return len(batch), request
+
+    def waiting(self, destination: "Destination") -> int:
+        """The number of lines of the log that a destination has not been given yet."""
+        place = self._state.places[destination.key]
+        return sum(1 for _ in outbox.pending(self._plan.paths, place.offsets, place.anchor))
+
+    def place(self, destination: "Destination") -> states.Place:
+        """Where a destination is, and how it fared."""
+        return self._state.places[destination.key]
 
     def _round(self) -> None:
         for destination in self._plan.destinations:
@@ -135,10 +155,9 @@ class Delivery:
         """One request; whether it is worth going on with this destination."""
         place = self._state.places[destination.key]
         entries = self._waiting(destination, place)
-        records = [record for record, _, _ in entries if record is not None]
-        if not records:
+        batch, request = _encoded(entries, destination)
+        if request is None:
             return self._move_on(place, entries, len(entries))
-        batch, request = next(wire.split(records, destination))
         if consent.signature(self._plan.paths) != self._signature or not self._plan.decide().enabled:
             raise Withdrawn("the stored consent has changed")
         now = self._clock()
@@ -254,11 +273,19 @@ class Delivery:
 
     def _save(self) -> None:
         """Write the state, without the places in files that are gone. Raises `OSError`."""
+        if self._dry:
+            return
         present = outbox.identities(self._plan.paths)
         for place in self._state.places.values():
             place.offsets = {file: offset for file, offset in place.offsets.items() if file in present}
         newest = present[-1] if present else ""
         states.save(self._plan.paths["delivery"], self._state, newest)
+
+
+def _encoded(entries: "list[Entry]", destination: "Destination") -> "tuple[list[Record], wire.Request | None]":
+    """The records of the next request, and the request; None where no entry may leave."""
+    records = [record for record, _, _ in entries if record is not None]
+    return next(wire.split(records, destination)) if records else ([], None)
 
 
 def _counted(number: int) -> str:

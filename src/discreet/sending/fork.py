@@ -3,6 +3,7 @@
 The rule that keeps it honest: nothing of the parent's is written by the child, and no fork waits for a disk.
 """
 
+import sys
 import time
 
 from . import Sender, Ticket
@@ -25,3 +26,16 @@ def renew(sender: Sender) -> None:
     """In the child: a run of its own, an empty queue, and none of the losses, which the parent saves."""
     sender.owner.losses.clear()
     sender.renew()
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        # A worker ends by `os._exit`, which runs no exit handlers but its own, and it clears these first of all.
+        util.register_after_fork(sender, finish_worker)
+
+
+def finish_worker(sender: Sender) -> None:
+    """Drain when a worker of `multiprocessing` ends. Called only where its modules are loaded."""
+    from multiprocessing.process import parent_process
+    from multiprocessing.util import Finalize
+
+    if parent_process() is not None:
+        Finalize(sender, sender.owner.close, exitpriority=0)

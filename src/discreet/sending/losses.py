@@ -12,7 +12,7 @@ from .. import files, names
 
 _REASONS = 64  # reasons kept in the file; more is not ours
 _REASON_LENGTH = 64
-_ATTEMPTS, _PAUSE = 20, 0.002  # 40 ms in all for processes that end at once: adding up takes one of them 0.2 ms
+_ATTEMPTS, _PAUSE = 100, 0.002  # seconds: of processes that end at once each one adds up for 0.2 ms
 
 
 def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True) -> None:

@@ -16,8 +16,8 @@ def proxy(scheme: str, authority: str) -> "tuple[str, int, str] | None":
     """The proxy for `authority` (host:port): its host, its port and the credentials for it or "". None for no proxy.
 
     `NO_PROXY` and the rest as `urllib.request` reads them, and `ALL_PROXY` where nothing is named for the scheme, as
-    with curl. Raises `ValueError` for a proxy that does not speak plain http: socks, or TLS up to the proxy, which
-    hides only from its neighbours that a tunnel is asked for.
+    with curl. Raises `ValueError` for a proxy that does not speak plain http: socks, or TLS up to the proxy, into
+    which the library cannot put the TLS of a tunnel; to speak plainly there instead would show the password.
     """
     found = urllib.request.getproxies()
     url = found.get(scheme) or found.get("all")

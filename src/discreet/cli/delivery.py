@@ -1,0 +1,150 @@
+"""The verbs about what leaves: sent, flush, and `preview --wire`.
+
+The rule that keeps it honest: what is shown as the next request is made by the very code that sends it; no value of a
+header is ever shown. The rooms of delivery are entered by these verbs alone.
+"""
+
+import argparse
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from .session import Failure, Misuse, Session, counted
+
+if TYPE_CHECKING:
+    from ..sending.delivery import Delivery
+    from ..sending.destination import Destination
+    from ..sending.plan import Plan
+
+_SHOWN = 20  # receipts of `sent`
+_SECONDS = 120.0  # the longest that a person waits for `flush`
+
+
+def sent_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `sent`."""
+    parser.add_argument("-n", type=int, default=_SHOWN, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("--ids", action="store_true", help="and the ids of the records")
+
+
+def sent(session: Session, arguments: argparse.Namespace) -> int:
+    """The receipts: what went where, when, how much, and what the receiver said."""
+    from ..sending import receipts
+
+    found = list(receipts.read(session.paths))[-max(1, arguments.n) :]
+    if not found:
+        session.say("Nothing has been sent.")
+        return 0
+    session.say(f"{'when (UTC)':<21}{'records':>7}{'bytes':>9}  {'status':<7}{'sha256':<17}where")
+    for one in found:
+        status = f"{one.get('status', '')}" + (
+            "" if one.get("verdict") == "delivered" else f" {one.get('verdict', '')}"
+        )
+        session.say(
+            f"{one.get('time', '')!s:<21}{one.get('records', 0)!s:>7}{one.get('bytes', 0)!s:>9}  {status:<7}"
+            f"{str(one.get('sha256', ''))[:16]:<17}{one.get('destination', '')} ({one.get('format', '')})"
+        )
+        for record in one.get("ids", ()) if arguments.ids else ():
+            session.say(f"    {record}")
+    return 0
+
+
+def flush(session: Session, arguments: argparse.Namespace) -> int:
+    """Deliver what waits now, in the foreground."""
+    from ..sending.delivery import Withdrawn
+    from ..sending.work import run
+
+    plan = _plan(session, "flush")
+    told: list[str] = []
+
+    def tell(line: str) -> None:
+        told.append(line)
+        session.say(line)
+        session.flush()
+
+    try:
+        at_it = run(plan, until=time.monotonic() + _SECONDS, force=True, tell=tell)
+    except Withdrawn as reason:
+        raise Failure(f"nothing is sent: {reason}") from None
+    if not at_it:
+        raise Failure("another deliverer is at work; try again in a moment")
+    if not told:
+        session.say("Nothing waits to be sent.")
+        return 0
+    if not all(line.endswith((": delivered", ": halve")) for line in told):
+        raise Failure("not everything was delivered; what waits is tried again later")
+    return 0
+
+
+def preview_wire(session: Session) -> int:
+    """The next request to each destination, as it would be sent."""
+    from ..sending.delivery import Delivery, Withdrawn
+
+    plan = _plan(session, "preview --wire")
+    try:
+        delivery = Delivery(plan, until=time.monotonic() + _SECONDS, dry=True)
+    except Withdrawn as reason:
+        raise Failure(f"nothing would be sent: {reason}") from None
+    for destination in plan.destinations:
+        number, request = delivery.next_request(destination)
+        if request is None:
+            session.say(f"# {destination.shown} ({destination.format}): nothing waits")
+            continue
+        session.say(f"# {destination.shown} ({destination.format}): {counted(number, 'record')}")
+        session.say(f"{request.method} {request.url}")
+        session.say("headers: " + ", ".join(request.headers))
+        if request.body:
+            session.put(request.body.decode(), exactly=True)
+    return 0
+
+
+def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]":
+    """The destinations in force, and sentences about settings that were refused."""
+    from ..sending.settings import Settings
+
+    telemetry = session.telemetry
+    if telemetry.mode == "local":
+        return (), []
+    settings = Settings(telemetry.name, telemetry.environ, telemetry.settings)
+    return settings.destinations(telemetry.destinations), settings.problems
+
+
+def waiting(session: Session) -> "list[tuple[Destination, int, str]]":
+    """Each destination in force with how many records wait for it, and how it fares in a few words."""
+    found, _ = destinations(session)
+    if not found or session.paths.problem:
+        return []
+    from ..sending.courier import plan_of
+    from ..sending.delivery import Delivery, Withdrawn
+
+    try:
+        delivery = Delivery(plan_of(session.telemetry, found), until=0.0, dry=True)
+    except Withdrawn:
+        return [(one, 0, "nothing is sent while it is off") for one in found]
+    return [(one, delivery.waiting(one), _fortune(delivery, one)) for one in found]
+
+
+def _fortune(delivery: "Delivery", destination: "Destination") -> str:
+    place = delivery.place(destination)
+    seconds = max(0, int(place.wake - time.time()))
+    if place.held:
+        return f"it refuses us (status {place.status}); tried again in {counted(seconds // 3600 + 1, 'hour')}"
+    if place.failures:
+        return f"failed {counted(place.failures, 'time')} in a row; tried again in {counted(seconds, 'second')}"
+    return f"last answer {place.status}" if place.status else "nothing sent yet"
+
+
+def _plan(session: Session, verb: str) -> "Plan":
+    from ..sending.courier import plan_of
+
+    if session.alone:
+        raise Misuse(
+            f"{verb} needs the tool itself: its destinations are not known here. "
+            f"Try `{session.telemetry.name} telemetry {verb}`."
+        )
+    session.check_place()
+    found, problems = destinations(session)
+    for problem in problems:
+        print(f"{session.command}: {problem}", file=sys.stderr)
+    if not found:
+        raise Failure(f"{session.telemetry.name} sends nothing anywhere: no destination is set")
+    return plan_of(session.telemetry, found)

@@ -1,0 +1,28 @@
+"""A new period of consent: whatever lies on the log when it begins stays on this machine.
+
+The rule that keeps it honest: nothing recorded before a yes is ever sent, nor after a no, nor under another yes. Moving
+the places here is exact to the record; where it cannot be done (another deliverer is at work, a full disk), the
+deliverer sees that the stored consent is not the one it knew, and begins the period by its date.
+"""
+
+from .. import consent, names
+from . import outbox
+from . import state as states
+from .lock import DeliveryLock
+
+
+def begin(paths: names.Paths) -> None:
+    """Move every place to the end of the log, for the consent that is stored now. Never raises OSError."""
+    try:
+        with DeliveryLock(paths) as held:
+            state = states.load(paths["delivery"])
+            if not (held and state.places):
+                return
+            ends = outbox.ends(paths)
+            for place in state.places.values():
+                place.offsets, place.anchor = dict(ends), ("", "")
+            state.period = repr(consent.signature(paths))
+            present = outbox.identities(paths)
+            states.save(paths["delivery"], state, present[-1] if present else "")
+    except OSError:
+        return

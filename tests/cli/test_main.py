@@ -1,0 +1,147 @@
+"""The verbs without the host: `python -m discreet --tool NAME [--data-dir DIR]` and the script `discreet`."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import discreet
+from conftest import clean_environment
+from discreet.__main__ import main
+
+MODULE = [sys.executable, "-W", "error", "-m", "discreet"]
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(home: Path, tmp_path: Path) -> Run:
+    """Run a program in a clean environment, `env` added, in the directory `tmp_path`."""
+
+    def run(argv: list[str], env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+        environment = {**clean_environment(home), **(env or {})}
+        options = {"stdin": subprocess.DEVNULL, "cwd": tmp_path, "timeout": 30, **options}
+        return subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, **options)
+
+    return run
+
+
+def typed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Run `main` in this process: the exit status, stdout and stderr."""
+    try:
+        status = main(arguments)
+    except SystemExit as ended:
+        status = int(str(ended.code))
+    return status, *capsys.readouterr()
+
+
+def test_the_module(run: Run, home: Path) -> None:
+    """`python -m discreet --tool NAME` works on the files of that tool, `~/.NAME/telemetry`, and no other."""
+    assert run([*MODULE, "--tool", "my-Tool2", "on"]).returncode == 0
+    assert [path.name for path in home.iterdir()] == [".my-Tool2"]
+    assert (home / ".my-Tool2" / "telemetry" / "opt-in").read_text().startswith("true ")
+    found = json.loads(run([*MODULE, "--tool", "my-Tool2", "status", "--json"]).stdout)
+    assert (found["tool"], found["enabled"]) == ("my-Tool2", True)
+
+
+def test_the_script(run: Run) -> None:
+    """The installed script `discreet` is the same program."""
+    (entry,) = entry_points(group="console_scripts", name="discreet")
+    assert entry.load() is main
+    script = Path(sys.executable).parent / "discreet"
+    if not script.exists():
+        pytest.skip("this environment has the package, but not its scripts")
+    arguments = ["--tool", "mytool", "status"]
+    assert run([str(script), *arguments]).stdout == run([*MODULE, *arguments]).stdout != ""
+
+
+def test_version(run: Run) -> None:
+    """`--version` tells that of the package."""
+    assert run([*MODULE, "--version"]).stdout == f"discreet {discreet.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "the following arguments are required: --tool, VERB"),
+        (["status"], "the following arguments are required: --tool"),
+        (["--tool"], "argument --tool: expected one argument"),
+        (["--tool", "mytool"], "the following arguments are required: VERB"),
+        (["--tool", "1tool", "status"], "name must match [A-Za-z][A-Za-z0-9_-]{0,63}, not '1tool'"),
+        (["--tool", "../etc", "status"], "not '../etc'"),
+        (["--tool", "../etc", "--data-dir", "/tmp", "status"], "not '../etc'"),
+        (["--tool", "mytool", "--data-dir", "", "clear", "--yes"], "--data-dir must be an absolute path"),
+        (["--tool=mytool", "--data", "/tmp", "status"], "'/tmp'"),
+    ],
+)
+def test_wrong_use(capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str) -> None:
+    """A wrong use exits 2 and says on stderr what is wrong, after how it is used."""
+    status, out, err = typed(arguments, capsys)
+    assert (status, out) == (2, "")
+    assert err.startswith("usage: discreet [-h] [--version] --tool NAME [--data-dir DIR] VERB ...\n")
+    assert sentence in err.splitlines()[-1]
+
+
+def test_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help explains both options and ends in an example that is a right use."""
+    status, out, _ = typed(["--help"], capsys)
+    assert status == 0
+    assert "--tool NAME" in out
+    assert "--data-dir DIR" in out
+    head, _, example = out.splitlines()[-1].partition("discreet ")
+    assert head == "example: "
+    assert typed(example.split(), capsys)[0] == 0
+
+
+def test_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says that the tool's consent mode and destinations are unknown to it, and which mode it assumes."""
+    _, out, _ = typed(["--tool", "mytool", "status"], capsys)
+    assert "Asked without mytool itself: its consent mode and destinations are not known here." in out
+    _, out, _ = typed(["--tool", "mytool", "explain"], capsys)
+    assert "its consent mode is not known here, opt-in is assumed" in out
+
+
+@pytest.mark.parametrize("directory", ["/absolute", "relative", "./with space", "~/below home"])
+def test_data_dir(run: Run, tmp_path: Path, home: Path, directory: str) -> None:
+    """The files lie in `--data-dir`, a relative one seen from here; what it says to type can be typed from anywhere."""
+    place = {"/": tmp_path / "absolute", "~": home / directory[2:]}.get(directory[0], tmp_path / directory)
+    given = str(place) if directory[0] == "/" else directory
+    done = run([*MODULE, "--tool", "mytool", "--data-dir", given, "on"])
+    assert (done.returncode, done.stderr) == (0, "")
+    assert str(place / "usage.jsonl") in done.stdout
+    assert (place / "opt-in").exists()
+    commands = re.findall(r"`discreet (.*?)`", done.stdout)
+    assert len(commands) == 2
+    line = "".join(f"{sys.executable} -m discreet {command} || exit 1\n" for command in commands)
+    done = run(["bash", "-c", line], cwd="/")
+    assert done.returncode == 0, done.stderr
+    assert (place / "opt-in").read_text().startswith("false ")
+
+
+def test_the_typed_directory_beats_the_environment(run: Run, tmp_path: Path) -> None:
+    """`--data-dir` is what the verb works on, whatever the environment names; what it runs still sees that."""
+    env = {"MYTOOL_TELEMETRY_DIR": str(tmp_path / "environment"), "MYTOOL_TELEMETRY_OPT_IN": "true"}
+    tool = [*MODULE, "--tool", "mytool"]
+    typed = ["--data-dir", str(tmp_path / "typed")]
+    for arguments in (["on"], ["log", "sync"], ["off"]):
+        assert run([*tool, *typed, *arguments], env).returncode == 0
+    assert sorted(path.name for path in (tmp_path / "typed").iterdir()) == ["opt-in", "usage.jsonl"]
+    assert not (tmp_path / "environment").exists()
+    done = run(
+        [*tool, "--data-dir", str(tmp_path / "typed"), "run", "--", "sh", "-c", "echo $MYTOOL_TELEMETRY_DIR"], env
+    )
+    assert done.stdout == f"{tmp_path / 'environment'}\n"
+    assert run([*tool, "on"], env).returncode == 0
+    assert (tmp_path / "environment" / "opt-in").exists()
+
+
+def test_a_tool_that_is_not_installed(run: Run) -> None:
+    """A tool that nobody ever heard of has no files, is off, and needs no code of its own to be asked about."""
+    done = run([*MODULE, "--tool", "unheard-of", "status"])
+    assert done.returncode == 0
+    assert done.stdout.startswith("Telemetry of unheard-of is off: nobody has said yes.\n")

@@ -1,0 +1,52 @@
+"""A server that records, and a real OpenTelemetry Collector, for the tests that speak to software nobody here wrote."""
+
+import lzma
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from interop.peers import COLLECTOR, OtelCollector, Recorder, free_port, missing, wait_for
+
+CONFIGURATION = """
+receivers: {{otlp: {{protocols: {{http: {{endpoint: 127.0.0.1:{port}}}}}}}}}
+exporters:
+  otlphttp: {{endpoint: "{onward}", encoding: json, compression: none, retry_on_failure: {{enabled: false}}}}
+service:
+  telemetry: {{metrics: {{level: none}}}}
+  pipelines: {{traces: {{receivers: [otlp], exporters: [otlphttp]}}}}
+"""
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    """A recording server for one test."""
+    made = Recorder()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtelCollector]:
+    """The real Collector, receiving OTLP/HTTP and passing it on as JSON to a recorder."""
+    if not COLLECTOR.is_file():
+        missing(f"OpenTelemetry Collector ({COLLECTOR}; DISCREET_OTELCOL names another)")
+    folder = tmp_path_factory.mktemp("otelcol")
+    program = COLLECTOR
+    if COLLECTOR.suffix == ".xz":
+        program = folder / "otelcol"
+        program.write_bytes(lzma.decompress(COLLECTOR.read_bytes()))
+        program.chmod(0o700)
+    recorder = Recorder()
+    port = free_port()
+    configuration = folder / "config.yaml"
+    configuration.write_text(CONFIGURATION.format(port=port, onward=recorder.url))
+    with folder.joinpath("log").open("wb") as log:
+        process = subprocess.Popen([program, "--config", configuration], stdout=log, stderr=log)
+    try:
+        wait_for(port, process, lambda: folder.joinpath("log").read_text(errors="replace"))
+        yield OtelCollector(f"http://127.0.0.1:{port}/v1/traces", recorder)
+    finally:
+        process.terminate()
+        process.wait(20)
+        recorder.close()

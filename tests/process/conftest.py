@@ -1,0 +1,38 @@
+"""Real child programs: the log of a user who agreed, and an environment to start them in."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def directory(home: Path) -> Path:
+    """The data directory of `mytool`, of a user who agreed."""
+    path = home / ".mytool" / "telemetry"
+    path.mkdir(parents=True)
+    (path / "opt-in").write_text("true\n")
+    return path
+
+
+@pytest.fixture
+def read_log(home: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Read the records of a log that was never rotated; fails on a line that is not whole."""
+
+    def read(tool: str = "mytool") -> list[dict[str, Any]]:
+        path = home / f".{tool}" / "telemetry" / "usage.jsonl"
+        content = path.read_bytes() if path.exists() else b""
+        assert content.endswith(b"\n") or not content
+        return [json.loads(line) for line in content.splitlines() if line]
+
+    return read
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """For child processes: this one's, which is clean already, without the traces of pytest; swallowed errors show."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return {**kept, "DISCREET_DEBUG": "1"}

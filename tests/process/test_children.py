@@ -1,0 +1,234 @@
+"""Processes that fork: the child's events are its own, each exactly once, and the parent's are not repeated."""
+
+import os
+import sys
+from collections import Counter
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+HEAD = """
+import os, sys, threading, time
+import discreet
+
+
+def wait_for(child):
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status:
+        sys.exit(f"the child ended with {status}")
+
+
+telemetry = discreet.init("mytool", version="1.0")
+"""
+FORKS = {
+    "before the first event": """
+child = os.fork()
+discreet.track("child" if not child else "parent", n=1)
+""",
+    "after an event": """
+discreet.track("parent", n=1)
+child = os.fork()
+if not child:
+    discreet.track("child", n=1)
+""",
+    "after a flush": """
+discreet.track("parent", n=1)
+assert discreet.flush(10.0)
+child = os.fork()
+if not child:
+    discreet.track("child", n=1)
+""",
+    "after close": """
+discreet.track("parent", n=1)
+assert discreet.close(10.0)
+child = os.fork()
+if not child:
+    discreet.track("child", n=1)
+""",
+    "with a full queue": """
+for _ in range(500):
+    discreet.track("busy", n=1)
+discreet.track("parent", n=1)
+child = os.fork()
+if not child:
+    discreet.track("child", n=1)
+""",
+    "with losses": """
+discreet.track("Not a name")
+discreet.track("parent", n=1)
+child = os.fork()
+if not child:
+    discreet.track("child", n=1)
+""",
+    "from a thread": """
+discreet.track("parent", n=1)
+def work():
+    global child
+    child = os.fork()
+    if not child:
+        discreet.track("child", n=1)
+        assert discreet.flush(10.0)
+        os._exit(0)
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+""",
+    "inside a command": """
+with telemetry.command("parent"):
+    child = os.fork()
+if not child:
+    discreet.track("child", n=1)
+else:
+    discreet.track("parent", n=1)
+""",
+}
+WORKERS = """
+import multiprocessing, sys
+import discreet
+
+
+def work(n):
+    telemetry = discreet.init("mytool", version="1.0")
+    telemetry.track("child", n=n)
+    {flush}
+
+
+def forked(n):
+    discreet.track("child", n=n)
+    {flush}
+
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context("{method}")
+    discreet.init("mytool", version="1.0")
+    discreet.track("parent", n=0)
+    children = [context.Process(target={target}, args=(n,)) for n in range(4)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join(20)
+    sys.exit(any(child.exitcode for child in children))
+"""
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_forked_child_tracks(run_python: Any, read_log: Any, fork: str) -> None:
+    """Parent and child each find their event on the log exactly once, under different runs, and what was queued or
+    counted before the fork is the parent's alone.
+    """
+    end = "\nif child:\n    wait_for(child)\n"
+    result = run_python(HEAD + FORKS[fork] + end, flags=["-W", "error::DeprecationWarning"])
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    records = read_log()
+    commands = 2 if fork == "inside a command" else 0  # both processes leave the scope
+    expected = {"parent": 1, "child": 1, "busy": 500 * (fork == "with a full queue"), "command": commands}
+    assert Counter(record["event"] for record in records) == +Counter(expected)
+    assert len({record["id"] for record in records}) == len(records)
+    runs = {event: {record["run"] for record in records if record["event"] == event} for event in ("parent", "child")}
+    assert len(runs["parent"] | runs["child"]) == 2
+
+
+def test_losses_are_not_doubled(run_python: Any, directory: Any) -> None:
+    """What the parent dropped before the fork is counted once."""
+    run_python(HEAD + FORKS["with losses"] + "\nif child:\n    wait_for(child)\n")
+    assert (directory / "losses.json").read_text() == '{"event_name":1}\n'
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_fork_is_silent(run_python: Any, read_log: Any) -> None:
+    """A host that forks with our thread about gets no warning of threads and forks (the interpreter has one since
+    Python 3.12), and no event is lost over many forks.
+    """
+    program = HEAD + "for n in range(30):\n    discreet.track('parent', n=n)\n    child = os.fork()\n"
+    program += "    if not child:\n        os._exit(0)\n    wait_for(child)\n"
+    result = run_python(program, flags=["-W", "always"])
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert [record["properties"]["n"] for record in read_log()] == list(range(30))
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_fork_does_not_wait_for_a_disk(run_python: Any) -> None:
+    """With a disk that hangs a fork goes on all the same, and the child is not stuck in the parent's write."""
+    program = HEAD + """
+import _thread
+telemetry.track("parent", n=1)
+assert discreet.flush(10.0)
+hanging = _thread.allocate_lock()
+hanging.acquire()
+telemetry._sender._log.append = lambda lines: hanging.acquire() and len(lines)
+telemetry.track("parent", n=2)
+time.sleep(0.05)
+started = time.monotonic()
+child = os.fork()
+if not child:
+    os._exit(0)
+wait_for(child)
+assert time.monotonic() - started < 10.0
+print("on it goes", flush=True)
+os._exit(0)
+"""
+    result = run_python(program)
+    assert (result.returncode, result.stdout) == (0, "on it goes\n")
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("flush", [True, False], ids=["flushed", "not flushed"])
+def test_workers(run_python: Any, read_log: Any, method: str, flush: bool) -> None:
+    """Workers of `multiprocessing`, however they are started, have their events on the log, each with a run of its own;
+    one that is forked inherits the instance, the others make theirs. A worker ends by `os._exit`, without exit handlers.
+    """
+    program = WORKERS.format(
+        method=method,
+        target="forked" if method == "fork" else "work",
+        flush="assert discreet.flush(10.0)" if flush else "pass",
+    )
+    result = run_python(program, flags=[], timeout=50)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    records = read_log()
+    assert Counter(record["event"] for record in records) == {"parent": 1, "child": 4}
+    assert sorted(record["properties"]["n"] for record in records if record["event"] == "child") == [0, 1, 2, 3]
+    assert len({record["run"] for record in records}) == 5
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_program_that_is_started(run_python: Any, read_log: Any) -> None:
+    """A tool that runs another program of the same tool has both events, each once, under two runs."""
+    program = HEAD + "if len(sys.argv) > 1:\n    discreet.track('child', n=1)\nelse:\n    discreet.track('parent', n=1)\n"
+    program += "    import subprocess\n    subprocess.run([sys.executable, __file__, 'again'], check=True)\n"
+    result = run_python(program)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    records = read_log()
+    assert Counter(record["event"] for record in records) == {"parent": 1, "child": 1}
+    assert len({record["run"] for record in records}) == 2
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.skipif(sys.platform == "win32", reason="no file descriptors to inherit")
+def test_a_daemon(run_python: Any, read_log: Any) -> None:
+    """A program that forks twice, closes everything and leaves its directory records as before."""
+    program = HEAD + """
+discreet.track("parent", n=1)
+child = os.fork()
+if child:
+    wait_for(child)
+    sys.exit()
+os.setsid()
+if os.fork():
+    os._exit(0)
+os.chdir("/")
+os.closerange(0, 100)
+discreet.track("daemon", n=1)
+discreet.flush(10.0)
+os._exit(0)
+"""
+    result = run_python(program)  # returns when the daemon has let go of the output
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    for _ in range(1000):
+        if len(read_log()) == 2:
+            break
+        __import__("time").sleep(0.01)
+    assert Counter(record["event"] for record in read_log()) == {"parent": 1, "daemon": 1}

@@ -1,0 +1,168 @@
+"""The end of a process, by all its doors: what was tracked is on the log, and the exit is what it would have been."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = """
+import os, signal, sys
+import discreet
+
+discreet.init("mytool", version="1.0")
+discreet.track("search", n=1)
+discreet.track("search", n=2)
+{end}
+"""
+ENDS = {
+    "the last line": ("", 0),
+    "sys.exit()": ("sys.exit()", 0),
+    "sys.exit(3)": ("sys.exit(3)", 3),
+    "sys.exit(text)": ("sys.exit('a text')", 1),
+    "an exception": ("raise ValueError('a text')", 1),
+    "KeyboardInterrupt": ("raise KeyboardInterrupt", -signal.SIGINT),
+    "SIGINT": ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+    "closed by hand": ("discreet.close()", 0),
+    "closed streams": ("sys.stdout.close(); sys.stderr.close(); os.close(1); os.close(2)", 0),
+}
+DEATHS = ["os._exit(0)", "os.abort()"] + [
+    f"os.kill(os.getpid(), signal.{name})" for name in ("SIGKILL", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM")
+]
+FLOOD = """
+import sys
+import discreet
+
+discreet.init("mytool", version="1.0")
+n = 0
+while True:
+    for n in range(n + 1, n + 21):
+        discreet.track("search", n=n)
+    if discreet.flush(10.0):
+        print(n, flush=True)
+"""
+
+
+def numbers(records: list[dict[str, Any]]) -> list[int]:
+    """What tells the records apart."""
+    return [record["properties"]["n"] for record in records]
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("end", ENDS)
+def test_an_exit_drains(run_python: Any, read_log: Any, end: str) -> None:
+    """However the interpreter comes to its end, what was tracked is on the log, and the exit status is the program's."""
+    code, status = ENDS[end]
+    result = run_python(PROGRAM.format(end=code))
+    assert result.returncode == status
+    assert "discreet" not in result.stderr.replace("discreet.init", "")
+    assert numbers(read_log()) == [1, 2]
+
+
+@pytest.mark.usefixtures("directory")
+def test_one_event_and_the_end(run_python: Any, read_log: Any) -> None:
+    """The shortest command there is, many times in a row, loses none."""
+    for _ in range(15):
+        assert run_python(PROGRAM.format(end="os.environ['X'] = '1'")).returncode == 0
+    assert Counter(numbers(read_log())) == {1: 15, 2: 15}
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("where", ["atexit", "atexit before init", "a thread that outlives the program"])
+def test_events_of_the_end_itself(run_python: Any, read_log: Any, where: str) -> None:
+    """What is tracked while the interpreter ends, after or before the drain, is on the log too."""
+    ends = {
+        "atexit": "import atexit\natexit.register(discreet.track, 'search', n=3)",
+        "atexit before init": "",
+        "a thread that outlives the program": (
+            "import threading, time\n"
+            "threading.Thread(target=lambda: (time.sleep(0.05), discreet.track('search', n=3))).start()"
+        ),
+        "__del__": (
+            "class Last:\n    def __del__(self, track=discreet.track):\n        track('search', n=3)\nlast = Last()"
+        ),
+    }
+    program = PROGRAM.format(end=ends[where])
+    if where == "atexit before init":  # runs after our own handler: the last one registered runs first
+        program = "import atexit\natexit.register(lambda: discreet.track('search', n=3))\n" + program
+    result = run_python(program)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert numbers(read_log()) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("directory")
+def test_events_while_the_modules_go(run_python: Any, read_log: Any) -> None:
+    """A finalizer that tracks when the interpreter already takes its modules apart is not disturbed: no error and no
+    output; its event is the one that may be dropped, since nothing can be loaded any more.
+    """
+    end = "class Last:\n    def __del__(self, track=discreet.track):\n        track('search', n=3)\nlast = Last()"
+    result = run_python(PROGRAM.format(end=end), env={"DISCREET_DEBUG": ""})
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert numbers(read_log())[:2] == [1, 2]
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_violent_death_after_flush_loses_nothing(run_python: Any, read_log: Any, death: str) -> None:
+    """What `flush` said is on the log is there whatever happens in the next instruction."""
+    result = run_python(PROGRAM.format(end=f"print(discreet.flush(10.0), flush=True)\n{death}"))
+    assert result.stdout == "True\n"
+    assert numbers(read_log()) == [1, 2]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_killed_in_the_middle(directory: Path, tmp_path: Path, environment: dict[str, str], run_python: Any) -> None:
+    """Killed while it writes, again and again, a process loses nothing that it was told is safe, and tears at most the
+    last line, which the next one closes.
+    """
+    script = tmp_path / "flood.py"
+    script.write_text(FLOOD)
+    safe: list[int] = []
+    for attempt in range(8):
+        child = subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True)
+        assert child.stdout is not None
+        said = [int(child.stdout.readline())]
+        time.sleep(0.003 * attempt)
+        child.send_signal(signal.SIGKILL)
+        said += [int(line) for line in child.communicate(timeout=30)[0].splitlines()]
+        safe.append(said[-1])
+    run_python(PROGRAM.format(end=""))
+    runs: dict[str, list[int]] = {}
+    torn = 0
+    for line in (directory / "usage.jsonl").read_bytes().splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            torn += 1
+            continue
+        runs.setdefault(record["run"], []).append(record["properties"]["n"])
+    assert len(runs) == len(safe) + 1
+    assert torn <= len(safe)
+    for found, said_safe in zip(runs.values(), safe, strict=False):
+        assert found == list(range(1, len(found) + 1))
+        assert len(found) >= said_safe
+
+
+@pytest.mark.usefixtures("directory")
+def test_exec_after_flush(run_python: Any, read_log: Any) -> None:
+    """A program that replaces itself keeps what was flushed, and its successor finds no descriptor of ours open."""
+    successor = "import os; print(sorted(map(int, os.listdir('/proc/self/fd')))[:-1])"
+    end = f"assert discreet.flush(10.0)\nos.execv(sys.executable, [sys.executable, '-c', {successor!r}])"
+    bare = run_python(f"import os, sys\nos.execv(sys.executable, [sys.executable, '-c', {successor!r}])")
+    result = run_python(PROGRAM.format(end=end))
+    assert (result.returncode, result.stdout, result.stderr) == (0, bare.stdout, bare.stderr)
+    assert numbers(read_log()) == [1, 2]
+
+
+@pytest.mark.usefixtures("directory")
+def test_no_descriptor_stays_open(run_python: Any) -> None:
+    """A host that closes, counts or inherits descriptors never meets one of ours."""
+    program = PROGRAM.format(
+        end="assert discreet.flush(10.0)\nprint(sorted(map(int, os.listdir('/proc/self/fd')))[:-1])"
+    )
+    assert run_python(program).stdout == "[0, 1, 2]\n"

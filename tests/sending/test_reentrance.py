@@ -1,0 +1,109 @@
+"""Who tracks in the middle of `track`: signal handlers and finalizers."""
+
+import gc
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from discreet import Telemetry
+from discreet.sending import losses
+
+LONG = 10.0  # seconds: a bound on hangs, never a measure
+MakeTelemetry = Callable[..., Telemetry]
+
+HANDLER = """
+import signal, sys, time
+import discreet
+
+telemetry = discreet.Telemetry("mytool")
+handled = 0
+
+
+def handler(*_):
+    global handled
+    handled += 1
+    telemetry.track("handled", n=handled)
+
+
+signal.signal(signal.SIGALRM, handler)
+"""
+MANY_SIGNALS = """
+telemetry.track("main", n=0)
+assert telemetry.flush(10.0)
+signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
+end = time.monotonic() + 0.5
+main = 0
+while time.monotonic() < end and main < 20_000:
+    main += 1
+    telemetry.track("main", n=main)
+    if main % 50 == 0:
+        assert telemetry.flush(10.0)
+signal.setitimer(signal.ITIMER_REAL, 0)
+assert telemetry.flush(10.0)
+print(main + 1, handled)
+"""
+ONE_SIGNAL = """
+signal.setitimer(signal.ITIMER_REAL, float(sys.argv[1]))
+telemetry.track("main", n=1)
+while not handled:
+    time.sleep(0.001)
+assert telemetry.flush(10.0)
+print(sum(telemetry.losses.values()))
+"""
+
+
+def test_signal_handlers_that_track(make_telemetry: MakeTelemetry, run_python: Any, read_log: Any) -> None:
+    """A handler that tracks in the middle of `track` and `flush`, hundreds of times, neither stops the program nor
+    loses an event.
+    """
+    directory = make_telemetry().paths.directory
+    result = run_python(HANDLER + MANY_SIGNALS)
+    assert (result.returncode, result.stderr) == (0, "")
+    main, handled = map(int, result.stdout.split())
+    counted = Counter(record["event"] for record in read_log(directory))
+    assert counted == {"main": main, "handled": handled}
+    assert handled > 20
+
+
+def test_a_signal_handler_within_the_first_call(make_telemetry: MakeTelemetry, run_python: Any, read_log: Any) -> None:
+    """While the first call still loads the rooms behind it, a handler of the same thread finds them half loaded: its
+    event is recorded or counted as lost, and the program's own event is recorded.
+    """
+    directory = make_telemetry().paths.directory
+    dropped = 0
+    for step in range(12):
+        result = run_python(HANDLER + ONE_SIGNAL, str(0.0002 + 0.0004 * step), env={"DISCREET_DEBUG": ""})
+        assert (result.returncode, result.stderr) == (0, "")
+        dropped += int(result.stdout)
+    counted = Counter(record["event"] for record in read_log(directory))
+    saved = losses.read(f"{directory}/losses.json")
+    assert counted["main"] == 12
+    assert counted["handled"] + max(dropped, sum(saved.values())) == 12
+
+
+def test_finalizers_that_track(make_telemetry: MakeTelemetry, read_log: Any) -> None:
+    """A `__del__` that tracks, run by the collector in the middle of `track`, neither stops the program nor loses an
+    event.
+    """
+    telemetry = make_telemetry()
+
+    class Dying:
+        def __init__(self, n: int) -> None:
+            self.n = n
+            self.itself = self  # a cycle, so that the collector finds it some time later
+
+        def __del__(self) -> None:
+            telemetry.track("deleted", n=self.n)
+
+    thresholds = gc.get_threshold()
+    gc.set_threshold(5)
+    try:
+        for n in range(1000):
+            Dying(n)
+            telemetry.track("main", {"n": n, "list": None})
+    finally:
+        gc.set_threshold(*thresholds)
+    gc.collect()
+    assert telemetry.flush(LONG)
+    seen = Counter((record["event"], record["properties"]["n"]) for record in read_log(telemetry.paths.directory))
+    assert seen == Counter((event, n) for event in ("main", "deleted") for n in range(1000))
