@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_."
 NAME_LENGTH = 64  # characters of an event or field name: long enough for `import.from_code`, too short for a payload
 TOOL_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+VERSION_CHARACTERS = TOOL_CHARACTERS + ".+!~"  # PEP 440, and what `git describe` makes
 TEXT_LENGTH = 256  # characters of any text that a conversion may let out
 PROPERTIES = 32  # fields of one record; the rest is dropped and counted
 RECORD_BYTES = 16 * 1024  # one line of the log, newline included

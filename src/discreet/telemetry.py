@@ -59,8 +59,8 @@ class Recorder:
     ) -> None:
         if not names.legal_tool(name):
             raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {name!r}")
-        if not isinstance(version, str) or len(version) > names.NAME_LENGTH or not version.isprintable():
-            raise ValueError(f"version must be a printable text of at most {names.NAME_LENGTH} characters: {version!r}")
+        if type(version) is not str or len(version) > names.NAME_LENGTH or version.strip(names.VERSION_CHARACTERS):
+            raise ValueError(f"version must match [A-Za-z0-9_.+!~-]{{0,{names.NAME_LENGTH}}}, not {version!r}")
         for option, value, legal in (
             ("consent", consent, MODES),
             ("identity", identity, IDENTITIES),

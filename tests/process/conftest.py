@@ -2,11 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from process.hosts import Hosts
 
 
 @pytest.fixture
@@ -36,3 +38,11 @@ def environment() -> dict[str, str]:
     """For child processes: this one's, which is clean already, without the traces of pytest; swallowed errors show."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return {**kept, "DISCREET_DEBUG": "1"}
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> Iterator[Hosts]:
+    """Hosts of a user who agreed, whose children are ended with the test."""
+    made = Hosts(tmp_path)
+    yield made
+    made.kill()

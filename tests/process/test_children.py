@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections import Counter
 from typing import Any
 
@@ -178,8 +179,9 @@ os._exit(0)
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 @pytest.mark.parametrize("flush", [True, False], ids=["flushed", "not flushed"])
 def test_workers(run_python: Any, read_log: Any, method: str, flush: bool) -> None:
-    """Workers of `multiprocessing`, however they are started, have their events on the log, each with a run of its own;
-    one that is forked inherits the instance, the others make theirs. A worker ends by `os._exit`, without exit handlers.
+    """Workers of `multiprocessing`, however they are started, have their events on the log, each with a run of its own.
+
+    A forked one inherits the instance, the others make theirs; most end by `os._exit`, which runs no exit handlers.
     """
     program = WORKERS.format(
         method=method,
@@ -197,7 +199,7 @@ def test_workers(run_python: Any, read_log: Any, method: str, flush: bool) -> No
 @pytest.mark.usefixtures("directory")
 def test_a_program_that_is_started(run_python: Any, read_log: Any) -> None:
     """A tool that runs another program of the same tool has both events, each once, under two runs."""
-    program = HEAD + "if len(sys.argv) > 1:\n    discreet.track('child', n=1)\nelse:\n    discreet.track('parent', n=1)\n"
+    program = HEAD + "discreet.track('child' if sys.argv[1:] else 'parent', n=1)\nif not sys.argv[1:]:\n"
     program += "    import subprocess\n    subprocess.run([sys.executable, __file__, 'again'], check=True)\n"
     result = run_python(program)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
@@ -230,5 +232,5 @@ os._exit(0)
     for _ in range(1000):
         if len(read_log()) == 2:
             break
-        __import__("time").sleep(0.01)
+        time.sleep(0.01)
     assert Counter(record["event"] for record in read_log()) == {"parent": 1, "daemon": 1}

@@ -56,7 +56,7 @@ def numbers(records: list[dict[str, Any]]) -> list[int]:
 @pytest.mark.usefixtures("directory")
 @pytest.mark.parametrize("end", ENDS)
 def test_an_exit_drains(run_python: Any, read_log: Any, end: str) -> None:
-    """However the interpreter comes to its end, what was tracked is on the log, and the exit status is the program's."""
+    """However the interpreter ends, what was tracked is on the log, and the exit status is the program's own."""
     code, status = ENDS[end]
     result = run_python(PROGRAM.format(end=code))
     assert result.returncode == status

@@ -32,12 +32,7 @@ class Child:
 
     def __enter__(self) -> "Child":
         if os.name == "posix":
-            # An ignored signal stays ignored: the command inherits that (`nohup`).
-            self._held = {
-                number
-                for number in (getattr(signal, name) for name in _PASSED_ON)
-                if signal.getsignal(number) != signal.SIG_IGN
-            }
+            self._held = set(map(_number, _PASSED_ON))
             self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {*self._held, signal.SIGCHLD})
         return self
 
@@ -58,7 +53,7 @@ class Child:
             return subprocess.run(self._argv, check=False).returncode  # noqa: S603  # the user's own command
         if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited from a parent; the status would be thrown away
-        usual = [getattr(signal, name) for name in _IGNORED_BY_PYTHON]
+        usual = list(map(_number, _IGNORED_BY_PYTHON))
         flush()
         process = os.posix_spawnp(self._argv[0], self._argv, os.environ, setsigmask=list(self._before), setsigdef=usual)
         return self._wait(process) if hasattr(signal, "sigtimedwait") else self._wait_with_handlers(process)
@@ -76,7 +71,7 @@ class Child:
         """As `_wait`, where the system does not tell who sent a signal (macOS): in the foreground of a terminal, what
         its keys send is taken to come from them.
         """
-        shared = {getattr(signal, name) for name in _KEYS} if _in_foreground() else set()
+        shared = set(map(_number, _KEYS)) if _in_foreground() else set()
 
         def pass_on(number: int, _: object) -> None:
             if number not in shared:

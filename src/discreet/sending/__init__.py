@@ -27,27 +27,10 @@ from .log import Encoder, Log
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections import deque
-    from collections.abc import Callable, Mapping
-    from typing import Protocol
+    from collections.abc import Mapping
 
     from .courier import Courier
-
-    class Owner(Protocol):
-        """What the sender needs of the recorder that it sends for."""
-
-        name: str
-        version: str
-        off: bool
-        paths: names.Paths
-        losses: dict[str, int]
-
-        def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object: ...
-        def close(self) -> bool: ...
-        def lose(self, reason: str, number: int = 1) -> None: ...
-        def swallow(self, reason: str, error: Exception) -> None: ...
-        def still_agreed(self) -> bool: ...
-
-
+    from .owner import Owner
 else:
     from _collections import deque  # the same class; `collections` itself costs a command 2 ms
 

@@ -6,47 +6,36 @@ asked for it, or in a process that has lived long enough for its thread not to b
 
 import time
 
+from .. import names
 from . import handover
-from .plan import Plan
-from .settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Protocol
-
-    from .. import names
-    from ..privacy.declaration import Declaration
     from .destination import Destination
-
-    class Owner(Protocol):
-        """What is needed of the recorder that is delivered for."""
-
-        name: str
-        mode: str
-        paths: names.Paths
-        environ: dict[str, str]
-        settings: Mapping[str, object]
-        lifted: tuple[str, ...]
-        declaration: Declaration | None
-        destinations: tuple[Destination, ...]
-        delivery: str
-        signature: object
-
+    from .owner import Delivered
+    from .plan import Plan
 
 LONG_LIVED_SECONDS = 10.0
 THREAD_SECONDS = 20.0  # the longest that the thread is at it in one go; the log is written by another one meanwhile
 _LOOK_SECONDS = 1.0  # the shortest pause between two looks of the thread
 
 
-def engaged(owner: "Owner") -> "Courier | None":
+def engaged(owner: "Delivered") -> "Courier | None":
     """The courier for the destinations in force; None where there is none."""
-    destinations = Settings(owner.name, owner.environ, owner.settings).destinations(owner.destinations)
+    destinations = owner.destinations
+    head = names.prefix(owner.name)
+    if owner.settings or any(name.startswith(head) for name in owner.environ):
+        from .settings import Settings
+
+        destinations = Settings(owner.name, owner.environ, owner.settings).destinations(destinations)
+    destinations = tuple(one for one in destinations if one.format != "posthog" or one.api_key)  # it waits for its key
     return Courier(owner, destinations) if destinations else None
 
 
-def plan_of(owner: "Owner", destinations: "tuple[Destination, ...]", run: str = "") -> Plan:
+def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: str = "") -> "Plan":
     """What a deliverer works with, with the consent of the moment; `run` is the id of this process in its records."""
+    from .plan import Plan
+
     return Plan(
         owner.name,
         owner.paths,
@@ -64,7 +53,7 @@ def plan_of(owner: "Owner", destinations: "tuple[Destination, ...]", run: str = 
 class Courier:
     """Delivery of one process."""
 
-    def __init__(self, owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
+    def __init__(self, owner: "Delivered", destinations: "tuple[Destination, ...]") -> None:
         self._owner = owner
         self._destinations = destinations
         self._by_thread = owner.delivery == "thread" or not handover.can_start()

@@ -10,14 +10,14 @@ import os
 import sys
 
 from .. import names
-from . import lock, outbox
-from .log import timestamp
+from .log import HEAD_BYTES, identity, time_of, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .destination import Destination
     from .plan import Plan
 
+ALIVE_SECONDS = 35.0  # a deliverer lives 30 at most: an older text is of one that was killed
 PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
 GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
 _PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
@@ -47,7 +47,7 @@ def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float)
             plan[key] = rest
     if not any(_is_due(plan.get(one.key), one, paths, now) for one in destinations):
         return False
-    return not lock.somebody_at_work(paths, now)
+    return not somebody_at_work(paths, now)
 
 
 def _is_due(entry: "list[str] | None", destination: "Destination", paths: names.Paths, now: float) -> bool:
@@ -62,7 +62,7 @@ def _is_due(entry: "list[str] | None", destination: "Destination", paths: names.
     waiting = _waiting(paths, entry[2], offset)
     if not waiting:
         return False
-    since = timestamp(attempt) if attempt else outbox.time_of(waiting)
+    since = timestamp(attempt) if attempt else time_of(waiting)
     in_time = timestamp(now - destination.batch_interval) < since <= timestamp(now)
     return waiting.count(b"\n") >= destination.batch_size or not in_time
 
@@ -74,7 +74,7 @@ def _waiting(paths: names.Paths, file: str, offset: int) -> bytes:
     except OSError:
         return b""
     try:
-        if outbox.identity(os.read(descriptor, 64)) != file:
+        if identity(os.read(descriptor, HEAD_BYTES)) != file:
             offset = 0
         os.lseek(descriptor, offset, os.SEEK_SET)
         return os.read(descriptor, _LOOK_BYTES)
@@ -84,11 +84,27 @@ def _waiting(paths: names.Paths, file: str, offset: int) -> bytes:
         os.close(descriptor)
 
 
+def somebody_at_work(paths: names.Paths, now: float) -> bool:
+    """Whether the text in the lock says that a deliverer lives, as far as that can be told cheaply. Never raises."""
+    try:
+        if os.stat(paths["lock"]).st_mtime < now - ALIVE_SECONDS:
+            return False
+        pid = int(names.read_small(paths["lock"], names.current_user()) or b"0")
+        if pid and os.name != "nt":
+            os.kill(pid, 0)
+    except (OSError, ValueError):
+        return False
+    return pid > 0
+
+
 def can_start() -> bool:
     """Whether this interpreter can be started again to run a file of this package."""
+    python = sys.executable
     return (
-        bool(sys.executable)
-        and os.path.isabs(sys.executable)
+        bool(python)
+        and os.path.isabs(python)
+        # An application with Python inside names itself there, and would be started a second time.
+        and "py" in os.path.basename(python).lower()
         and not getattr(sys, "frozen", False)
         and GUARD not in os.environ
         and os.path.isfile(_program())
@@ -109,7 +125,8 @@ def start(plan: "Plan") -> bool:
         name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")
     }
     environment[GUARD] = "1"
-    command = [sys.executable, "-I", "-S", _program()]
+    # A host that writes no bytecode wants none of its files' neighbours either.
+    command = [sys.executable, "-I", "-S", *(["-B"] if sys.dont_write_bytecode else []), _program()]
     try:
         reading, writing = os.pipe()
     except OSError:
@@ -118,18 +135,21 @@ def start(plan: "Plan") -> bool:
         if os.name == "nt":
             _spawn_on_windows(command, environment, reading)
         else:
+            # Whoever has many pipes is given small ones, and the child may not be reading: then it gets a part, and
+            # ends. The reading end stays open meanwhile, since a host may have let SIGPIPE kill it.
+            os.set_blocking(writing, False)
             _spawn(command, environment, reading)
-        os.write(writing, content)
+        return os.write(writing, content) == len(content)
     except OSError:
         return False
     finally:
         os.close(reading)
         os.close(writing)
-    return True
 
 
 def _program() -> str:
-    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "child.py")
+    file = globals().get("__file__", "")  # none where an application carries its modules inside itself
+    return os.path.join(os.path.dirname(os.path.abspath(file)), "child.py") if file else ""
 
 
 def _spawn(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:

@@ -10,8 +10,6 @@ import os
 
 from .. import files, names
 
-ALIVE_SECONDS = 35.0  # a deliverer lives 30 at most: an older text is of one that was killed
-
 
 class DeliveryLock:
     """`with DeliveryLock(paths) as held:` `held` is False where another deliverer is at work. Raises `OSError`."""
@@ -36,9 +34,17 @@ class DeliveryLock:
         return held
 
     def __exit__(self, *_: object) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)  # which also unlocks
-            self._descriptor = -1
+        if self._descriptor < 0:
+            return
+        try:
+            from fcntl import LOCK_UN, flock
+
+            # Closing alone would leave the lock to a process that was forked meanwhile, for as long as it lives.
+            flock(self._descriptor, LOCK_UN)
+        except (ImportError, OSError):
+            pass  # Windows, where nothing is forked; or a file system that knows no such lock
+        os.close(self._descriptor)
+        self._descriptor = -1
 
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""
@@ -72,16 +78,3 @@ def _lock_on_windows(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def somebody_at_work(paths: names.Paths, now: float) -> bool:
-    """Whether the text in the lock says that a deliverer lives, as far as that can be told cheaply. Never raises."""
-    try:
-        if os.stat(paths["lock"]).st_mtime < now - ALIVE_SECONDS:
-            return False
-        pid = int(names.read_small(paths["lock"], names.current_user()) or b"0")
-        if pid and os.name != "nt":
-            os.kill(pid, 0)
-    except (OSError, ValueError):
-        return False
-    return pid > 0

@@ -34,9 +34,13 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True) -> No
 def read(path: str) -> dict[str, int]:
     """The counts on disk; empty where the file is missing, unreadable or not ours. Never raises."""
     try:
-        text = names.read_small(path, names.current_user()).decode("ascii", "replace")
+        return _read(path)
     except OSError:
         return {}
+
+
+def _read(path: str) -> dict[str, int]:
+    text = names.read_small(path, names.current_user()).decode("ascii", "replace")
     legal: dict[str, int] = {}
     # Flat and ours: taken apart by hand, since `json` would cost the exit of every command that dropped something 8 ms.
     for item in text.strip().removeprefix("{").removesuffix("}").split(","):
@@ -50,7 +54,10 @@ def read(path: str) -> dict[str, int]:
 def _add(counts: dict[str, int], path: str) -> None:
     taken = {reason: counts.pop(reason) for reason in tuple(counts)}
     try:
-        merged = read(path)
+        try:
+            merged = _read(path)
+        except FileNotFoundError:
+            merged = {}  # and nothing else: what cannot be read just now must not be replaced
         for reason, number in taken.items():
             merged[reason] = merged.get(reason, 0) + number
         text = ",".join(f'"{reason}":{number}' for reason, number in sorted(merged.items()))

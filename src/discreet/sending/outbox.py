@@ -11,6 +11,7 @@ file is pending: a record may then be sent twice, under the same id, but none is
 """
 
 from .. import names
+from .log import HEAD, HEAD_BYTES, identity, time_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,26 +21,13 @@ if TYPE_CHECKING:
     Offsets: TypeAlias = dict[str, int]
     Line: TypeAlias = tuple[str, int, bytes]  # (file, offset behind the line, the line with its newline)
 
-HEAD = b'{"v":1,"id":"'
-ID_BYTES = 36
-_HEAD_BYTES = len(HEAD) + ID_BYTES
-
-
-def identity(head: bytes) -> str:
-    """What a log file is known by, from its first bytes: the id of its first record; "" for a file with none."""
-    first = head[:_HEAD_BYTES]
-    if len(first) < _HEAD_BYTES or not first.startswith(HEAD):
-        # Not ours to begin with (a torn or foreign first line): its first bytes have to do.
-        return "?" + first.hex() if head else ""
-    return first[len(HEAD) :].decode("ascii", "replace")
-
 
 def ends(paths: names.Paths) -> "Offsets":
     """The end of each file of the log, behind its last whole line: where nothing is pending. Raises `OSError`."""
     found: Offsets = {}
     for file in _files(paths):
         with file:
-            name = identity(file.read(_HEAD_BYTES))
+            name = identity(file.read(HEAD_BYTES))
             file.seek(0)
             found[name] = sum(len(line) for line in _lines(file))
     return found
@@ -49,7 +37,7 @@ def pending(paths: names.Paths, offsets: "Mapping[str, int]", anchor: "tuple[str
     """The whole lines not handled yet, oldest file first. Raises `OSError` for a log that cannot be read."""
     for file in _files(paths):
         with file:
-            name = identity(file.read(_HEAD_BYTES))
+            name = identity(file.read(HEAD_BYTES))
             place = _place(file, offsets.get(name), anchor)
             file.seek(place)
             for line in _lines(file):
@@ -67,7 +55,7 @@ def start_of(paths: names.Paths, run: str, floor: str = "") -> "Offsets":
     begun = False
     for file in _files(paths):
         with file:
-            name = identity(file.read(_HEAD_BYTES))
+            name = identity(file.read(HEAD_BYTES))
             file.seek(0)
             found[name] = 0
             for line in () if begun else _lines(file):
@@ -78,17 +66,12 @@ def start_of(paths: names.Paths, run: str, floor: str = "") -> "Offsets":
     return found
 
 
-def time_of(line: bytes) -> str:
-    """The time in a line as it stands; "" where there is none."""
-    return line.partition(b'"time":"')[2][:20].decode("ascii", "replace")
-
-
 def identities(paths: names.Paths) -> "list[str]":
     """What the files of the log are known by, oldest first. Raises `OSError`."""
     found = []
     for file in _files(paths):
         with file:
-            found.append(identity(file.read(_HEAD_BYTES)))
+            found.append(identity(file.read(HEAD_BYTES)))
     return found
 
 

@@ -1,0 +1,52 @@
+"""What the sender needs of the recorder that it sends for.
+
+The rule that keeps it honest: a type and nothing else. The recorder lies a floor above, and is not imported here; this
+module is never loaded at all.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from .. import names
+from ..privacy.declaration import Declaration
+from .destination import Destination
+
+
+class Owner(Protocol):
+    """The recorder, as far as the sender knows it."""
+
+    name: str
+    version: str
+    off: bool
+    paths: names.Paths
+    losses: dict[str, int]
+
+    def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
+        """Run `work` where no error reaches the host."""
+
+    def close(self) -> bool:
+        """Close the sender: what the end of the process calls."""
+
+    def lose(self, reason: str, number: int = 1) -> None:
+        """Count what was dropped."""
+
+    def swallow(self, reason: str, error: Exception) -> None:
+        """Count an error that must not reach the host."""
+
+    def still_agreed(self) -> bool:
+        """Whether the stored consent is the one that the queued records were made under."""
+
+
+class Delivered(Protocol):
+    """The recorder, as far as a delivery knows it: everything that the gate, the filter and the log go by."""
+
+    name: str
+    mode: str
+    paths: names.Paths
+    environ: dict[str, str]
+    settings: Mapping[str, object]
+    lifted: tuple[str, ...]
+    declaration: Declaration | None
+    destinations: tuple[Destination, ...]
+    delivery: str
+    signature: object

@@ -1,0 +1,226 @@
+"""The hand-over at a host's end: the event arrives although the host is gone, and nobody could tell from the host."""
+
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from faults.servers import BEHAVIOURS, Visit, serving
+from process.hosts import Hosts, arrived, same, wait_until
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at processes through /proc")
+
+NETWORK = ("socket", "_socket", "ssl", "_ssl", "http.client", "json", "subprocess", "select", "urllib.request")
+# Tells at the very end, after our own handler: the last one registered runs first.
+TELL_MODULES = """
+import atexit
+atexit.register(lambda: print(sorted(set(sys.modules) & set({names!r}))))
+"""
+
+
+def test_the_event_arrives_although_the_host_is_gone(hosts: Hosts) -> None:
+    """The host ends as if there were no telemetry, and what it tracked arrives once."""
+    with serving(BEHAVIOURS["ok"]) as server:
+        assert same(hosts.run(hosts.program(server.url)), hosts.bare())
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+    assert len(hosts.logged()) == 1
+
+
+def test_a_pipe_reaches_its_end_while_the_child_hangs(hosts: Hosts) -> None:
+    """Whatever the host inherited is closed when the host ends: a pipe of its parent's, at any number."""
+    with serving(BEHAVIOURS["silent"]) as server:
+        reading, writing = os.pipe()
+        high = 1500  # more than the child would close itself
+        os.dup2(writing, high, inheritable=True)
+        try:
+            hosts.run(hosts.program(server.url, timeout=300), pass_fds=(writing, high))
+        finally:
+            os.close(writing)
+            os.close(high)
+        with open(reading, "rb") as pipe:
+            os.set_blocking(reading, False)
+            assert wait_until(lambda: pipe.read() == b"")
+        server.wait(1)
+        assert len(hosts.children()) == 1
+
+
+@pytest.mark.parametrize("line", ["said=$({host})", "said=$({host} 2>&1)", "said=$({host} | cat)"])
+def test_the_shell_does_not_wait(hosts: Hosts, line: str) -> None:
+    """`$(...)` and pipelines end with the host, not with the child."""
+    with serving(BEHAVIOURS["silent"]) as server:
+        host = shlex.join(hosts.command(hosts.program(server.url, timeout=300)))
+        began = time.monotonic()
+        script = line.format(host=host) + '; echo "[$said]"'
+        told = subprocess.run(["sh", "-c", script], env=hosts.environment, capture_output=True, timeout=25, check=True)
+        assert time.monotonic() - began < 20
+        assert told.stdout.startswith("[to stdout, \N{SNOWMAN}".encode())
+        server.wait(1)
+        assert len(hosts.children()) == 1
+
+
+def test_make_does_not_wait(hosts: Hosts, tmp_path: Path) -> None:
+    """Under `make -j2` the job server's pipe is not kept, and make ends with its jobs."""
+    with serving(BEHAVIOURS["silent"]) as server:
+        host = shlex.join(hosts.command(hosts.program(server.url, timeout=300)))
+        rules = f"all: one two\none:\n\t+-{host}\ntwo:\n\t+-{host}\n"
+        (tmp_path / "Makefile").write_text(rules)
+        command = ["make", "-j2", "--no-print-directory", "-C", str(tmp_path)]
+        told = subprocess.run(command, env=hosts.environment, capture_output=True, timeout=25, check=True)
+        assert told.stdout.count(b"to stdout") == 2
+        server.wait(1)
+        for pid in hosts.children():
+            links = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd") if int(entry.name) > 2]
+            assert not [link for link in links if link.startswith("pipe:") or "GMfifo" in link]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- >&- 2>&-"])
+def test_closed_streams(hosts: Hosts, closed: str) -> None:
+    """A host without some of its streams hands over all the same, though its pipe then takes their numbers."""
+    with serving(BEHAVIOURS["ok"]) as server:
+        script = hosts.program(server.url)
+        quiet = script.read_text().replace('print("to', '("to').replace(", file=sys.stderr)", ")")
+        script.write_text(quiet.replace(", flush=True)", ")"))
+        line = f"exec {shlex.join(hosts.command(script))} {closed}"
+        told = subprocess.run(["sh", "-c", line], env=hosts.environment, capture_output=True, timeout=25, check=False)
+        assert (told.returncode, told.stdout, told.stderr) == (3, b"", b"")
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+
+
+def test_signals_of_the_host(hosts: Hosts) -> None:
+    """A host that lets SIGPIPE kill it, ignores or blocks signals ends as ever, and its child delivers."""
+    first = """
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
+signal.signal(signal.SIGCHLD, lambda *_: print("a child ended"))
+signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals) - {signal.SIGCHLD})
+"""
+    with serving(BEHAVIOURS["ok"]) as server:
+        assert same(hosts.run(hosts.program(server.url, first=first)), hosts.bare())
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+
+
+def test_no_network_in_the_host(hosts: Hosts) -> None:
+    """A short command that hands over has loaded nothing of the network, nor `json`, nor `subprocess`."""
+    tell = TELL_MODULES.format(names=NETWORK)
+    with serving(BEHAVIOURS["ok"]) as server:
+        result = hosts.run(hosts.program(server.url, first=tell))
+        assert result.stdout.splitlines()[-1] == b"[]"
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert len(server.requests) == 1
+        control = hosts.run(hosts.program(server.url, first=tell + "\nimport json"))
+        assert control.stdout.splitlines()[-1] == b"['json']"
+
+
+def test_a_child_starts_no_child(hosts: Hosts) -> None:
+    """Where the guard is in the environment nothing is started; the event waits for a later run."""
+    with serving(BEHAVIOURS["ok"]) as server:
+        script = hosts.program(server.url)
+        assert same(hosts.run(script, env={"DISCREET_CHILD": "1"}), hosts.bare())
+        assert not hosts.children()
+        time.sleep(0.3)
+        assert server.visits == 0
+    assert len(hosts.logged()) == 1
+
+
+def test_many_hosts_at_once(hosts: Hosts) -> None:
+    """Twenty that end together before a slow server: one deliverer works at a time, and everything arrives exactly
+    once, after one further run at most.
+    """
+    busy: list[int] = []
+    most = [0]
+
+    def slow(visit: Visit) -> None:
+        visit.read()
+        busy.append(1)
+        most[0] = max(most[0], len(busy))
+        time.sleep(0.3)
+        busy.pop()
+        visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(slow) as server:
+        script = hosts.program(server.url)
+        started = [
+            subprocess.Popen(hosts.command(script, n), env=hosts.environment, stdout=subprocess.DEVNULL, stderr=-1)
+            for n in range(20)
+        ]
+        assert {host.communicate(timeout=30)[1] for host in started} == {b"to stderr\n"}
+        assert {host.returncode for host in started} == {3}
+        deliverers = []
+        while alive := hosts.children():
+            deliverers.append(len(alive))
+            time.sleep(0.05)
+        if len(arrived(server.requests)) < 20:
+            hosts.run(script, 20)
+            hosts.wait_for_the_end()
+        assert most[0] == 1
+        assert sorted(arrived(server.requests)) == sorted(hosts.logged())
+    assert len(hosts.logged()) >= 20
+    assert deliverers[-1] == 1
+
+
+def test_a_home_of_any_name(tmp_path: Path) -> None:
+    """Paths reach the child as the bytes they are."""
+    scratch = Path(os.fsdecode(os.fsencode(tmp_path) + "/J\N{LATIN SMALL LETTER O WITH DIAERESIS}rg ".encode() + b"\xf6"))
+    scratch.mkdir()
+    hosts = Hosts(scratch)
+    with serving(BEHAVIOURS["ok"]) as server:
+        script = hosts.program(server.url)
+        (tmp_path / "host.py").write_bytes(script.read_bytes())
+        assert same(hosts.run(tmp_path / "host.py"), hosts.bare())
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+
+
+def test_not_started_before_it_is_due(hosts: Hosts) -> None:
+    """A host before its batch is full starts nothing; the one that fills it does, and all of it arrives together."""
+    with serving(BEHAVIOURS["ok"]) as server:
+        script = hosts.program(server.url, batch_size=3, batch_interval=3600)
+        hosts.run(script, 1)  # the destination is new: the child gives it its place
+        hosts.wait_for_the_end()
+        hosts.run(script, 2)
+        assert not hosts.children()
+        assert not server.requests
+        hosts.run(script, 3)
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+        assert len(server.requests) == 1
+
+
+def test_bytes_of_a_pipe_that_takes_little(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_telemetry: Any) -> None:
+    """Where a pipe takes a page only (a user with many of them) and nobody reads, the host gives up at once."""
+    import fcntl
+
+    from discreet.sending import courier, handover
+    from discreet.sending.destination import Destination
+
+    idle = tmp_path / "python-idle"
+    idle.write_text("#!/bin/sh\nsleep 5\n")
+    idle.chmod(0o700)
+    plain_pipe = os.pipe
+
+    def small_pipe() -> tuple[int, int]:
+        reading, writing = plain_pipe()
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        return reading, writing
+
+    monkeypatch.setattr(sys, "executable", str(idle))
+    telemetry = make_telemetry(fields={f"field_{n}": "number" for n in range(300)})
+    plan = courier.plan_of(telemetry, (Destination("http://127.0.0.1:9/t"),))
+    monkeypatch.setattr(os, "pipe", small_pipe)
+    began = time.monotonic()
+    assert not handover.start(plan)
+    assert time.monotonic() - began < 4

@@ -1,0 +1,186 @@
+"""Off, in a real process: no file, no output, and noticed by a process that runs on; and the switch that only shows."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROGRAM = """
+import discreet
+
+telemetry = discreet.init("mytool", version="1.0", fields={"word": "hash"}, identity="install")
+discreet.track("search", n=1, word="secret")
+with telemetry.command("import"):
+    pass
+print(discreet.flush(10.0), discreet.enabled())
+"""
+LONG_RUNNING = """
+import sys
+import discreet
+
+discreet.init("mytool", version="1.0")
+for line in sys.stdin:
+    discreet.track("search", n=int(line))
+    print(discreet.flush(10.0), discreet.enabled(), flush=True)
+"""
+
+
+def files_under(home: Path) -> list[str]:
+    """Everything below a home, directories included."""
+    return sorted(str(path.relative_to(home)) for path in home.rglob("*"))
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_a_user_never_asked(run_python: Any, home: Path, debug: str) -> None:
+    """Without a yes nothing is printed, and no file or directory is made, neither at home nor anywhere near."""
+    place = home.parent / "place"
+    place.mkdir()
+    result = run_python(PROGRAM, cwd=place, env={"DISCREET_DEBUG": debug, "TMPDIR": str(place)})
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True False\n", "")
+    assert files_under(home) == []
+    assert files_under(place) == []
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        {"DO_NOT_TRACK": "1"},
+        {"MYTOOL_NO_TELEMETRY": "0"},
+        {"MYTOOL_TELEMETRY_OPT_IN": "false"},
+        {"MYTOOL_TELEMETRY_DISABLED": "yes"},
+        {"CI": "true", "GITHUB_ACTIONS": "true"},
+        {"PYTEST_CURRENT_TEST": "x"},
+    ],
+    ids=str,
+)
+def test_a_user_who_agreed_but_not_now(run_python: Any, home: Path, directory: Path, off: dict[str, str]) -> None:
+    """With a switch that turns it off for this run, nothing is added to what is there."""
+    before = files_under(home)
+    result = run_python(PROGRAM, env=off)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True False\n", "")
+    assert files_under(home) == before
+    assert (directory / "opt-in").read_text() == "true\n"
+
+
+def test_all_that_a_yes_makes(run_python: Any, home: Path, directory: Path) -> None:
+    """With a yes there are the log and, since this author asked for both, a salt and an id; nothing else anywhere."""
+    result = run_python(PROGRAM)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True True\n", "")
+    assert files_under(home) == [".mytool", ".mytool/telemetry"] + [
+        f".mytool/telemetry/{name}" for name in ("id", "opt-in", "salt", "usage.jsonl")
+    ]
+    assert b"secret" not in b"".join(file.read_bytes() for file in directory.iterdir())
+
+
+@pytest.mark.parametrize("value", ["1", "true", "YES", " on "])
+@pytest.mark.parametrize("variable", ["MYTOOL_TELEMETRY_DEBUG", "MYTOOL__TELEMETRY__DEBUG"])
+def test_the_switch_that_only_shows(run_python: Any, home: Path, directory: Path, variable: str, value: str) -> None:
+    """With `DEBUG` each event is printed on stderr as the line that it would be, stdout is left alone, and nothing is
+    recorded.
+    """
+    program = 'import discreet\ndiscreet.init("mytool")\ndiscreet.track("search", n=1)\n'
+    result = run_python(program, env={variable: value})
+    assert (result.returncode, result.stdout) == (0, "")
+    shown = json.loads(result.stderr)
+    assert (shown["event"], shown["properties"]) == ("search", {"n": 1})
+    assert files_under(home) == [".mytool", ".mytool/telemetry", ".mytool/telemetry/opt-in"]
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "off", "perhaps"])
+def test_the_switch_that_does_not(run_python: Any, directory: Path, value: str) -> None:
+    """Anything that is not clearly true shows nothing, and records as usual."""
+    program = 'import discreet\ndiscreet.init("mytool")\ndiscreet.track("search", n=1)\n'
+    result = run_python(program, env={"MYTOOL_TELEMETRY_DEBUG": value})
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert (directory / "usage.jsonl").exists()
+
+
+def test_the_switch_without_a_yes(run_python: Any, home: Path) -> None:
+    """Shown is what would be recorded, and without a yes that is nothing."""
+    result = run_python(PROGRAM, env={"MYTOOL_TELEMETRY_DEBUG": "1"})
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True False\n", "")
+    assert files_under(home) == []
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("value", [None, "", "0", "yes"])
+def test_swallowed_errors_are_silent(run_python: Any, value: str | None) -> None:
+    """Without `DISCREET_DEBUG=1` an error of our own is counted and never printed; with it, its traceback is."""
+    program = """
+import discreet
+
+class Bad:
+    def __len__(self):
+        raise ValueError("a bug of the host's")
+
+telemetry = discreet.init("mytool", fields={"items": "count"})
+discreet.track("search", items=Bad())
+print(telemetry.losses)
+"""
+    result = run_python(program, env={"DISCREET_DEBUG": value or ""})
+    assert (result.returncode, result.stdout, result.stderr) == (0, "{'conversion': 1}\n", "")
+    if value is None:
+        shown = run_python(program)
+        assert shown.returncode == 0
+        assert shown.stderr.endswith("ValueError: a bug of the host's\n")
+
+
+@pytest.fixture
+def talk(directory: Path, tmp_path: Path, environment: dict[str, str]) -> Any:
+    """A process that runs on: give it a number and it tracks, flushes and answers."""
+    script = tmp_path / "long_running.py"
+    script.write_text(LONG_RUNNING)
+    child = subprocess.Popen(
+        [sys.executable, str(script)],
+        env=environment,
+        text=True,
+        bufsize=1,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    stdin, stdout = child.stdin, child.stdout
+    assert stdin is not None
+    assert stdout is not None
+
+    def say(n: int) -> str:
+        stdin.write(f"{n}\n")
+        return stdout.readline().strip()
+
+    yield say
+    _, errors = child.communicate(timeout=30)
+    assert (child.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize("no", ["false\n", "", None], ids=["no", "empty", "gone"])
+def test_off_is_noticed_by_a_process_that_runs_on(
+    directory: Path, talk: Callable[[int], str], read_log: Any, no: str | None
+) -> None:
+    """A no, given in another window, holds before the next write of a process that is running; a yes given after it is
+    for the next process.
+    """
+    assert [talk(n) for n in (1, 2)] == ["True True"] * 2
+    if no is None:
+        (directory / "opt-in").unlink()
+    else:
+        (directory / "opt-in").write_text(no)
+    assert talk(3) == "False False"
+    assert talk(4) == "True False"
+    (directory / "opt-in").write_text("true\n")
+    assert talk(5) == "True False"
+    assert [record["properties"]["n"] for record in read_log()] == [1, 2]
+
+
+def test_a_new_yes_is_noticed_too(directory: Path, talk: Callable[[int], str], read_log: Any) -> None:
+    """A yes renewed while a process runs discards what was queued under the old one, and recording goes on."""
+    assert talk(1) == "True True"
+    os.replace(directory / "opt-in", directory / "elsewhere")
+    (directory / "opt-in").write_text("true 2026-11-20T10:30:00Z\n")
+    assert talk(2) == "False True"
+    assert talk(3) == "True True"
+    assert [record["properties"]["n"] for record in read_log()] == [1, 3]
