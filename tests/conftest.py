@@ -14,12 +14,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from discreet import Telemetry
 from discreet.consent import environments
 from discreet.telemetry import Recorder
 from discreet.testing import allow
+
+# The same cases each time, and no case fails for being slow on a busy machine.
+hypothesis.settings.register_profile("ordinary", derandomize=True, deadline=None, print_blob=False)
+hypothesis.settings.load_profile("ordinary")
 
 LOOPBACK = ("127.", "::1", "localhost")
 FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")

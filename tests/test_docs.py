@@ -2,8 +2,8 @@
 
 In each document, in order and in one fresh directory: a `python` block runs as a program (one that begins with
 `# file: NAME` is saved under that name instead), blocks share what they define; an `sh` block runs in bash with this
-environment's commands on PATH. `text` blocks are output and prose. The README's first two `sh` blocks are run by `.ci/run`
-and by whoever follows it: they install this very project.
+environment's commands on PATH. `text` blocks are output and prose. The README's first two `sh` blocks are run by
+`.ci/run` and by whoever follows it: they install this very project.
 """
 
 import os

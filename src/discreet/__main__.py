@@ -41,6 +41,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _telemetry(tool: str, directory: str | None) -> Telemetry:
     """The tool's telemetry; where a directory was typed, it beats the one that the environment names."""
+    telemetry = _in_directory(tool, directory)
+    telemetry.delivery = "none"  # without the tool's declaration everything declared would be passed over as forged
+    return telemetry
+
+
+def _in_directory(tool: str, directory: str | None) -> Telemetry:
     if directory is None or not names.legal_tool(tool):
         return Telemetry(tool)
     head = names.prefix(tool)

@@ -209,7 +209,8 @@ class Recorder:
         """Who delivers; None where nothing is to leave this machine."""
         head = names.prefix(self.name)
         by_user = any(name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name) for name in self.environ)
-        if self.mode == "local" or not (self.destinations or by_user or "endpoint" in self.settings):
+        by_settings = "endpoint" in self.settings or "posthog_api_key" in self.settings
+        if self.mode == "local" or not (self.destinations or by_user or by_settings) or self.delivery == "none":
             return None
         from .sending.courier import engaged
 

@@ -12,5 +12,10 @@ two neighbours. Nothing here is a test: a row over its budget is printed as such
     throughput.py   rows of the flood, beside its peers
     footprint.py    rows of the space: memory, installed size
     loss.py         how soon after track a violent death no longer loses the event
+    exits.py        rows of the exit: delivery beside log only, for networks of every kind
+    arrivals.py     rows of the arrivals: whose events reach the server, beside the peers
+    detached.py     a command and the child it leaves behind, timed and waited for
+    receiver.py     servers on loopback: far away, slow, broken, down
+    peers.py        the peers, from the package index, in an environment of their own
     programs/       the scripts these rows run, each a small host
 """

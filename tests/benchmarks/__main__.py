@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import calls, figures, footprint, loss, machine, startup, throughput
+from . import arrivals, calls, exits, figures, footprint, loss, machine, startup, throughput
 from .children import Bench, progress
 from .installed import install
 
@@ -22,6 +22,8 @@ BENCHMARKS: dict[str, Callable[[Bench], list[figures.Row]]] = {
     "memory": footprint.memory,
     "size": footprint.size,
     "loss": loss.window,
+    "exit": exits.exits,
+    "arrivals": arrivals.arrivals,
 }
 
 

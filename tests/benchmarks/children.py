@@ -53,7 +53,7 @@ class Bench:
     def output(self, program: str, *arguments: object, python: Path | None = None) -> str:
         """What the program prints. Raises `CalledProcessError` when it fails."""
         done = subprocess.run(
-            self._command(program, *arguments, python=python),
+            self.command(program, *arguments, python=python),
             env=self.environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -68,7 +68,7 @@ class Bench:
 
     def status(self, program: str, *arguments: object) -> int:
         """The exit status of the program, or minus the signal it died of."""
-        command = self._command(program, *arguments)
+        command = self.command(program, *arguments)
         return subprocess.run(command, env=self.environment(), stdin=subprocess.DEVNULL, check=False).returncode
 
     def spent_ms(self, program: str, *arguments: object, more: Mapping[str, str] | None = None) -> tuple[float, float]:
@@ -76,7 +76,7 @@ class Bench:
 
         The CPU time is that of the program with all its threads (wait4(2), `ru_utime` and `ru_stime`).
         """
-        command = self._command(program, *arguments)
+        command = self.command(program, *arguments)
         environment = self.environment(more)
         null = [(os.POSIX_SPAWN_OPEN, descriptor, os.devnull, os.O_RDWR, 0) for descriptor in (0, 1)]
         start = perf_counter_ns()
@@ -87,7 +87,8 @@ class Bench:
             raise RuntimeError(f"{command} ended with wait status {status}")
         return (end - start) / 1e6, (usage.ru_utime + usage.ru_stime) * 1e3
 
-    def _command(self, program: str, *arguments: object, python: Path | None = None) -> list[str]:
+    def command(self, program: str, *arguments: object, python: Path | None = None) -> list[str]:
+        """The program in a fresh, isolated interpreter: that with the package, or the one named."""
         return [str(python or self.python), "-I", str(PROGRAMS / program), *map(str, arguments)]
 
 

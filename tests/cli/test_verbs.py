@@ -298,6 +298,21 @@ def test_all_that_has_to_change_is_told(discreet: Discreet) -> None:
     ]
 
 
+def test_a_stored_no_has_to_change_beside_another_yes(discreet: Discreet, place: Path) -> None:
+    """Where a stored no stands beside a yes in the environment, `on` is among the steps."""
+    fill(place)
+    (place / "opt-in").write_text("false\n")
+    done = discreet("status", env={"DO_NOT_TRACK": "1", "MYTOOL_TELEMETRY_OPT_IN": "true"})
+    assert f"  {ON}\n" in done.stdout
+
+
+def test_where_nothing_helps_nothing_else_is_told(make_telemetry: Any, monkeypatch: Any, capsys: Any) -> None:
+    """Where the tool itself says off, no other step is told, although other rules say off as well."""
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    assert make_telemetry(consent="off").main(["status"]) == 0
+    assert capsys.readouterr().out.endswith("To change that: only the author of mytool can change this\n")
+
+
 def test_off_keeps_the_data_and_ends_the_recording(discreet: Discreet, place: Path) -> None:
     """`off` keeps the log as it is and says how much there is; after it nothing is recorded, whatever else says yes."""
     fill(place, record(1) + record(2), enabled=b"")

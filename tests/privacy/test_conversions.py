@@ -21,6 +21,7 @@ class Colour(enum.StrEnum):
     """A text enum: its members are texts of a subclass."""
 
     RED = "red"
+    RELEASE = "3.11.7"
 
 
 class Size(enum.IntEnum):
@@ -140,6 +141,8 @@ RESULTS = [
     (Number(buckets=[1, 10, 100]), 10, 10),
     (Number(buckets=[1, 10, 100]), 10**6, 100),
     (Number(buckets=[0.5]), 7, 0.5),
+    (Number(buckets=[1, 10, 100]), 2**60, NOTHING),
+    (Number(buckets=[1, 10, 100]), math.inf, NOTHING),
     (Number(high=50, buckets=(1, 10, 100)), 1000, 10),
     # that choice, or `other`
     (FORMATS, "json", "json"),
@@ -154,6 +157,7 @@ RESULTS = [
     # two or three numbers with an optional aN, bN or rcN
     (Version(), "3.11.7", "3.11.7"),
     (Version(), "3.11", "3.11"),
+    (Version(), Colour.RELEASE, "3.11.7"),
     (Version(), "3.12.0rc1", "3.12.0rc1"),
     (Version(), "3.12a4", "3.12a4"),
     (Version(), "1.0b12", "1.0b12"),
@@ -201,7 +205,10 @@ def test_what_leaves(conversion: Conversion, value: object, result: object) -> N
 
 REFUSED = [
     *((TextCount(), value) for value in (12, b"text", ["text"], True, object())),
-    *((LANGUAGES, value) for value in (12, iter(["py"]), (x for x in "py"), object(), {"py": -1}, {"py": 0.5})),
+    *(
+        (LANGUAGES, value)
+        for value in (12, iter(["py"]), (x for x in "py"), object(), {"py": -1}, {"py": 0.5}, {"a": -1, "b": 3})
+    ),
     *((LANGUAGES, value) for value in ({"py": "many"}, {"py": None}, {"py": math.nan}, {"py": 2**53 + 1})),
     *((Aggregate(), value) for value in ("12", b"12", ["12"], [None], [[1]], {"a": "1"}, object(), 1j, iter([1]))),
     *((Number(), value) for value in ("12", b"12", [12], "", object(), 1j, dt.datetime.now(dt.UTC))),
@@ -217,6 +224,27 @@ def test_what_is_refused(conversion: Conversion, value: object) -> None:
         conversion.convert(value)
     assert "12" not in str(caught.value)
     assert "text" not in str(caught.value) or isinstance(conversion, TextCount)
+
+
+def test_a_text_that_lies_about_its_length() -> None:
+    """The characters are counted, whatever a subclass says."""
+
+    class Lying(str):
+        __slots__ = ()
+
+        def __len__(self) -> int:
+            return 7
+
+    assert TextCount().convert(Lying("abc")) == 3
+
+
+def test_a_version_that_was_seen_before() -> None:
+    """The same version again, or another one in between, is converted like the first."""
+    row = Version()
+    seen = ["3.11.7", Colour.RELEASE, "3.11.7", "", "1.2.3.4", "3.12", "3.11.7", None, "3.12\n", "3.12"]
+    left = [row.convert(value) for value in seen]
+    assert left == ["3.11.7", "3.11.7", "3.11.7", None, None, "3.12", "3.11.7", None, None, "3.12"]
+    assert {type(each) for each in left} == {str, type(None)}
 
 
 def test_an_overflow_is_an_error() -> None:

@@ -171,7 +171,7 @@ def test_what_are_no_fields(fields: Any) -> None:
 
 
 def test_when_the_world_is_closed() -> None:
-    """Declaring an event closes the world; fields alone, or nothing, do not."""
+    """Declaring an event closes the world; fields alone, more fields of `command` or `session`, or nothing do not."""
 
     class Search(Event):
         n = Count()
@@ -180,6 +180,9 @@ def test_when_the_world_is_closed() -> None:
     assert not Declaration((), {"n": "count"}).closed
     assert not Declaration({}, {"n": "count"}).closed
     assert not Declaration([]).closed
+    assert not Declaration({"command": {"files": "count"}, "session": {"n": "number"}}).closed
+    assert not Declaration([type("Command", (Event,), {"files": Count()})]).closed
+    assert Declaration({"search": {}, "command": {"files": "count"}}).closed
     assert Declaration({"search": {"n": "count"}}).closed
     assert Declaration({"search": {}}).closed
     assert Declaration([Search]).closed

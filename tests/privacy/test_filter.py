@@ -112,7 +112,9 @@ def test_names_that_are_no_text(name: object) -> None:
 def test_names_of_a_subclass(name: str) -> None:
     """A name of a subclass of `str` may be written otherwise than it compares: it is not legal, even if declared."""
     for harness in (Harness(), Harness({"search": {"n": "count"}, "n": {}})):
-        assert harness("n") == {}  # the event is known now
+        assert harness("n") == {}  # the name is known now, as an event's
+        harness("n", n=1)  # and as a field's
+        harness.lost.clear()
         assert harness.filter.clean("search", {name: 1}) == {}
         assert harness.filter.clean(name, {}) is None
         assert harness.lost == {"field_name": 1, "event_name": 1}
@@ -213,6 +215,20 @@ def test_undeclared_fields_of_a_nested_mapping() -> None:
         assert harness(results={}) == {}
         assert harness(results={"more": 1}) == {}
         assert harness(results=None) == {}
+
+
+def test_a_mapping_of_a_subclass() -> None:
+    """Of a mapping that overrides its methods, what it really holds is converted, and none of its code runs."""
+
+    class Lying(dict):
+        def get(self, *_: object) -> Any:
+            raise AssertionError
+
+        __getitem__ = keys = items = __iter__ = __contains__ = __len__ = __eq__ = get
+
+    harness = Harness(NESTED)
+    assert harness(results=Lying(candidates=3, more=4)) == {"results": {"candidates": 3}}
+    assert harness.lost == {"undeclared_field": 1}
 
 
 def test_an_undeclared_mapping_never_passes() -> None:

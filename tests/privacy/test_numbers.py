@@ -171,6 +171,30 @@ def test_a_distribution_adds_up(items: list[str]) -> None:
     assert {name: items.count(name) for name in ("py", "js") if name in items}.items() <= found.items()
 
 
+STEPS = st.sampled_from([1, 5, 10, 1000, 0.1, 0.25, 0.05, 3, 7, 1.5]) | st.floats(1e-3, 1e3)
+BOUNDS = st.none() | st.integers(-1000, 1000) | st.floats(-1000, 1000)
+
+
+@by_lot
+@given(
+    st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6),
+    st.none() | STEPS,
+    st.none() | st.integers(1, 15),
+    BOUNDS,
+    BOUNDS,
+)
+def test_what_left_would_leave_again(
+    number: float, step: float | None, digits: int | None, low: float | None, high: float | None
+) -> None:
+    """What a number became becomes itself, so that a deliverer can tell whether a row produced what is on the log."""
+    if low is not None and high is not None:
+        low, high = sorted((low, high))
+    row = Number(step, None if step else digits, low, high)
+    left = row.convert(number)
+    if left is not None:
+        assert row.convert(left) == left
+
+
 class Long:
     """A container of a length and contents of its own choice."""
 

@@ -180,10 +180,10 @@ def test_a_vendored_copy(tmp_path: Path) -> None:
     vendored = tool / "_vendor" / "discreet"
     shutil.copytree(PACKAGE, vendored, ignore=shutil.ignore_patterns("__pycache__"))
     marker = tmp_path / "pids"
-    for package in (tool, tool / "_vendor"):
-        (package / "__init__.py").write_text(f"import os; open({str(marker)!r}, 'a').write(f'{{os.getpid()}} ')")
-    init = vendored / "__init__.py"  # not even its own, which is not needed either
-    init.write_text(f"{init.read_text()}\nopen({str(marker)!r}, 'a').write(f'{{os.getpid()}} ')\n")
+    tell = f"\nimport os\nwith open({str(marker)!r}, 'a') as file:\n    file.write(f'{{os.getpid()}} ')\n"
+    for package in (tool, tool / "_vendor", vendored):  # not even its own `__init__`, which is not needed either
+        init = package / "__init__.py"
+        init.write_text((init.read_text() if init.exists() else "") + tell)
     first = f"sys.path.insert(0, {str(tool.parent)!r})\nfrom mytool._vendor import discreet\n"
     first += "sys.modules['discreet'] = discreet"
     with serving(BEHAVIOURS["ok"]) as server:
@@ -273,6 +273,7 @@ def test_a_switch_of_one_run_only_suspends(hosts: Hosts) -> None:
 def plan_for(hosts: Hosts, telemetry: Any, url: str) -> bytes:
     """What a host at its end writes into the pipe."""
     destination = Destination(url, batch_size=1, batch_interval=0)
+    assert telemetry.decision.enabled
     run = json.loads((hosts.directory / "usage.jsonl").read_bytes().splitlines()[0])["run"]
     return marshal.dumps(courier.plan_of(telemetry, (destination,), run).plain())
 

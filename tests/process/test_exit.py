@@ -27,7 +27,10 @@ ENDS = {
     "sys.exit(text)": ("sys.exit('a text')", 1),
     "an exception": ("raise ValueError('a text')", 1),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", -signal.SIGINT),
-    "SIGINT": ("os.kill(os.getpid(), signal.SIGINT)", -signal.SIGINT),
+    "SIGINT": (
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)",
+        -signal.SIGINT,
+    ),
     "closed by hand": ("discreet.close()", 0),
     "closed streams": ("sys.stdout.close(); sys.stderr.close(); os.close(1); os.close(2)", 0),
 }

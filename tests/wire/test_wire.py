@@ -31,8 +31,9 @@ def test_the_exact_bytes(form: str) -> None:
 
 
 def test_every_format_of_a_destination_has_its_row() -> None:
-    """Neither table has a format that the other lacks."""
+    """Neither table has a format that the other lacks; a beacon is one record, a request of any other 500 at most."""
     assert tuple(wire.FORMATS) == destinations.FORMATS
+    assert {**dict.fromkeys(destinations.FORMATS, 500), "beacon": 1} == wire.FORMATS
 
 
 @given(record=records, other=times, form=forms, precision=precisions)
@@ -108,6 +109,17 @@ def test_batches_keep_both_bounds_and_everything(form: str, lengths: list[int]) 
     if form != "beacon":  # no two neighbours would fit into one by far
         for (one, first), (two, second) in pairwise(batches):
             assert len(one) + len(two) > 250 or len(first.body) + len(second.body) > wire.BODY_BYTES // 2
+
+
+@pytest.mark.parametrize("form", ["json", "otlp", "posthog"])
+def test_what_is_too_large_is_learned_once(form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records of one size are encoded once each, but for those of the first batch: a deliverer has little time."""
+    encoded: list[int] = []
+    encode = wire.encode
+    monkeypatch.setattr(wire, "encode", lambda batch, where: encoded.append(len(batch)) or encode(batch, where))
+    given_records = [sized(number, 3000) for number in range(1500)]
+    assert len(list(wire.split(given_records, destination(form)))) == len(encoded) - 1
+    assert sum(encoded) <= 1500 + wire.FORMATS[form]
 
 
 def test_a_batch_is_encoded_when_it_is_asked_for() -> None:

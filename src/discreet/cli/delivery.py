@@ -34,16 +34,17 @@ def sent(session: Session, arguments: argparse.Namespace) -> int:
     if not found:
         session.say("Nothing has been sent.")
         return 0
-    session.say(f"{'when (UTC)':<21}{'records':>7}{'bytes':>9}  {'status':<7}{'sha256':<17}where")
+    session.say(f"{'when (UTC)':<21}{'records':>7}{'bytes':>9}  {'status':<15}{'sha256':<17}where")
     for one in found:
         status = f"{one.get('status', '')}" + (
             "" if one.get("verdict") == "delivered" else f" {one.get('verdict', '')}"
         )
         session.say(
-            f"{one.get('time', '')!s:<21}{one.get('records', 0)!s:>7}{one.get('bytes', 0)!s:>9}  {status:<7}"
+            f"{one.get('time', '')!s:<21}{one.get('records', 0)!s:>7}{one.get('bytes', 0)!s:>9}  {status:<15}"
             f"{str(one.get('sha256', ''))[:16]:<17}{one.get('destination', '')} ({one.get('format', '')})"
         )
-        for record in one.get("ids", ()) if arguments.ids else ():
+        ids = one.get("ids")
+        for record in ids if arguments.ids and isinstance(ids, list) else ():
             session.say(f"    {record}")
     return 0
 

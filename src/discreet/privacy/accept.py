@@ -52,7 +52,8 @@ class Acceptor:
                 inner = self._inner(row, value)
                 if inner is None:
                     return None
-                found[field] = inner
+                if inner:
+                    found[field] = inner
             elif not produces(row, value):
                 return None
             elif row.level == "basic" or self._level == "enhanced":
@@ -60,7 +61,9 @@ class Acceptor:
         return found
 
     def _inner(self, rows: "Mapping[str, Conversion]", value: object) -> "dict[str, object] | None":
-        if not isinstance(value, dict) or not all(name in rows and produces(rows[name], value[name]) for name in value):
+        if not isinstance(value, dict) or not value:  # an empty one is never recorded
+            return None
+        if not all(name in rows and produces(rows[name], value[name]) for name in value):
             return None
         return {name: held for name, held in value.items() if rows[name].level == "basic" or self._level == "enhanced"}
 
@@ -73,10 +76,24 @@ def produces(row: "Conversion", value: object) -> bool:
     if value is None:
         return False
     try:
-        again = row.convert(value)
+        return _same(row.convert(value), value) or (
+            isinstance(row, conversions.Number)
+            and any(_same(row.convert(raw), value) for raw in _multiples(row, value))
+        )
     except (ValueError, OverflowError):
         return False
-    return _same(again, value)
+
+
+def _multiples(row: conversions.Number, value: object) -> "tuple[float, ...]":
+    """The two multiples of the step next to a value, one of which was cut to its digits if `row` has made it.
+
+    Rounded both to a step and to digits, a result is not always rounded to itself: 13, to sevens, is 14, to one digit
+    10; and 10, to sevens, is 7.
+    """
+    if row.round_to is None or row.significant is None or type(value) not in (int, float):
+        return ()
+    below = value // row.round_to  # type: ignore[operator]  # a number, as the line above saw
+    return below * row.round_to, (below + 1) * row.round_to
 
 
 def is_hex(value: object, length: int) -> bool:

@@ -5,7 +5,7 @@ that it has not; a deliverer without a declaration sends nothing that needs one.
 """
 
 from . import conversions
-from .declaration import Declaration
+from .declaration import CONVERSIONS, Declaration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,19 +30,33 @@ def plain(declaration: Declaration) -> "dict[str, Any]":
 
 
 def restored(values: "Mapping[str, Any]") -> Declaration:
-    """The declaration that `plain` was given. Raises `ValueError` or `KeyError` for values that it did not make."""
-    declaration = Declaration(values["events"], values["fields"])
+    """The declaration that `plain` was given. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
+    declaration = Declaration(
+        {event: _made_all(rows) for event, rows in values["events"].items()}, _made_all(values["fields"])
+    )
     declaration.closed = values["closed"]
     return declaration
 
 
-def _row(row: "Conversion | dict[str, Conversion]") -> "dict[str, Any]":
+def _row(row: "Conversion | dict[str, Conversion]") -> "list[Any] | dict[str, Any]":
+    """A row as [word, options, level]; a mapping's rows by their names."""
     if isinstance(row, dict):
         return {field: _row(inner) for field, inner in row.items()}
-    return {row.word: _options(row), "level": row.level}
+    return [row.word, _options(row), row.level]
 
 
-def _options(row: "Conversion") -> object:
+def _made_all(rows: "Mapping[str, Any]") -> "dict[str, Any]":
+    return {field: _made_all(row) if isinstance(row, dict) else _made(*row) for field, row in rows.items()}
+
+
+def _made(word: str, options: "list[str] | dict[str, Any]", level: str) -> "Conversion":
+    # Made here, and not by the spellings of a declaration, which take a mapping with one field called `count` for one.
+    if isinstance(options, dict):
+        return CONVERSIONS[word](**options, level=level)
+    return CONVERSIONS[word](*options, level=level)
+
+
+def _options(row: "Conversion") -> "list[str] | dict[str, Any]":
     if isinstance(row, conversions.OneOf):
         return list(row.choices)
     if isinstance(row, conversions.Distribution):
@@ -50,7 +64,7 @@ def _options(row: "Conversion") -> object:
     if isinstance(row, conversions.Number):
         given = {name: getattr(row, name) for name in _NUMBER_OPTIONS if getattr(row, name) is not None}
         return {**given, "buckets": list(row.buckets)} if row.buckets is not None else given
-    return True
+    return []
 
 
 def _is_own(row: "Conversion | dict[str, Conversion]") -> bool:

@@ -128,7 +128,7 @@ class Sender:
         never put.
         """
         at_rest = not (self.queue or self.held or self.running.locked())
-        written = at_rest or self.ask(Ticket(), timeout)
+        written = at_rest or self._ask(Ticket(), timeout)
         lost, self._lost = self._lost, False
         return written and not lost
 
@@ -136,12 +136,16 @@ class Sender:
         """End the thread once it has written all that is queued; whether it had, at most `timeout` seconds later."""
         atexit.unregister(self.owner.close)
         self.closed = True
-        written = self.ask(Ticket(last=True), timeout) and not self._lost
+        written = self.end(timeout) and not self._lost
         if self._courier is not None:
             self._courier.leave(self.encoder.run)
         return written
 
-    def ask(self, ticket: Ticket, timeout: float) -> bool:
+    def end(self, timeout: float) -> bool:
+        """End the thread as `close` does; the next record starts another one."""
+        return self._ask(Ticket(last=True), timeout)
+
+    def _ask(self, ticket: Ticket, timeout: float) -> bool:
         self.queue.append(ticket)
         self._rouse()
         if self.closed or not self._start():

@@ -33,8 +33,12 @@ def main() -> int:
     sys.modules[_NAME] = package
     from importlib import import_module
 
+    try:
+        plan = marshal.loads(content)
+    except (EOFError, ValueError, TypeError):
+        return 0  # the host ended before all was said
     work = import_module(f"{_NAME}.sending.work")
-    work.deliver(marshal.loads(content), until=time.monotonic() + _WORK_SECONDS)
+    work.deliver(plan, until=time.monotonic() + _WORK_SECONDS)
     return 0
 
 
@@ -52,7 +56,6 @@ def _leave_the_host() -> None:
         alarm(LIFETIME_SECONDS)
         os.nice(5)
     os.chdir(os.path.abspath(os.sep))
-    os.umask(0o077)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,13 @@ off on disk before one is made, so that whoever kills a deliverer cannot make it
 import os
 import time
 
-from .. import consent, names
-from ..privacy.accept import Acceptor, is_hex
+from .. import consent
 from . import http, outbox, receipts, wire
 from . import state as states
 from .connection import Trust
-from .log import ID_BYTES, time_of, timestamp
+from .distrust import Distrust
+from .log import time_of, timestamp
 from .losses import save as save_losses
-from .records import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,10 +34,10 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .records import Record
 
-    Entry: TypeAlias = tuple[Record | None, str, int]  # a line: its record, its file, the offset behind it
+    # A line: its record, or None and why; its file, and the spot behind it.
+    Entry: TypeAlias = tuple[Record | None, str, str, outbox.Spot]
 
 DAY_SECONDS = 86_400.0
-OLDEST_DAYS = 30  # a record older than that is never sent
 SHORTEST_BACKOFF = 0.5  # seconds after the first failure, for a destination whose `batch_interval` is shorter
 PATIENCE_SECONDS = 2.0  # a deliverer about to end waits so long for a destination that may be tried again
 
@@ -73,11 +72,12 @@ class Delivery:
         self._exchange = exchange or _exchange_with_one_trust()
         self._tell = tell
         self._losses: dict[str, int] = {}
+        self._failed: set[str] = set()  # destinations that are not forced a second time
         self._signature = consent.signature(plan.paths)
         decision = plan.decide()
         if not decision.enabled:
             raise Withdrawn(decision.reason)
-        self._acceptor = Acceptor(plan.declaration, decision.level)
+        self._distrust = Distrust(plan.tool, plan.declaration, decision.level)
         self._state = states.load(plan.paths["delivery"])
         self._begin()
 
@@ -103,7 +103,7 @@ class Delivery:
     def waiting(self, destination: "Destination") -> int:
         """The number of lines of the log that a destination has not been given yet."""
         place = self._state.places[destination.key]
-        return sum(1 for _ in outbox.pending(self._plan.paths, place.offsets, place.anchor))
+        return sum(1 for _ in outbox.pending(self._plan.paths, place))
 
     def place(self, destination: "Destination") -> states.Place:
         """Where a destination is, and how it fared."""
@@ -116,20 +116,22 @@ class Delivery:
 
     def _begin(self) -> None:
         """Enter the period of the consent that stands now, and give each new destination its place."""
-        paths, state = self._plan.paths, self._state
-        period = repr(self._signature)
-        if state.period != period:
-            changed = [sign[2] for sign in self._signature if sign is not None]
-            floor = timestamp(max(changed) / 1e9) if changed else ""
-            known = self._plan.signature == self._signature
-            start = outbox.start_of(paths, self._plan.run if known else "", floor)
+        paths, state, run = self._plan.paths, self._state, f'"run":"{self._plan.run}"'.encode()
+        changed = [sign[2] for sign in self._signature if sign is not None]
+        since = timestamp(max(changed) / 1e9) if changed else ""
+        # Whether all that the process of the plan has recorded lies in the period that stands now.
+        known = bool(self._plan.run) and self._plan.signature == self._signature
+        if state.period != repr(self._signature):
+            offsets, floor = outbox.start(paths, lambda line: (known and run in line) or time_of(line) > since > "")
             for place in state.places.values():
-                place.offsets, place.anchor = dict(start), ("", "")
-            state.period = period
+                place.enter(outbox.settled(paths, place), offsets, floor)
+            state.period = repr(self._signature)
         for destination in self._plan.destinations:
             if destination.key not in state.places:
                 place = states.Place(destination.shown, timestamp(self._clock()))
-                place.offsets = outbox.start_of(paths, self._plan.run)
+                place.offsets, place.floor = outbox.start(
+                    paths, lambda line: run in line and bool(self._plan.run) and (known or time_of(line) > since)
+                )
                 state.places[destination.key] = place
         self._save()
 
@@ -137,11 +139,12 @@ class Delivery:
         """Whether a delivery is due: enough records wait, or one has waited long enough."""
         place = self._state.places[destination.key]
         now = self._clock()
-        if now < place.wake and not self._force:
+        forced = self._force and destination.key not in self._failed
+        if place.asleep(now) and not forced:
             return False
-        lines = outbox.pending(self._plan.paths, place.offsets, place.anchor)
+        lines = outbox.pending(self._plan.paths, place)
         for waiting, (_, _, line) in enumerate(lines, 1):
-            if self._force or waiting >= destination.batch_size:
+            if forced or waiting >= destination.batch_size:
                 return True
             if waiting == 1:
                 oldest = time_of(line)
@@ -158,84 +161,62 @@ class Delivery:
         batch, request = _encoded(entries, destination)
         if request is None:
             return self._move_on(place, entries, len(entries))
+        place.attempt = self._clock()
+        place.wake = place.attempt + self._backoff(destination, place.failures + 1)
+        self._save()
         if consent.signature(self._plan.paths) != self._signature or not self._plan.decide().enabled:
             raise Withdrawn("the stored consent has changed")
-        now = self._clock()
-        place.attempt = now
-        place.wake = now + self._backoff(destination, place.failures + 1)
-        self._save()
         limit = min(self._until, time.monotonic() + 3 * destination.timeout)
         outcome = self._exchange(request, timeout=destination.timeout, deadline=limit)
+        now = self._clock()
         place.status = outcome.status
-        verdict = "skip" if outcome.verdict == "halve" and len(batch) == 1 else outcome.verdict
+        verdict = _verdict(
+            outcome.verdict, len(batch), long_beacon=destination.format == "beacon" and bool(request.body)
+        )
         self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
         if verdict in ("delivered", "skip"):
             self._write_receipt(destination, batch, request, outcome.status, verdict)
             place.failures, place.wake, place.held = 0, 0.0, False
             place.limit = min(2 * place.limit, states.MOST_RECORDS)
             return self._move_on(place, entries, len(batch))
+        place.held = verdict == "hold"
         if verdict == "halve":
-            place.limit = max(1, len(batch) // 2)
-            place.wake = 0.0
+            place.limit, place.wake = max(1, len(batch) // 2), 0.0
         elif verdict == "hold":
-            place.held, place.wake = True, now + DAY_SECONDS
+            place.wake = now + DAY_SECONDS
         else:
             place.failures += 1
-            place.wake = max(place.wake, now + (outcome.retry_after or 0.0))
+            place.wake = max(place.wake, now + min(outcome.retry_after or 0.0, DAY_SECONDS))
+        if verdict != "halve":
+            self._failed.add(destination.key)
         self._save()
-        return verdict in ("delivered", "skip", "halve")
+        return verdict == "halve"
 
     def _waiting(self, destination: "Destination", place: states.Place) -> "list[Entry]":
-        """The next lines, up to as many records as a request may carry; what may not leave is None, and counted."""
+        """The next lines, up to as many records as a request may carry."""
         entries: list[Entry] = []
         most = min(place.limit, wire.FORMATS[destination.format])
-        for file, end, line in outbox.pending(self._plan.paths, place.offsets, place.anchor):
-            record = self._trusted(line)
-            entries.append((record, file, end))
+        for file, spot, line in outbox.pending(self._plan.paths, place):
+            record, why = self._distrust.judge(line, self._clock())
+            entries.append((record, why, file, spot))
             most -= record is not None
             if most == 0:
                 break
         return entries
 
     def _move_on(self, place: states.Place, entries: "list[Entry]", number: int) -> bool:
-        """Move a place behind the first `number` records of `entries`, and what was passed over before them."""
-        for record, file, end in entries:
-            place.offsets[file] = end
-            if record is not None:
-                place.anchor = (record["id"], record["time"])
-                number -= 1
-                if number == 0:
-                    break
+        """Move a place behind the first `number` records of `entries`, and what is passed over, and counted, before."""
+        for record, why, file, spot in entries:
+            place.offsets[file] = spot
+            if record is None:
+                self._losses[why] = self._losses.get(why, 0) + 1
+                continue
+            place.anchor = (record["id"], record["time"])
+            number -= 1
+            if number == 0:
+                break
         self._save()
         return True
-
-    def _trusted(self, line: bytes) -> "Record | None":
-        """The record of a line as it may leave now; None, counted, for anything else."""
-        try:
-            record = parse(line.decode())
-        except (ValueError, LookupError):
-            self._pass_over("line_not_ours")
-            return None
-        legal = (
-            record["tool"] == self._plan.tool
-            and is_hex(record["id"].replace("-", ""), 32)
-            and len(record["id"]) == ID_BYTES
-            and is_hex(record["run"], 16)
-            and ("install" not in record or is_hex(record["install"], 32))
-            and not record["version"].strip(names.VERSION_CHARACTERS)
-            and not record["py"].strip("0123456789.")
-            and not record["os"].strip("abcdefghijklmnopqrstuvwxyz0123456789")
-        )
-        properties = self._acceptor.properties(record["event"], record["properties"]) if legal else None
-        old = record["time"] < timestamp(self._clock() - OLDEST_DAYS * DAY_SECONDS)
-        if properties is None or old:
-            self._pass_over("line_not_ours" if properties is None else "too_old_to_send")
-            return None
-        record["properties"] = properties
-        return record
-
-    def _pass_over(self, reason: str) -> None:
-        self._losses[reason] = self._losses.get(reason, 0) + 1
 
     def _write_receipt(
         self, destination: "Destination", batch: "list[Record]", request: "wire.Request", status: int, verdict: str
@@ -272,20 +253,23 @@ class Delivery:
         return True
 
     def _save(self) -> None:
-        """Write the state, without the places in files that are gone. Raises `OSError`."""
-        if self._dry:
-            return
-        present = outbox.identities(self._plan.paths)
-        for place in self._state.places.values():
-            place.offsets = {file: offset for file, offset in place.offsets.items() if file in present}
-        newest = present[-1] if present else ""
-        states.save(self._plan.paths["delivery"], self._state, newest)
+        """Write the state. Raises `OSError`."""
+        if not self._dry:
+            states.save(self._plan.paths, self._state, [destination.key for destination in self._plan.destinations])
 
 
 def _encoded(entries: "list[Entry]", destination: "Destination") -> "tuple[list[Record], wire.Request | None]":
     """The records of the next request, and the request; None where no entry may leave."""
-    records = [record for record, _, _ in entries if record is not None]
+    records = [record for record, _, _, _ in entries if record is not None]
     return next(wire.split(records, destination)) if records else ([], None)
+
+
+def _verdict(verdict: str, records: int, *, long_beacon: bool) -> str:
+    """What follows for these records: a single one is not halved, and one that a beacon receiver refuses because it
+    came as a POST, being too long for a URL, holds up no others.
+    """
+    single = verdict == "halve" and records == 1
+    return "skip" if single or (verdict == "hold" and long_beacon) else verdict
 
 
 def _exchange_with_one_trust() -> "Callable[..., http.Outcome]":

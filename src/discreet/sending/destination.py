@@ -71,6 +71,8 @@ class Destination:
     @classmethod
     def posthog(cls, api_key: str, host: str = POSTHOG_HOST, **options: object) -> "Destination":
         """PostHog, cloud or self-hosted: `host` is its address, or the whole URL where it ends in `/batch/`."""
+        if not isinstance(host, str):
+            raise ValueError("host must be a text")
         url = host if host.endswith("/batch/") else f"{host.rstrip('/')}/batch/"
         return cls(url, format="posthog", api_key=api_key, **options)  # type: ignore[arg-type]  # checked there
 
@@ -161,7 +163,7 @@ def _host_and_port(authority: str, default: int) -> tuple[str, int]:
     host, port = authority, ""
     if authority.startswith("["):
         host, closed, port = authority[1:].partition("]")
-        if not closed or host.strip("0123456789abcdefABCDEF:."):
+        if not closed or ":" not in host or host.strip("0123456789abcdefABCDEF:.") or port[:1] not in ("", ":"):
             raise ValueError("url: what stands in brackets must be an IPv6 address")
     elif ":" in authority:
         host, _, port = authority.partition(":")
@@ -169,12 +171,14 @@ def _host_and_port(authority: str, default: int) -> tuple[str, int]:
     if not host or (":" not in host and host.strip(names.TOOL_CHARACTERS + ".")):
         raise ValueError("url must name a host")
     number = port.removeprefix(":") or str(default)
-    if not number.isdigit() or not 0 < int(number) < 65_536:
+    if not number.isdigit() or len(number) > 5 or not 0 < int(number) < 65_536:
         raise ValueError("url: the port must be a number from 1 to 65,535")
     return host, int(number)
 
 
 def _checked_headers(headers: "Mapping[str, str]") -> "dict[str, str]":
+    if not hasattr(headers, "items"):
+        raise ValueError("headers must be a mapping of names to values")
     for name, value in headers.items():
         if not isinstance(name, str) or not name or name.strip(_TOKEN):
             raise ValueError("headers: a name must be a token (RFC 9110)")

@@ -6,23 +6,25 @@ The rule that keeps it honest: nothing of the parent's is written by the child, 
 import sys
 import time
 
-from . import Sender, Ticket
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from . import Sender
 
 FORK_SECONDS = 0.05  # the longest that a fork waits for the thread, which a disk may hold up
 _FAREWELL_SECONDS = 0.001  # what the system takes to do away with a thread that has ended, several times over
 
 
-def rest(sender: Sender) -> None:
+def rest(sender: "Sender") -> None:
     """Before: let the thread end; the next record starts another one.
 
     Python 3.12 prints a warning where a process with threads forks, and the child would inherit what is open.
     """
     if sender.running.locked() and not sender.closed:
-        sender.ask(Ticket(last=True), FORK_SECONDS)
+        sender.end(FORK_SECONDS)
         time.sleep(_FAREWELL_SECONDS)
 
 
-def renew(sender: Sender) -> None:
+def renew(sender: "Sender") -> None:
     """In the child: a run of its own, an empty queue, and none of the losses, which the parent saves."""
     sender.owner.losses.clear()
     sender.renew()
@@ -32,7 +34,7 @@ def renew(sender: Sender) -> None:
         util.register_after_fork(sender, finish_worker)
 
 
-def finish_worker(sender: Sender) -> None:
+def finish_worker(sender: "Sender") -> None:
     """Drain when a worker of `multiprocessing` ends. Called only where its modules are loaded."""
     from multiprocessing.process import parent_process
     from multiprocessing.util import Finalize

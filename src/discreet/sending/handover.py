@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from .destination import Destination
     from .plan import Plan
 
-ALIVE_SECONDS = 35.0  # a deliverer lives 30 at most: an older text is of one that was killed
+ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's
 PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
 GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
+_SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
 _PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
 _LOOK_BYTES = 1 << 20  # of the log that are looked at for waiting records; more than that is due anyway
 # What the child's HTTPS and proxies are configured by, and what some systems need to start a program at all.
@@ -36,18 +37,25 @@ _KEPT = (
 
 def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float) -> bool:
     """Whether a deliverer should be started, as cheaply as it can be told; in doubt, yes. Never raises OSError."""
-    try:
-        head = names.read_small(paths["delivery"], names.current_user())[:_PLAN_BYTES].decode("ascii", "replace")
-    except OSError:
-        head = ""
-    plan = {}
-    for entry in head.partition('"plan":"')[2].partition('"')[0].split(";"):
-        key, *rest = entry.split(" ")
-        if len(rest) == 4:
-            plan[key] = rest
+    plan = _plan(paths)
     if not any(_is_due(plan.get(one.key), one, paths, now) for one in destinations):
         return False
     return not somebody_at_work(paths, now)
+
+
+def unseen(paths: names.Paths, destinations: "tuple[Destination, ...]") -> bool:
+    """Whether a destination has no place in the log yet. Never raises OSError."""
+    return not {one.key for one in destinations} <= _plan(paths).keys()
+
+
+def _plan(paths: names.Paths) -> "dict[str, list[str]]":
+    """What the head of `delivery.json` says of each destination, by its key."""
+    try:
+        head = names.read_small(paths["delivery"], names.current_user())[:_PLAN_BYTES].decode("ascii", "replace")
+    except OSError:
+        return {}
+    entries = [entry.split(" ") for entry in head.partition('"plan":"')[2].partition('"')[0].split(";")]
+    return {entry[0]: entry[1:] for entry in entries if len(entry) == 5}
 
 
 def _is_due(entry: "list[str] | None", destination: "Destination", paths: names.Paths, now: float) -> bool:
@@ -57,7 +65,9 @@ def _is_due(entry: "list[str] | None", destination: "Destination", paths: names.
         wake, attempt, offset = int(entry[0]), int(entry[1]), int(entry[3])
     except ValueError:
         return True
-    if now < wake:
+    if min(wake, attempt, offset) < 0 or max(wake, attempt, offset) > names.LARGEST_INTEGER:
+        return True  # nothing that a deliverer ever wrote
+    if now < wake < now + _SANE_SECONDS:
         return False
     waiting = _waiting(paths, entry[2], offset)
     if not waiting:
@@ -85,16 +95,30 @@ def _waiting(paths: names.Paths, file: str, offset: int) -> bytes:
 
 
 def somebody_at_work(paths: names.Paths, now: float) -> bool:
-    """Whether the text in the lock says that a deliverer lives, as far as that can be told cheaply. Never raises."""
+    """Whether the text in the lock says that a deliverer is at work, and the kernel agrees. Never raises OSError.
+
+    Asked of the kernel, since a pid may be a zombie's, another program's by now, or of another container.
+    """
     try:
-        if os.stat(paths["lock"]).st_mtime < now - ALIVE_SECONDS:
-            return False
-        pid = int(names.read_small(paths["lock"], names.current_user()) or b"0")
-        if pid and os.name != "nt":
-            os.kill(pid, 0)
-    except (OSError, ValueError):
+        descriptor = os.open(paths["lock"], os.O_RDONLY | names.OPEN_FLAGS | names.NO_WAIT)
+    except OSError:
         return False
-    return pid > 0
+    try:
+        status = os.fstat(descriptor)
+        if not status.st_size:
+            return False
+        from fcntl import LOCK_NB, LOCK_SH, flock
+
+        flock(descriptor, LOCK_SH | LOCK_NB)  # for a moment, through which a deliverer waits
+    except ImportError:  # Windows
+        return status.st_mtime > now - ALIVE_SECONDS
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # a file system that knows no such lock
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def can_start() -> bool:

@@ -60,9 +60,10 @@ def _decoded(text: str) -> str:
     first, *rest = text.strip().split("%")
     decoded = first.encode()
     for part in rest:
-        try:
-            decoded += bytes.fromhex(part[:2]) + part[2:].encode() if len(part) > 1 else b"%" + part.encode()
-        except ValueError:
+        code = part[:2]
+        if len(code) == 2 and not code.strip("0123456789abcdefABCDEF"):
+            decoded += bytes.fromhex(code) + part[2:].encode()
+        else:
             decoded += b"%" + part.encode()
     try:
         return decoded.decode()

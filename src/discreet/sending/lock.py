@@ -3,7 +3,8 @@
     lock    1234      the pid of the deliverer while it works, empty when it is about to end
 
 The rule that keeps it honest: the lock is the kernel's (`flock`), so it ends with its holder whatever happens. The text
-in it is for hosts, which look at it at their exit and start no second child; it may be stale, and then only delays.
+in it is for hosts, which look at it at their exit and start no second child; it may be stale, and then the kernel is
+asked.
 """
 
 import os
@@ -25,7 +26,9 @@ class DeliveryLock:
         self._descriptor = os.open(path, flags, 0o600)
         try:
             names.check_ours(os.fstat(self._descriptor), path, names.current_user())
-            held = _lock(self._descriptor)
+            held = _lock(self._descriptor) and os.path.samestat(os.fstat(self._descriptor), os.stat(path))
+        except FileNotFoundError:  # erased since it was opened: what is locked is no file of anybody's
+            held = False
         except OSError:
             self.__exit__()
             raise
@@ -49,7 +52,8 @@ class DeliveryLock:
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""
         os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, b"%d\n" % os.getpid(), 0)
+        os.lseek(self._descriptor, 0, os.SEEK_SET)  # Windows has no `pwrite`
+        os.write(self._descriptor, b"%d\n" % os.getpid())
 
     def take_leave(self) -> None:
         """Tell hosts that a record from now on may not be seen any more by whoever holds this. Raises `OSError`."""

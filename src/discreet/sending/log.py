@@ -38,6 +38,7 @@ _TOO_LARGE = 27  # errno.EFBIG
 HEAD = b'{"v":1,"id":"'  # what every record begins with, before its id
 ID_BYTES = 36
 HEAD_BYTES = len(HEAD) + ID_BYTES
+_ID_CHARACTERS = b"0123456789abcdef-"
 
 
 class Encoder:
@@ -129,10 +130,10 @@ def _value(value: object) -> str:
 def identity(head: bytes) -> str:
     """What a log file is known by, from its first bytes: the id of its first record; "" for a file with none."""
     first = head[:HEAD_BYTES]
-    if len(first) < HEAD_BYTES or not first.startswith(HEAD):
+    if len(first) < HEAD_BYTES or not first.startswith(HEAD) or first[len(HEAD) :].strip(_ID_CHARACTERS):
         # Not ours to begin with (a torn or foreign first line): its first bytes have to do.
         return "?" + first.hex() if head else ""
-    return first[len(HEAD) :].decode("ascii", "replace")
+    return first[len(HEAD) :].decode("ascii")
 
 
 def time_of(line: bytes) -> str:

@@ -1,111 +1,145 @@
 """The log as the outbox: where each destination is in it, and what is still to be sent.
 
-    offsets   {"<id of the file's first record>": <bytes handled>, ...}
+    offsets   {"<id of the file's first record>": [<bytes handled>, <CRC-32 of the line that ends there>], ...}
     anchor    ["<id of the last record handled>", "<its time>"]
+    floor     "<the latest time of what lay on the log before this destination's first record>"
 
-The rule that keeps it honest: a place is a file and an offset, and a file is known by its first record, not by its name
-or inode: so it stays itself through rotation, and one deleted and made anew is a new one. Every file is looked at each
-time, since a process may still append to one that another has just rotated. Where an offset no longer stands behind a
-whole line (somebody edited the file), the place is found again by the anchor; where that is gone too, everything in the
-file is pending: a record may then be sent twice, under the same id, but none is lost. What was deleted is withdrawn.
+The rule that keeps it honest: a place is a file and a spot in it, and a file is known by its first record, not by its
+name or inode: so it stays itself through rotation, and one deleted and made anew is a new one. Every file is looked at
+each time, since a process may still append to one that another has just rotated. Where the line before a spot is not
+the one that was handled there (somebody edited the file), the spot is found again by that line, or by the anchor; where
+both are gone, everything in the file later than the floor is pending: a record may then be sent twice, under the same
+id, but none from before the consent, and none is lost but of the very second of the floor. What was deleted is
+withdrawn.
 """
+
+from binascii import crc32
 
 from .. import names
 from .log import HEAD, HEAD_BYTES, identity, time_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO, TypeAlias
 
-    Offsets: TypeAlias = dict[str, int]
-    Line: TypeAlias = tuple[str, int, bytes]  # (file, offset behind the line, the line with its newline)
+    from .state import Place
+
+    Spot: TypeAlias = tuple[int, int]  # the offset behind a line, and the line's CRC-32
+    Offsets: TypeAlias = dict[str, Spot]
+    Line: TypeAlias = tuple[str, Spot, bytes]  # (file, the spot behind the line, the line with its newline)
+
+START = (0, 0)  # of any file
 
 
-def ends(paths: names.Paths) -> "Offsets":
-    """The end of each file of the log, behind its last whole line: where nothing is pending. Raises `OSError`."""
-    found: Offsets = {}
-    for file in _files(paths):
-        with file:
-            name = identity(file.read(HEAD_BYTES))
-            file.seek(0)
-            found[name] = sum(len(line) for line in _lines(file))
-    return found
-
-
-def pending(paths: names.Paths, offsets: "Mapping[str, int]", anchor: "tuple[str, str]") -> "Iterator[Line]":
+def pending(paths: names.Paths, place: "Place") -> "Iterator[Line]":
     """The whole lines not handled yet, oldest file first. Raises `OSError` for a log that cannot be read."""
-    for file in _files(paths):
-        with file:
-            name = identity(file.read(HEAD_BYTES))
-            place = _place(file, offsets.get(name), anchor)
-            file.seek(place)
-            for line in _lines(file):
-                place += len(line)
-                yield name, place, line
+    with _Files(paths) as files:
+        for name, file in files.items():
+            for spot, line in _lines(file, _found(file, name, place, files)[0]):
+                yield name, spot, line
 
 
-def start_of(paths: names.Paths, run: str, floor: str = "") -> "Offsets":
-    """The places before the first record that is of the process `run`, or later than `floor` (a time, "" for none).
+def settled(paths: names.Paths, place: "Place") -> "Offsets":
+    """The place's spots in the files that are there now, found again where they were lost. Raises `OSError`."""
+    with _Files(paths) as files:
+        return {name: _found(file, name, place, files) for name, file in files.items()}
 
-    All later records lie behind. Where there is no such record, the end of the log. Raises `OSError`.
+
+def start(paths: names.Paths, begins: "Callable[[bytes], bool]") -> "tuple[Offsets, str]":
+    """The spots before the first line that `begins` says yes to, and the latest time of the lines before it.
+
+    All later lines lie behind. Where there is no such line, the end of the log. Raises `OSError`.
     """
-    mark = f'"run":"{run}"'.encode() if run else b"\n\n"  # the latter is in no line
-    found: Offsets = {}
+    offsets: Offsets = {}
+    floor = ""
     begun = False
-    for file in _files(paths):
-        with file:
-            name = identity(file.read(HEAD_BYTES))
-            file.seek(0)
-            found[name] = 0
-            for line in () if begun else _lines(file):
-                if mark in line or (floor and time_of(line) > floor):
-                    begun = True
+    with _Files(paths) as files:
+        for name, file in files.items():
+            offsets[name] = START
+            for spot, line in () if begun else _lines(file, 0):
+                begun = begins(line)
+                if begun:
                     break
-                found[name] += len(line)
-    return found
+                offsets[name] = spot
+                floor = max(floor, time_of(line))
+    return offsets, floor
 
 
-def identities(paths: names.Paths) -> "list[str]":
-    """What the files of the log are known by, oldest first. Raises `OSError`."""
-    found = []
-    for file in _files(paths):
-        with file:
-            found.append(identity(file.read(HEAD_BYTES)))
-    return found
+def newest(paths: names.Paths) -> str:
+    """What the newest file of the log is known by; "" where there is none. Raises `OSError`."""
+    with _Files(paths) as files:
+        return next(reversed(files), "")
 
 
-def _place(file: "BinaryIO", offset: int | None, anchor: "tuple[str, str]") -> int:
-    """Where to go on reading in a file of which `offset` bytes were handled (None: it is not known)."""
-    if offset == 0:
-        return 0
-    if offset is not None:
-        file.seek(offset - 1)
-        if file.read(1) == b"\n":  # and so the file is as long as that
-            return offset
-    if anchor[0]:
-        mark = HEAD + anchor[0].encode()
-        file.seek(0)
-        place = 0
-        for line in _lines(file):
-            place += len(line)
-            if line.startswith(mark):
-                return place
-    return 0
+def _found(file: "BinaryIO", name: str, place: "Place", files: "dict[str, BinaryIO]") -> "Spot":
+    """Where to go on in a file."""
+    spot = place.offsets.get(name)
+    if spot is None and place.offsets.keys() <= files.keys():
+        return START  # a new file, since every known one is still there: none of them edited, none made anew
+    if spot is not None and (spot[0] == 0 or _line_before(file, spot[0]) == spot[1]):
+        return spot
+    anchor = HEAD + place.anchor[0].encode() if place.anchor[0] else None
+    end, later = START, None
+    for after, line in _lines(file, 0):
+        if (spot is not None and after[1] == spot[1]) or (anchor is not None and line.startswith(anchor)):
+            return after
+        if later is None and time_of(line) > place.floor:
+            later = end
+        end = after
+    return end if later is None else later
 
 
-def _files(paths: names.Paths) -> "Iterator[BinaryIO]":
-    """The files of the log that are there, oldest first; only regular files of this user."""
-    for number in reversed(range(names.LOG_FILES)):
+def _line_before(file: "BinaryIO", offset: int) -> int:
+    """The CRC-32 of the line that ends at `offset`; -1 where none does, which is no such sum."""
+    first = max(0, offset - names.RECORD_BYTES)
+    file.seek(first)
+    line = file.read(offset - first)
+    if len(line) < offset - first or line[-1:] != b"\n":
+        return -1
+    return crc32(line[line.rfind(b"\n", 0, -1) + 1 :])
+
+
+def _lines(file: "BinaryIO", offset: int) -> "Iterator[tuple[Spot, bytes]]":
+    """The whole lines from `offset` on; a torn last one is not yet a line. Of one longer than a record, its end."""
+    file.seek(offset)
+    while line := file.readline(names.RECORD_BYTES):
+        offset += len(line)
+        while not line.endswith(b"\n"):
+            more = file.readline(names.RECORD_BYTES)
+            if not more:
+                return
+            offset += len(more)
+            line = (line + more)[-names.RECORD_BYTES :]
+        yield (offset, crc32(line)), line
+
+
+class _Files:
+    """`with _Files(paths) as files:` the log's files, by what each is known by, oldest first, open for reading.
+
+    Only regular files of this user; of two with the same first record (a copy), the newer. Opened newest first, so
+    that one which is rotated meanwhile is seen twice and not missed.
+    """
+
+    def __init__(self, paths: names.Paths) -> None:
+        self._paths = paths
+        self._open: list[BinaryIO] = []
+
+    def __enter__(self) -> "dict[str, BinaryIO]":
+        found: dict[str, BinaryIO] = {}
         try:
-            yield open(paths.log(number), "rb", opener=names.open_ours)  # noqa: SIM115  # the caller closes it
-        except FileNotFoundError:
-            continue
+            for number in range(names.LOG_FILES):
+                try:
+                    file = open(self._paths.log(number), "rb", opener=names.open_ours)  # closed by `__exit__`
+                except FileNotFoundError:
+                    continue
+                self._open.append(file)
+                found.setdefault(identity(file.read(HEAD_BYTES)), file)
+        except OSError:
+            self.__exit__()
+            raise
+        return dict(reversed(found.items()))
 
-
-def _lines(file: "BinaryIO") -> "Iterator[bytes]":
-    """The whole lines from here; a torn last one is not yet a line. A line longer than a record comes in pieces."""
-    while line := file.readline(names.RECORD_BYTES + 1):
-        if not line.endswith(b"\n") and len(line) <= names.RECORD_BYTES:
-            return
-        yield line
+    def __exit__(self, *_: object) -> None:
+        for file in self._open:
+            file.close()

@@ -18,11 +18,10 @@ def begin(paths: names.Paths) -> None:
             state = states.load(paths["delivery"])
             if not (held and state.places):
                 return
-            ends = outbox.ends(paths)
+            ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
-                place.offsets, place.anchor = dict(ends), ("", "")
+                place.enter(ends, ends, floor)
             state.period = repr(consent.signature(paths))
-            present = outbox.identities(paths)
-            states.save(paths["delivery"], state, present[-1] if present else "")
+            states.save(paths, state, [])
     except OSError:
         return

@@ -52,15 +52,13 @@ class Plan:
 
     def plain(self) -> "dict[str, Any]":
         """Plain values for the pipe."""
-        from ..privacy.plain import plain
-
         return {
             "tool": self.tool,
             "directory": self.paths.directory,
             "below": self.paths.below,
             "files": dict(self.paths.files),
             "destinations": [one.options() for one in self.destinations],
-            "declaration": None if self.declaration is None else plain(self.declaration),
+            "declaration": None if self.declaration is None else _plain(self.declaration),
             "mode": self.mode,
             "environ": watched(self.tool, self.environ),
             "settings": {key: value for key, value in self.settings.items() if type(value) in (str, int, bool, float)},
@@ -91,6 +89,12 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         run=values["run"],
         signature=values["signature"],
     )
+
+
+def _plain(declaration: "Declaration") -> "dict[str, Any]":
+    from ..privacy.plain import plain
+
+    return plain(declaration)
 
 
 def watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1024 * 1024  # of the file; the older half goes when it is full
 _LINE_BYTES = 64 * 1024  # 500 ids of 39 bytes, and the rest
+_FULL = 28  # errno.ENOSPC
 
 
 def digest(body: bytes) -> str:
@@ -36,7 +37,10 @@ def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
         status = os.fstat(descriptor)
         names.check_ours(status, paths["receipts"], names.current_user())
         size = status.st_size
-        os.write(descriptor, line)
+        if size and os.lseek(descriptor, -1, os.SEEK_END) >= 0 and os.read(descriptor, 1) != b"\n":
+            line = b"\n" + line  # behind one that a crash or a full disk tore
+        if os.write(descriptor, line) < len(line):
+            raise OSError(_FULL, "the receipt was cut short", paths["receipts"])
     finally:
         os.close(descriptor)
     if size > MOST_BYTES:

@@ -1,7 +1,8 @@
 """The destinations in force: the code's, changed by the user's environment.
 
 The rule that keeps it honest: the environment beats the user's configuration, which beats the code; a value that makes
-no sense, or that would send in the clear, is refused and told by `explain`, and never changes where anything goes.
+no sense, or that would send in the clear, is refused and told by `explain`. Where a user's own address is refused,
+nothing goes to the one that it was to replace, nor do the headers and keys that were meant for it.
 
 | setting                                | what it does                                                                |
 |----------------------------------------|-----------------------------------------------------------------------------|
@@ -12,7 +13,7 @@ no sense, or that would send in the clear, is refused and told by `explain`, and
 """
 
 from .. import names
-from .destination import POSTHOG_HOST, Destination
+from .destination import FORMATS, POSTHOG_HOST, Destination
 from .headers import parsed
 
 TYPE_CHECKING = False
@@ -34,49 +35,39 @@ class Settings:
 
     def destinations(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
         """What is in force where the code names `code`. Never raises."""
-        endpoint = self._endpoint()
-        if endpoint is not None:
-            found: tuple[Destination, ...] = (endpoint,)
+        endpoint = self._get("ENDPOINT")
+        if endpoint:
+            found = self._endpoint(endpoint)
         else:
-            found = self._with_headers(self._with_posthog(code))
+            found = self._with_posthog(code)
+            at = next((at for at, one in enumerate(found) if one.format in ("json", "otlp")), None)
+            if at is not None:
+                found = (*found[:at], self._with_headers(found[at]), *found[at + 1 :])
         return tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
 
-    def _endpoint(self) -> Destination | None:
-        url = self._get("ENDPOINT")
-        if not url:
-            return None
-        key = self._get("POSTHOG_API_KEY") or None
-        options: dict[str, Any] = {"format": self._get("FORMAT").lower() or None, "api_key": key}
-        made = self._made("ENDPOINT", {"url": url, **options, "headers": self._headers()})
-        return made or self._made("FORMAT", {"url": url, "api_key": key, "headers": self._headers()})
+    def _endpoint(self, url: str) -> "tuple[Destination, ...]":
+        """The user's own address, and no other: nothing goes anywhere where it is refused."""
+        form = self._get("FORMAT").lower()
+        if form not in ("", *FORMATS):
+            self._refuse("FORMAT", f"it must be one of {', '.join(FORMATS)}")
+            form = ""
+        made = self._made("ENDPOINT", {"url": url, "format": form or None, "api_key": self._api_key() or None})
+        return () if made is None else (self._with_headers(made),)
 
     def _with_posthog(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
-        key, host = self._get("POSTHOG_API_KEY"), self._get("POSTHOG_HOST")
-        if not key and not host:
+        key, host = self._api_key(), self._get("POSTHOG_HOST")
+        at = next((at for at, one in enumerate(code) if one.format == "posthog"), len(code))
+        if at == len(code) and not key:
             return code
-        found, done = [], False
-        for one in code:
-            if one.format != "posthog" or done:
-                found.append(one)
-                continue
-            done = True
-            url = _batch_url(host) if host else one.url
-            found.append(
-                self._made("POSTHOG_HOST", {**one.options(), "url": url, "api_key": key or one.api_key}) or one
-            )
-        if not done and key:
-            url = _batch_url(host or POSTHOG_HOST)
-            added = self._made("POSTHOG_HOST", {"url": url, "format": "posthog", "api_key": key})
-            found += [added] if added else []
-        return tuple(found)
+        options = code[at].options() if at < len(code) else {"url": _batch_url(POSTHOG_HOST), "format": "posthog"}
+        options |= {"url": _batch_url(host), "allow_http": False} if host else {}
+        options |= {"api_key": key} if key else {}
+        made = self._made("POSTHOG_HOST", options)  # nothing goes to the code's address where the user's is refused
+        return (*code[:at], *([made] if made else []), *code[at + 1 :])
 
-    def _with_headers(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
+    def _with_headers(self, one: Destination) -> Destination:
         headers = self._headers()
-        for at, one in enumerate(code):
-            if headers and one.format in ("json", "otlp"):
-                changed = self._made("HEADERS", {**one.options(), "headers": {**one.headers, **headers}})
-                return (*code[:at], changed or one, *code[at + 1 :])
-        return code
+        return self._made("HEADERS", {**one.options(), "headers": {**one.headers, **headers}}) or one
 
     def _batched(self, one: Destination) -> Destination:
         changed = one.options()
@@ -107,6 +98,13 @@ class Settings:
         except ValueError as error:
             self._refuse("HEADERS", str(error))
             return {}
+
+    def _api_key(self) -> str:
+        key = self._get("POSTHOG_API_KEY")
+        if key.isascii() and key.isprintable():
+            return key
+        self._refuse("POSTHOG_API_KEY", "it must be printable ASCII")
+        return ""
 
     def _refuse(self, key: str, why: str) -> None:
         sentence = f"{self._head}_TELEMETRY_{key} is refused: {why}"

@@ -1,8 +1,10 @@
 """delivery.json: how far each destination is, and when it may be tried again.
 
     {"v":1,"plan":"<key> <wake> <attempt> <file> <offset>;...","period":"<signature>","destinations":{"<key>":{
-      "shown":"https://example.org/t","since":"2026-11-20T10:30:00Z","offsets":{...},"anchor":[id,time],
+      "shown":"https://example.org/t","since":"2026-11-20T10:30:00Z","offsets":{...},"anchor":[id,time],"floor":time,
       "wake":0,"attempt":0,"failures":0,"held":false,"status":0,"limit":500}}}
+
+`offsets`, `anchor` and `floor` are explained in `outbox`.
 
 The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, and read as
 hostile input: what is not as drawn here counts as never seen, which sends nothing old. `plan` repeats, for each
@@ -12,13 +14,16 @@ destination, what a host at its exit needs to see whether a delivery is due, wit
 import json
 
 from .. import files, names
+from . import outbox
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 MOST_RECORDS = 500  # of one request
-_FILES = 2 * names.LOG_FILES  # offsets kept: of the files that are there, and some that were
+MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
+_TEXT = 256  # characters of any text in the file
+_SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
 
 
 class Place:
@@ -30,10 +35,11 @@ class Place:
     """
 
     def __init__(self, shown: str, since: str) -> None:
-        self.shown = shown
+        self.shown = shown[:_TEXT]
         self.since = since
-        self.offsets: dict[str, int] = {}
+        self.offsets: dict[str, tuple[int, int]] = {}
         self.anchor = ("", "")
+        self.floor = ""
         self.wake = 0.0
         self.attempt = 0.0
         self.failures = 0
@@ -41,9 +47,15 @@ class Place:
         self.status = 0
         self.limit = MOST_RECORDS
 
-    def plain(self) -> "dict[str, Any]":
-        """As it is written."""
-        return {**vars(self), "anchor": list(self.anchor)}
+    def asleep(self, now: float) -> bool:
+        """Whether it may not be tried yet."""
+        return now < self.wake < now + _SANE_SECONDS
+
+    def enter(self, here: "outbox.Offsets", offsets: "outbox.Offsets", floor: str) -> None:
+        """Go on from `offsets`, where a period of consent begins, and in no file from before `here`, where it is."""
+        self.offsets = {file: max(spot, here.get(file, outbox.START)) for file, spot in offsets.items()}
+        self.anchor = ("", "")
+        self.floor = max(self.floor, floor)
 
 
 class State:
@@ -62,43 +74,60 @@ def load(path: str) -> State:
         if content["v"] != 1:
             return state
         state.period = str(content["period"])
-        state.places = {str(key): _place(value) for key, value in content["destinations"].items()}
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
+    except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return State()
     return state
 
 
-def save(path: str, state: State, newest: str) -> None:
-    """Write the state; `newest` is the identity of the log's newest file. Raises `OSError`."""
+def save(paths: names.Paths, state: State, first: "list[str]") -> None:
+    """Write the state, the destinations `first` before the others, as far as there is room. Raises `OSError`."""
+    others = sorted(state.places.keys() - set(first), key=lambda key: -state.places[key].attempt)
+    kept = [key for key in first if key in state.places] + others
+    state.places = {key: state.places[key] for key in kept[: max(MOST_PLACES, len(first))]}
+    for place in state.places.values():
+        place.offsets = outbox.settled(paths, place)
+    newest = outbox.newest(paths)
     plan = ";".join(
-        f"{key} {int(place.wake)} {int(place.attempt)} {newest or '-'} {place.offsets.get(newest, 0)}"
+        f"{key} {int(place.wake)} {int(place.attempt)} {newest or '-'} {place.offsets.get(newest, outbox.START)[0]}"
         for key, place in state.places.items()
     )
     content = {
         "v": 1,
         "plan": plan,
         "period": state.period,
-        "destinations": {key: place.plain() for key, place in state.places.items()},
+        "destinations": {key: vars(place) for key, place in state.places.items()},
     }
-    files.write_private(path, json.dumps(content, separators=(",", ":")).encode() + b"\n")
+    files.write_private(paths["delivery"], json.dumps(content, separators=(",", ":")).encode() + b"\n")
 
 
 def _place(value: "dict[str, Any]") -> Place:
     """One destination as it was written. Raises `ValueError`, `TypeError` or `LookupError` for anything else."""
-    place = Place(str(value["shown"]), str(value["since"]))
-    offsets = {str(file): int(offset) for file, offset in value["offsets"].items()}
-    if len(offsets) > _FILES or any(offset < 0 for offset in offsets.values()):
-        raise ValueError("offsets")
-    place.offsets = offsets
+    place = Place(_text(value["shown"]), _text(value["since"]))
+    for file, (offset, mark) in value["offsets"].items():
+        place.offsets[_text(file)] = (_whole(offset), _whole(mark))
     last, time = value["anchor"]
-    place.anchor = (str(last), str(time))
+    place.anchor = (_text(last), _text(time))
+    place.floor = _text(value["floor"])
     for name in ("wake", "attempt"):
         number = float(value[name])
         if not 0 <= number < names.LARGEST_INTEGER:
             raise ValueError(name)
         setattr(place, name, number)
-    place.failures = min(max(0, int(value["failures"])), 1_000)
-    place.status = int(value["status"])
+    place.failures = min(_whole(value["failures"]), 1_000)
+    place.status = _whole(value["status"])
     place.held = value["held"] is True
-    place.limit = min(max(1, int(value["limit"])), MOST_RECORDS)
+    place.limit = min(max(1, _whole(value["limit"])), MOST_RECORDS)
     return place
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int or not 0 <= value < names.LARGEST_INTEGER:
+        raise ValueError("not a whole number in range")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or len(value) > _TEXT:
+        raise ValueError("not a plain text")
+    return value

@@ -31,6 +31,9 @@ def run(plan: Plan, *, until: float, force: bool = False, tell: "Callable[[str],
 
     With `force` everything that waits is due; `tell` is given a line for each request.
     """
+    decision = plan.decide()
+    if not decision.enabled:
+        raise Withdrawn(decision.reason)  # before the lock, whose file and directory `clear` may just have erased
     patience = time.monotonic() + _LOCK_SECONDS
     while True:
         lock = DeliveryLock(plan.paths)

@@ -73,7 +73,7 @@ def split(records: "list[Record]", destination: "Destination") -> "Iterator[tupl
         request = encode(batch, destination)
         while len(request.body) > BODY_BYTES and len(batch) > 1:
             ratio = len(request.body) / sum(map(size, batch))
-            batch = _fitting(batch[:-1], ratio)
+            batch = _fitting(batch, ratio)  # fewer, since all of them are over the bound by this very ratio
             request = encode(batch, destination)
         yield batch, request
         start += len(batch)

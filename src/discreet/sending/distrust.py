@@ -1,0 +1,50 @@
+"""Distrust: what of a line of the log may leave, now, and why it may not.
+
+The rule that keeps it honest: every line is hostile input, whoever seems to have written it. What is not this tool's,
+or could not come from its present declaration, is never sent, and is counted under the reason given here.
+"""
+
+from .. import names
+from ..privacy.accept import Acceptor, is_hex
+from .log import ID_BYTES, timestamp
+from .records import parse
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..privacy.declaration import Declaration
+    from .records import Record
+
+OLDEST_SECONDS = 30 * 86_400.0  # a record older than that is never sent
+FOREIGN, OLD = "line_not_ours", "too_old_to_send"
+
+
+class Distrust:
+    """The check of one tool's lines, under its declaration (None: nothing was declared) at a level of consent."""
+
+    def __init__(self, tool: str, declaration: "Declaration | None", level: str) -> None:
+        self._tool = tool
+        self._acceptor = Acceptor(declaration, level)
+
+    def judge(self, line: bytes, now: float) -> "tuple[Record | None, str]":
+        """The record of a line as it may leave at `now` (epoch seconds), or None and why not. Never raises."""
+        try:
+            record = parse(line.decode())
+        except (ValueError, LookupError):
+            return None, FOREIGN
+        legal = (
+            record["tool"] == self._tool
+            and is_hex(record["id"].replace("-", ""), 32)
+            and len(record["id"]) == ID_BYTES
+            and is_hex(record["run"], 16)
+            and ("install" not in record or is_hex(record["install"], 32))
+            and not record["version"].strip(names.VERSION_CHARACTERS)
+            and not record["py"].strip("0123456789.")
+            and not record["os"].strip("abcdefghijklmnopqrstuvwxyz0123456789")
+        )
+        properties = self._acceptor.properties(record["event"], record["properties"]) if legal else None
+        if properties is None:
+            return None, FOREIGN
+        if record["time"] < timestamp(now - OLDEST_SECONDS):
+            return None, OLD
+        record["properties"] = properties
+        return record, ""

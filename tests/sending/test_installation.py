@@ -1,0 +1,143 @@
+"""What is kept for an installation: the salt and the id, made once, by whoever comes first, from nothing but chance."""
+
+import re
+import stat
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet import Telemetry, names
+from discreet.sending.installation import Pseudonyms, install_id, pseudonym
+
+LONG = 10.0  # seconds: a bound on hangs, never a measure
+MakeTelemetry = Callable[..., Telemetry]
+
+
+def test_an_id_is_made_once(paths: names.Paths, directory: Path) -> None:
+    """The id is 32 hex digits, private, the same for each process, and another one when the file was removed."""
+    first = install_id(paths)
+    assert re.fullmatch("[0-9a-f]{32}", first)
+    assert install_id(paths) == first
+    assert (directory / "id").read_text() == f"{first}\n"
+    assert stat.S_IMODE((directory / "id").stat().st_mode) == 0o600
+    (directory / "id").unlink()
+    assert install_id(paths) != first
+
+
+def test_whoever_comes_first(paths: names.Paths) -> None:
+    """Threads that make the id at the same moment all end up with the same one."""
+    barrier = threading.Barrier(8)
+    found: list[str] = []
+
+    def make() -> None:
+        barrier.wait(LONG)
+        found.append(install_id(paths))
+
+    threads = [threading.Thread(target=make) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(LONG)
+    assert len(found) == 8
+    assert len(set(found)) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"ab" * 15, b"AB" * 16, b"not hex digits at all, but as long", b"\x00\xff"])
+def test_a_foreign_file_is_refused(paths: names.Paths, directory: Path, content: bytes) -> None:
+    """A file that we did not write is neither used nor overwritten."""
+    directory.mkdir()
+    (directory / "id").write_bytes(content)
+    with pytest.raises(OSError, match="not the id"):
+        install_id(paths)
+    assert (directory / "id").read_bytes() == content
+
+
+def test_a_pseudonym_is_of_its_place() -> None:
+    """The same value has another pseudonym under another salt, event, field and month; 16 hex digits each time."""
+    base = (b"s" * 32, "search", "word", "2026-11", b"value")
+    others = [
+        (b"t" * 32, *base[1:]),
+        (base[0], "import", *base[2:]),
+        (*base[:2], "path", *base[3:]),
+        (*base[:3], "2026-12", base[4]),
+        (*base[:4], b"another"),
+    ]
+    found = [pseudonym(*place) for place in (base, *others)]
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in found)
+    assert len(set(found)) == len(found)
+    assert pseudonym(*base) == found[0]
+
+
+def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within one process too a value gets another pseudonym when the UTC month ends, and keeps it until then."""
+    first_of_december = 1_796_083_200  # 2026-12-01T00:00:00Z
+    pseudonyms = Pseudonyms(paths)
+    found = []
+    for moment in (-86400 * 29, -1, 0, 86400 * 30):
+        monkeypatch.setattr(time, "time", lambda moment=moment: first_of_december + moment)
+        found.append(pseudonyms("search", "word", b"value"))
+    assert found[0] == found[1] != found[2] == found[3]
+
+
+def test_the_salt_is_made_at_the_first_hash(make_telemetry: MakeTelemetry, read_log: Any) -> None:
+    """Until a hash is needed there is no salt; afterwards all processes of the installation share it, and neither it nor
+    the value is on the log.
+    """
+    found = []
+    for _ in range(2):
+        telemetry = make_telemetry(fields={"word": "hash"})
+        directory = Path(telemetry.paths.directory)
+        telemetry.track("search", n=1)
+        assert telemetry.flush(LONG)
+        assert (directory / "salt").exists() == bool(found)
+        telemetry.track("search", word="secret")
+        assert telemetry.flush(LONG)
+        found.append(read_log(directory)[-1]["properties"]["word"])
+        assert telemetry.close(LONG)
+    assert found[0] == found[1]
+    salt = (directory / "salt").read_text().strip()
+    assert len(salt) == 64
+    log = (directory / "usage.jsonl").read_text()
+    assert salt not in log
+    assert "secret" not in log
+
+
+def test_an_id_where_the_author_asked_for_it(make_telemetry: MakeTelemetry, read_log: Any) -> None:
+    """With `identity="install"` every record carries the id, else none does, and no file is made."""
+    plain = make_telemetry()
+    directory = Path(plain.paths.directory)
+    plain.track("search", n=1)
+    assert plain.flush(LONG)
+    assert not (directory / "id").exists()
+    marked = make_telemetry(identity="install")
+    marked.track("search", n=2)
+    assert marked.flush(LONG)
+    records = read_log(directory)
+    assert [record.get("install") for record in records] == [None, (directory / "id").read_text().strip()]
+
+
+def test_an_id_that_cannot_be_kept(make_telemetry: MakeTelemetry, read_log: Any) -> None:
+    """Where the id can be neither read nor made, records go without one, and that is counted."""
+    telemetry = make_telemetry(identity="install")
+    directory = Path(telemetry.paths.directory)
+    (directory / "id").mkdir()
+    telemetry.track("search", n=1)
+    assert telemetry.close(LONG)
+    assert ["install" in record for record in read_log(directory)] == [False]
+    assert '"install":1' in (directory / "losses.json").read_text()
+
+
+def test_a_salt_that_cannot_be_kept(make_telemetry: MakeTelemetry, read_log: Any, swallowed: Any) -> None:
+    """Without a salt an event with a hash is dropped and counted; the value never leaves in another form."""
+    telemetry = make_telemetry(fields={"word": "hash"})
+    directory = Path(telemetry.paths.directory)
+    (directory / "salt").mkdir()
+    telemetry.track("search", word="secret")
+    telemetry.track("search", n=1)
+    assert telemetry.flush(LONG)
+    assert [record["properties"] for record in read_log(directory)] == [{"n": 1}]
+    assert [reason for reason, _ in swallowed] == ["conversion"]

@@ -1,0 +1,166 @@
+"""One deliverer at a time on a machine, over real processes; and what hosts make of the text in the lock."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from discreet import names
+from discreet.sending import handover
+from discreet.sending.lock import DeliveryLock
+from faults.servers import answering, serving
+from sending.outboxes import World, line, own_world
+
+HOLDER = """
+import sys
+from discreet import names
+from discreet.sending.lock import DeliveryLock
+lock = DeliveryLock(names.Paths("mytool", {}, sys.argv[1]))
+with lock as held:
+    if held:
+        lock.announce()
+    print(held, flush=True)
+    sys.stdin.read()
+"""
+DELIVERER = """
+import sys, time
+from discreet import names
+from discreet.sending import work
+from discreet.sending.destination import Destination
+from discreet.sending.plan import Plan
+paths = names.Paths("mytool", {}, sys.argv[1])
+plan = Plan("mytool", paths, (Destination(sys.argv[2], batch_size=1, batch_interval=0),), None, mode="opt-in",
+            environ={}, settings={}, run="a" * 16)
+plan.signature = __import__("discreet.consent", fromlist=["signature"]).signature(paths)
+sys.stdin.readline()
+work.run(plan, until=time.monotonic() + 20)
+"""
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world of this test's own."""
+    yield from own_world(tmp_path, monkeypatch)
+
+
+def started(program: str, *arguments: str) -> "subprocess.Popen[str]":
+    """A child program that waits for a line on its stdin."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program, *arguments],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def test_one_at_a_time_over_processes(world: World) -> None:
+    """While one process holds the lock no other gets it; it is free once its holder is gone, killed or not."""
+    for end in (lambda child: child.stdin.close(), lambda child: child.send_signal(signal.SIGKILL)):
+        with started(HOLDER, str(world.directory)) as holder:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "True\n"
+            with started(HOLDER, str(world.directory)) as other:
+                assert other.communicate()[0] == "False\n"
+            with DeliveryLock(world.paths) as held:
+                assert not held
+            assert handover.somebody_at_work(world.paths, time.time())
+            end(holder)
+            holder.wait(10)
+        with DeliveryLock(world.paths) as held:
+            assert held
+        # The text of one that was killed is stale, and is found out.
+        assert not handover.somebody_at_work(world.paths, time.time())
+
+
+def test_many_deliverers_deliver_once(world: World) -> None:
+    """Of several deliverers that begin together each record arrives once."""
+    world.write(b"".join(line(number, time.time()) for number in range(1, 301)))
+    with serving(answering(200)) as server:
+        children = [started(DELIVERER, str(world.directory), server.url) for _ in range(3)]
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("\n")
+            child.stdin.close()
+        for child in children:
+            assert child.wait(30) == 0
+            assert child.stdout is not None
+            child.stdout.close()
+        assert len(server.requests) == 1
+
+
+def test_the_lock_ends_with_its_holder_though_it_forked(world: World) -> None:
+    """A process that was forked while the lock was held does not keep it."""
+    with DeliveryLock(world.paths) as held:
+        assert held
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(writing)
+            os.read(reading, 1)
+            os._exit(0)
+    try:
+        with DeliveryLock(world.paths) as held:
+            assert held
+    finally:
+        os.close(writing)
+        os.waitpid(child, 0)
+        os.close(reading)
+
+
+def test_a_lock_that_was_erased(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever locks a file that `clear` has just erased, or replaced, has not locked anything."""
+    path = world.directory / "lock"
+    check = names.check_ours
+    for step in (path.unlink, lambda: (path.unlink(), path.touch())):
+        monkeypatch.setattr(names, "check_ours", lambda *given, step=step: (check(*given), step())[0])
+        with DeliveryLock(world.paths) as held:
+            assert not held
+    monkeypatch.setattr(names, "check_ours", check)
+    with DeliveryLock(world.paths) as held:
+        assert held
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "directory", "FIFO"])
+def test_what_is_no_lock(world: World, kind: str) -> None:
+    """What somebody planted in place of the lock raises `OSError`, is not followed, and makes nobody wait."""
+    path = world.directory / "lock"
+    if kind == "symbolic link":
+        path.symlink_to(world.directory / "opt-in")
+    elif kind == "directory":
+        path.mkdir()
+    else:
+        os.mkfifo(path)
+    with pytest.raises(OSError, match=r"lock"), DeliveryLock(world.paths):
+        pass
+    assert (world.directory / "opt-in").read_text() == "true\n"
+    assert not handover.somebody_at_work(world.paths, time.time())
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "9" * 5000, "garbage", "\x00", str(os.getpid())])
+def test_what_the_text_says(world: World, text: str) -> None:
+    """Somebody is at work where there is a text, and the lock is held; a text alone is of one that was killed."""
+    path = world.directory / "lock"
+    path.write_text(text)
+    assert not handover.somebody_at_work(world.paths, time.time())
+    lock = DeliveryLock(world.paths)
+    with lock as held:
+        assert held
+        assert handover.somebody_at_work(world.paths, time.time()) is bool(text)
+        lock.announce()
+        assert path.read_text() == f"{os.getpid()}\n"
+        assert handover.somebody_at_work(world.paths, time.time())
+        lock.take_leave()
+        assert not handover.somebody_at_work(world.paths, time.time())
+
+
+def test_no_lock_at_all(world: World) -> None:
+    """Without a lock nobody is at work, and a missing directory is made for it, for this user alone."""
+    assert not handover.somebody_at_work(world.paths, time.time())
+    paths = names.Paths("mytool", {}, str(world.directory / "new"))
+    with DeliveryLock(paths) as held:
+        assert held
+    assert os.stat(paths.directory).st_mode & 0o777 == 0o700
+    assert os.stat(paths["lock"]).st_mode & 0o777 == 0o600

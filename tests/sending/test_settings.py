@@ -1,0 +1,227 @@
+"""The destinations in force: what the user's environment does to the code's, and what it cannot do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from discreet.sending import courier
+from discreet.sending.destination import Destination
+from discreet.sending.settings import KEYS, Settings
+
+SECRET = "s3cret-7f"
+CODE = (
+    Destination("https://a.example.org/beacon", format="beacon"),
+    Destination("https://a.example.org/t", headers={"A": "b"}),
+    Destination("https://a.example.org/v1/traces"),
+)
+POSTHOG = Destination.posthog("phc_code", "https://ph.example.org")
+WAITING = Destination("https://ph.example.org/batch/")
+
+
+def in_force(
+    environ: dict[str, str], code: tuple[Destination, ...] = CODE, settings: dict[str, object] | None = None
+) -> tuple[list[Destination], list[str]]:
+    """The destinations in force, and what was refused. `X` in `environ` stands for `MYTOOL_TELEMETRY_X`."""
+    whole = {name if name.startswith("MYTOOL") else f"MYTOOL_TELEMETRY_{name}": text for name, text in environ.items()}
+    made = Settings("mytool", whole, settings or {})
+    return list(made.destinations(code)), made.problems
+
+
+def test_nothing_set() -> None:
+    """Without a setting the code's destinations are in force as they are."""
+    found, problems = in_force({})
+    assert [vars(one) for one in found] == [vars(one) for one in CODE]
+    assert problems == []
+
+
+def test_an_endpoint_replaces_all() -> None:
+    """`ENDPOINT` replaces every destination of the code, and inherits none of their headers and keys."""
+    found, problems = in_force({"ENDPOINT": "https://mine.example.org/v1/traces"}, (*CODE, POSTHOG))
+    assert [(one.url, one.format, one.headers, one.api_key) for one in found] == [
+        ("https://mine.example.org/v1/traces", "otlp", {}, "")
+    ]
+    assert problems == []
+
+
+@pytest.mark.parametrize(("form", "got"), [("otlp", "otlp"), ("OTLP ", "otlp"), ("beacon", "beacon"), ("", "json")])
+def test_the_format_of_an_endpoint(form: str, got: str) -> None:
+    """`FORMAT` is of the endpoint, in any case; else its path says it."""
+    assert in_force({"ENDPOINT": "https://mine.example.org/t", "FORMAT": form})[0][0].format == got
+
+
+def test_headers_follow_the_endpoint() -> None:
+    """With `ENDPOINT`, `HEADERS` go there and only there."""
+    (one,), _ = in_force({"ENDPOINT": "https://mine.example.org/t", "HEADERS": f"X-Key: {SECRET}"})
+    assert one.headers == {"X-Key": SECRET}
+
+
+def test_headers_without_an_endpoint() -> None:
+    """Without `ENDPOINT`, `HEADERS` go to the code's first json or otlp destination, beside its own headers."""
+    found, _ = in_force({"HEADERS": "X-Key: mine"}, (POSTHOG, *CODE))
+    assert [one.headers for one in found] == [{}, {}, {"A": "b", "X-Key": "mine"}, {}]
+    assert in_force({"HEADERS": "X-Key: mine"}, (POSTHOG,))[0][0].headers == {}
+
+
+@pytest.mark.parametrize(
+    "url", ["http://mine.example.org/t", f"https://{SECRET} x", "nonsense", f"https://h/#{SECRET}"]
+)
+def test_a_refused_endpoint_sends_nowhere(url: str) -> None:
+    """An address that makes no sense, or would send in the clear, is refused and told without its text.
+
+    Nothing goes to the destinations that it was to replace, and the headers and the key that were meant for it go
+    nowhere.
+    """
+    settings = {"ENDPOINT": url, "HEADERS": f"X-Key: {SECRET}", "POSTHOG_API_KEY": SECRET}
+    found, problems = in_force(settings, (*CODE, POSTHOG))
+    assert found == []
+    (problem,) = problems
+    assert problem.startswith("MYTOOL_TELEMETRY_ENDPOINT is refused: url")
+    assert SECRET not in problem
+
+
+@pytest.mark.parametrize("url", ["http://localhost:4318/v1/traces", "http://127.0.0.1/t", "http://[::1]:9/t"])
+def test_plain_http_to_this_machine(url: str) -> None:
+    """An address on this machine may be plain http."""
+    assert in_force({"ENDPOINT": url})[0][0].url == url
+
+
+def test_posthog_is_added() -> None:
+    """`POSTHOG_API_KEY` alone adds a posthog destination, in the cloud or at `POSTHOG_HOST`; a host alone adds none."""
+    assert [one.url for one in in_force({"POSTHOG_API_KEY": "phc"})[0]][3:] == ["https://us.i.posthog.com/batch/"]
+    found, _ = in_force({"POSTHOG_API_KEY": "phc", "POSTHOG_HOST": "https://eu.i.posthog.com/"}, ())
+    assert [(one.url, one.format, one.api_key) for one in found] == [
+        ("https://eu.i.posthog.com/batch/", "posthog", "phc")
+    ]
+    assert len(in_force({"POSTHOG_HOST": "https://eu.i.posthog.com"})[0]) == 3
+
+
+def test_posthog_is_completed() -> None:
+    """A posthog destination of the code gets the user's key and host, keeps its place, and no second one is added."""
+    found, _ = in_force({"POSTHOG_API_KEY": "phc_mine"}, (WAITING, *CODE))
+    assert [(one.url, one.api_key) for one in found[:1]] == [(WAITING.url, "phc_mine")]
+    assert len(found) == 4
+    found, _ = in_force({"POSTHOG_HOST": "https://mine.example.org"}, (POSTHOG,))
+    assert [(one.url, one.api_key) for one in found] == [("https://mine.example.org/batch/", "phc_code")]
+
+
+def test_posthog_without_a_key_waits() -> None:
+    """A posthog destination without a key is not in force, of the code's or as an endpoint."""
+    assert in_force({}, (WAITING,))[0] == []
+    assert in_force({"ENDPOINT": "https://mine.example.org/batch/"}, CODE)[0] == []
+    (one,), _ = in_force({"ENDPOINT": "https://mine.example.org/batch/", "POSTHOG_API_KEY": "phc"}, CODE)
+    assert (one.format, one.api_key) == ("posthog", "phc")
+
+
+def test_posthog_never_stands_beside_an_endpoint() -> None:
+    """With `ENDPOINT`, `POSTHOG_*` adds nothing."""
+    settings = {
+        "ENDPOINT": "https://mine.example.org/t",
+        "POSTHOG_API_KEY": "phc",
+        "POSTHOG_HOST": "https://x.example.org",
+    }
+    assert [one.url for one in in_force(settings, (*CODE, POSTHOG))[0]] == ["https://mine.example.org/t"]
+
+
+def test_a_whole_posthog_url_is_used_as_it_is() -> None:
+    """A host that ends in `/batch/` is the URL."""
+    found, _ = in_force({"POSTHOG_API_KEY": "phc", "POSTHOG_HOST": "https://x.example.org/p/batch/"}, ())
+    assert [one.url for one in found] == ["https://x.example.org/p/batch/"]
+
+
+@pytest.mark.parametrize(
+    "code", [(WAITING,), (POSTHOG,), (), (Destination(POSTHOG.url, api_key="k", allow_http=True),)]
+)
+def test_a_refused_posthog_host(code: tuple[Destination, ...]) -> None:
+    """A host in the clear is refused and told, and neither the user's key nor an event goes to the one it replaces."""
+    found, problems = in_force({"POSTHOG_API_KEY": SECRET, "POSTHOG_HOST": "http://x.example.org"}, (*CODE, *code))
+    assert [one.url for one in found] == [one.url for one in CODE]
+    assert problems == [
+        "MYTOOL_TELEMETRY_POSTHOG_HOST is refused: url: plain http is for loopback only; use https, or allow_http=True"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("FORMAT", SECRET), ("HEADERS", SECRET), ("HEADERS", f"Host: {SECRET}"), ("HEADERS", f"a: {SECRET}\rb"),
+        ("POSTHOG_API_KEY", f"{SECRET}ä"), ("BATCH_SIZE", SECRET), ("BATCH_SIZE", "0"), ("BATCH_SIZE", "1.5"),
+        ("BATCH_INTERVAL_SECONDS", SECRET), ("BATCH_INTERVAL_SECONDS", "nan"), ("BATCH_INTERVAL_SECONDS", "-1"),
+    ],
+)  # fmt: skip
+def test_another_refused_value(key: str, value: str) -> None:
+    """Any other value that makes no sense is left out, and told once, under its name and without its text.
+
+    Where records go stays what it would be without it.
+    """
+    for environ in ({}, {"ENDPOINT": "https://mine.example.org/v1/traces"}):
+        without, _ = in_force(environ)
+        found, problems = in_force({**environ, key: value})
+        if key == "FORMAT" and not environ:
+            assert problems == []  # it is of the endpoint alone
+        else:
+            (problem,) = problems
+            assert problem.startswith(f"MYTOOL_TELEMETRY_{key} is refused: ")
+            assert SECRET not in problem
+        assert [vars(one) for one in found] == [vars(one) for one in without]
+
+
+def test_batches() -> None:
+    """`BATCH_SIZE` and `BATCH_INTERVAL_SECONDS` are of every destination."""
+    found, problems = in_force({"BATCH_SIZE": " 3 ", "BATCH_INTERVAL_SECONDS": "0.5", "POSTHOG_API_KEY": "phc"})
+    assert [(one.batch_size, one.batch_interval) for one in found] == [(3, 0.5)] * 4
+    assert problems == []
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_spelling(key: str) -> None:
+    """`MYTOOL_TELEMETRY_X`, `MYTOOL__TELEMETRY__X`, `MYTOOL_POSTHOG_X` and the key `x` of `settings` are the same."""
+    beside = {"MYTOOL_TELEMETRY_ENDPOINT": "https://mine.example.org/x"} if key == "FORMAT" else {}
+    beside |= {"MYTOOL_TELEMETRY_POSTHOG_API_KEY": "phc"} if key == "POSTHOG_HOST" else {}
+    value = {
+        "ENDPOINT": "https://e.example.org/t", "FORMAT": "otlp", "HEADERS": "a=b", "POSTHOG_API_KEY": "phc_x",
+        "POSTHOG_HOST": "https://h.example.org", "BATCH_SIZE": "7", "BATCH_INTERVAL_SECONDS": "9",
+    }[key]  # fmt: skip
+    names = [f"MYTOOL_TELEMETRY_{key}", f"MYTOOL__TELEMETRY__{key}"]
+    names += [f"MYTOOL_{key}"] if key.startswith("POSTHOG") else []
+    unset = [vars(one) for one in in_force(beside)[0]]
+    found = [[vars(one) for one in in_force({**beside, name: value})[0]] for name in names]
+    found.append([vars(one) for one in in_force(beside, settings={key.lower(): value})[0]])
+    assert all(each == found[0] for each in found)
+    assert found[0] != unset
+
+
+def test_the_environment_beats_the_settings() -> None:
+    """A variable beats the same key of the settings; an empty one is not set; booleans and lists are no values."""
+    settings: dict[str, object] = {"endpoint": "https://settings.example.org/t", "batch_size": 5, "headers": ["a: b"]}
+    url = "https://environment.example.org/t"
+    assert [one.url for one in in_force({"ENDPOINT": url}, settings=settings)[0]] == [url]
+    (one,), problems = in_force({"ENDPOINT": " "}, settings=settings)
+    assert (one.url, one.batch_size, one.headers) == ("https://settings.example.org/t", 5, {})
+    assert in_force({}, settings={"batch_size": True})[0][0].batch_size == 10
+    assert problems == []
+
+
+def test_local_ignores_every_network_setting(
+    make_telemetry: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With `consent="local"` nobody delivers, whatever the code, the environment and the settings say."""
+    monkeypatch.setenv("MYTOOL_TELEMETRY_ENDPOINT", "http://127.0.0.1:9/t")
+    monkeypatch.setenv("MYTOOL_POSTHOG_API_KEY", "phc")
+    telemetry = make_telemetry(
+        consent="local", destination="http://127.0.0.1:9/c", settings={"endpoint": "http://127.0.0.1:9/s"}
+    )
+    telemetry.track("search", n=1)
+    assert telemetry.flush()
+    assert telemetry._sender._courier is None
+    assert telemetry.main(["flush"]) == 1
+    assert telemetry.main(["preview", "--wire"]) == 1
+    assert telemetry.main(["status"]) == 0
+    assert "127.0.0.1" not in capsys.readouterr().out
+
+
+def test_who_delivers_knows_the_settings(make_telemetry: Callable[..., Any]) -> None:
+    """A courier is engaged for what is in force: none where nothing is, one where only the settings name an address."""
+    assert courier.engaged(make_telemetry()) is None
+    assert courier.engaged(make_telemetry(destination=WAITING)) is None
+    assert courier.engaged(make_telemetry(settings={"endpoint": "https://mine.example.org/t"})) is not None

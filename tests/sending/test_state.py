@@ -1,0 +1,164 @@
+"""delivery.json: read as hostile input. Whatever stands in it, nothing is raised and nothing old is sent."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from discreet.sending import handover
+from discreet.sending import state as states
+from discreet.sending.destination import Destination
+from sending.outboxes import NOON, OTHER_RUN, World, own_world
+
+KEYS = st.sampled_from(["v", "plan", "period", "destinations", "offsets", "anchor"])
+WRONG: list[Any] = [
+    None, True, -1, 1.5, 1e308, float("inf"), 2**53, 10**30, -(10**30), "", "x", "ä\ud800", "9" * 5000, [], [[]], {},
+    {"a": 1}, [1, 2, 3], "x" * 70_000, {"x": [0, 0]}, ["", ""], [None, None],
+]  # fmt: skip
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world in which two records are too old for the destination, one is delivered, and one waits."""
+    for made in own_world(tmp_path, monkeypatch):
+        made.record(1, 2, run=OTHER_RUN)
+        made.now += 10
+        made.record(3)
+        made.deliver()
+        made.now += 10
+        made.record(4)
+        yield made
+
+
+def endure(world: World, content: bytes) -> None:
+    """Let a deliverer meet this state: it must not raise, and must not send what is too old; the next one goes on."""
+    world.accepted.clear()
+    (world.directory / "delivery.json").write_bytes(content)
+    handover.due(world.paths, world.destinations, world.now)
+    world.deliver()
+    assert set(world.got()) <= {3, 4}
+    world.deliver()
+    assert states.load(world.paths["delivery"]).places.keys() >= {world.destinations[0].key}
+    assert len(world.accepted) <= 2
+
+
+def test_truncated(world: World) -> None:
+    """A file cut off anywhere counts as none."""
+    whole = (world.directory / "delivery.json").read_bytes()
+    for end in range(0, len(whole) - 2, 5):
+        endure(world, whole[:end])
+    endure(world, whole[: len(whole) // 2] * 2)
+
+
+@pytest.mark.parametrize("key", ["v", "plan", "period", "destinations", "place", *vars(states.Place("", ""))])
+def test_a_wrong_value(world: World, key: str) -> None:
+    """A value of a wrong type, too large, nested or missing, anywhere, counts as never seen at the worst."""
+    whole = json.loads((world.directory / "delivery.json").read_bytes())
+    (name,) = whole["destinations"]
+    for value in WRONG:
+        if key == "offsets" and value in ({}, [], ""):
+            continue  # as drawn: there was no file of the log
+        broken = json.loads(json.dumps(whole))
+        inner = broken if key in broken else broken["destinations"]
+        inner = inner if key in inner else inner if key == "place" else inner[name]
+        inner[name if key == "place" else key] = value
+        endure(world, json.dumps(broken).encode())
+        if value is None:
+            del inner[name if key == "place" else key]
+            endure(world, json.dumps(broken).encode())
+
+
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: repr(value)[:12])
+@pytest.mark.parametrize("part", ["offset", "mark", "file"])
+def test_a_wrong_offset(world: World, value: Any, part: str) -> None:
+    """An offset that is none, or stands where no handled line ends, sends nothing that is too old."""
+    whole = json.loads((world.directory / "delivery.json").read_bytes())
+    (place,) = whole["destinations"].values()
+    ((file, (offset, mark)),) = place["offsets"].items()
+    changed = {"offset": {file: [value, mark]}, "mark": {file: [offset, value]}, "file": {str(value): [offset, mark]}}
+    place["offsets"] = changed[part]
+    endure(world, json.dumps(whole).encode())
+    place["anchor"] = ["", ""]
+    endure(world, json.dumps(whole).encode())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"", b"\x00" * 5000, b"[" * 9000, b"{}", b"null", b"\xff\xfe", b'{"v":1}',
+        b'{"v":1,"destinations":{},"period":""}',
+        b'{"plan":"' + b"x 1 2 3 4;" * 900 + b'"}', b"x" * 100_000,
+    ],
+)  # fmt: skip
+def test_nonsense(world: World, content: bytes) -> None:
+    """Anything else counts as none."""
+    endure(world, content)
+
+
+LARGE = "9" * 20
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{k} 0 0 {f} " + LARGE, "{k} 0 9e9 {f} 0", "{k} -1 0 {f} 0", "{k} 0 0 {f} -7", "{k} " + LARGE + " 0 {f} 0",
+        "{k} 0 " + LARGE + " {f} 0", "{k} 0 " + "9" * 5000 + " {f} 0", "{k}", "",
+    ],
+)  # fmt: skip
+def test_a_wrong_plan(world: World, entry: str) -> None:
+    """What a host at its exit reads may say anything: it is in doubt then, and starts a deliverer."""
+    whole = json.loads((world.directory / "delivery.json").read_bytes())
+    key, _, _, file, _ = whole["plan"].split(" ")
+    whole["plan"] = entry.format(k=key, f=file)
+    (world.directory / "delivery.json").write_text(json.dumps(whole, separators=(",", ":")))
+    assert handover.due(world.paths, world.destinations, world.now)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(["v", "plan", "period", "destinations", "offsets", "anchor"]), inner, max_size=4
+            )
+        ),
+    )
+)
+def test_any_json(world: World, content: Any) -> None:
+    """Any JSON at all counts as none."""
+    endure(world, json.dumps(content).encode())
+
+
+def test_it_comes_back_as_it_was(world: World) -> None:
+    """A state is read back as it was written, with the places of the first named before the others."""
+    state = states.load(world.paths["delivery"])
+    before = {key: dict(vars(place)) for key, place in state.places.items()}
+    states.save(world.paths, state, [])
+    again = states.load(world.paths["delivery"])
+    assert {key: vars(place) for key, place in again.places.items()} == before
+    assert again.period == state.period
+
+
+def test_what_the_exit_reads_agrees_with_the_deliverer(world: World) -> None:
+    """Due for the host at its exit is what a deliverer finds due: by number, by time, in a backoff."""
+    world.destinations = (Destination("https://example.org/n", batch_size=3, batch_interval=60),)
+    number = 100
+    assert handover.due(world.paths, world.destinations, world.now)  # never seen: somebody has to give it its place
+    for step in range(60):
+        world.answers = [503] if step % 7 == 3 else []
+        before = len(world.requests)
+        expected = handover.due(world.paths, world.destinations, world.now)
+        world.deliver()
+        if step:
+            assert expected == (len(world.requests) > before), step
+        world.now += (5, 61, 17, 200)[step % 4]
+        if step % 3:
+            number += 1
+            world.record(number)
+    assert world.now > NOON

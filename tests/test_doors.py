@@ -1,0 +1,107 @@
+"""The doors: which modules a process has loaded when it has imported the package, tracked while off, tracked while on.
+
+Modules that cost a command milliseconds are behind a door that most processes never open.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import discreet
+
+SOURCE = Path(discreet.__file__).parent
+HEAVY = """
+    argparse asyncio collections concurrent.futures contextlib dataclasses datetime email enum functools hashlib
+    http.client inspect json logging pathlib pickle queue random re shutil socket ssl string subprocess tempfile
+    threading tomllib traceback typing urllib uuid warnings weakref
+"""
+MOST_AT_IMPORT = 8  # of ours
+PROGRAM = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import os
+before = set(sys.modules)
+import discreet
+{program}
+print(*sorted(set(sys.modules) - before))
+"""
+IMPORT = "discreet discreet.telemetry discreet.names"
+ENABLED = (
+    f"{IMPORT} discreet.consent discreet.consent.environments discreet.privacy discreet.sending discreet.sending.log"
+)
+DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers"
+# What a program does, and all of our modules that it loads then.
+DOORS = {
+    "import": ("", IMPORT),
+    "never asked": ("discreet.init('never')\ndiscreet.track('search', n=1)", IMPORT),
+    "never asked, command": (
+        "with discreet.init('never').command('run'):\n    pass",
+        f"{IMPORT} discreet.hosts discreet.hosts.scope",
+    ),
+    "on": ("discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.flush(10.0)", ENABLED),
+    "on, command": (
+        "with discreet.init('mytool').command('run') as scope:\n    scope.add(n=1)\nassert discreet.close(10.0)",
+        f"{ENABLED} discreet.hosts discreet.hosts.scope",
+    ),
+    "on, declared": (
+        "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\nassert discreet.close(10.0)",
+        f"{ENABLED} {DECLARED}",
+    ),
+    "on, with a loss": (
+        "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)",
+        f"{ENABLED} discreet.sending.losses discreet.files",
+    ),
+}
+
+
+@pytest.fixture
+def loaded(home: Path, tmp_path: Path) -> Any:
+    """Run a program in a fresh interpreter that has loaded nothing else; the modules that it loaded."""
+    directory = home / ".mytool" / "telemetry"
+    directory.mkdir(parents=True)
+    (directory / "opt-in").write_text("true\n")
+
+    def run(program: str, **variables: str) -> set[str]:
+        script = tmp_path / "program.py"
+        script.write_text(PROGRAM.format(program=program))
+        result = subprocess.run(
+            [sys.executable, "-I", "-S", str(script), str(SOURCE.parent)],
+            env={"HOME": str(home), "DISCREET_DEBUG": "1", **variables},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert result.stderr == ""
+        return set(result.stdout.split())
+
+    return run
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_doors(loaded: Any, door: str) -> None:
+    """Each program loads exactly the rooms of its row, and no heavy module of the standard library."""
+    program, rooms = DOORS[door]
+    found = loaded(program)
+    assert found & set(HEAVY.split()) == set()
+    ours = {name for name in found if name.partition(".")[0] == "discreet"}
+    assert ours == set(rooms.split())
+
+
+def test_the_budget_of_the_import(loaded: Any) -> None:
+    """`import discreet` loads at most eight modules of ours, and of the standard library only built-in ones."""
+    found = loaded("")
+    assert len([name for name in found if name.partition(".")[0] == "discreet"]) <= MOST_AT_IMPORT
+    others = {name for name in found if name.partition(".")[0] != "discreet"}
+    assert others <= set(sys.builtin_module_names)
+
+
+@pytest.mark.parametrize(
+    "variables", [{"DO_NOT_TRACK": "1"}, {"MYTOOL_NO_TELEMETRY": "1"}, {"TELEMETRY_DISABLED": "1"}], ids=str
+)
+def test_a_plain_no_opens_no_door(loaded: Any, variables: dict[str, str]) -> None:
+    """A user who agreed once and says no for this run pays no more than one who was never asked."""
+    program = "discreet.init('mytool')\ndiscreet.track('search', n=1)"
+    assert {name for name in loaded(program, **variables) if name.startswith("discreet")} == set(IMPORT.split())
