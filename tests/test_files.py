@@ -142,8 +142,8 @@ def test_readers_see_the_old_or_the_new(path: Path) -> None:
 
 @pytest.mark.usefixtures("open_mask")
 def test_directories_are_private(tmp_path: Path) -> None:
-    """All missing directories down to the named one are made, each for its owner only; one that exists is left alone."""
-    (tmp_path / "home").mkdir(mode=0o755)
+    """All missing directories down to the named one are made, each for its owner only; those that exist stay alone."""
+    (tmp_path / "home").chmod(0o755)  # made by a fixture
     target = tmp_path / "home" / ".mytool" / "telemetry"
     for _ in range(2):
         files.make_directory(str(target), below=str(tmp_path / "home"))
@@ -159,7 +159,7 @@ def test_no_home_is_made(tmp_path: Path) -> None:
     home = tmp_path / "missing"
     with pytest.raises(FileNotFoundError):
         files.make_directory(str(home / ".mytool" / "telemetry"), below=str(home))
-    assert list(tmp_path.iterdir()) == []
+    assert not home.exists()
 
 
 @pytest.mark.parametrize("where", [".mytool", ".mytool/telemetry"])
@@ -167,7 +167,7 @@ def test_a_file_in_the_way(tmp_path: Path, where: str) -> None:
     """A file where a directory should be is an error, and stays as it is."""
     (tmp_path / where).parent.mkdir(exist_ok=True)
     (tmp_path / where).write_text("precious")
-    with pytest.raises(OSError, match="[Nn]ot a directory"):
+    with pytest.raises(OSError, match=r"[Nn]ot a directory"):
         files.make_directory(str(tmp_path / ".mytool" / "telemetry"), below=str(tmp_path))
     assert (tmp_path / where).read_text() == "precious"
 
@@ -217,7 +217,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_one_holds_the_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
-    """While another process holds the lock nobody else does, nor waits for it; when that one ends, or dies, it is free."""
+    """While another process holds the lock nobody else does, nor waits for it; when that one dies it is free."""
     with files.DirectoryLock(str(tmp_path)) as held:
         assert not held
     holder.kill()

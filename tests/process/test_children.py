@@ -153,7 +153,9 @@ def test_a_fork_is_silent(run_python: Any, read_log: Any) -> None:
 @pytest.mark.usefixtures("directory")
 def test_a_fork_does_not_wait_for_a_disk(run_python: Any) -> None:
     """With a disk that hangs a fork goes on all the same, and the child is not stuck in the parent's write."""
-    program = HEAD + """
+    program = (
+        HEAD
+        + """
 import _thread
 telemetry.track("parent", n=1)
 assert discreet.flush(10.0)
@@ -171,6 +173,7 @@ assert time.monotonic() - started < 10.0
 print("on it goes", flush=True)
 os._exit(0)
 """
+    )
     result = run_python(program)
     assert (result.returncode, result.stdout) == (0, "on it goes\n")
 
@@ -212,7 +215,9 @@ def test_a_program_that_is_started(run_python: Any, read_log: Any) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="no file descriptors to inherit")
 def test_a_daemon(run_python: Any, read_log: Any) -> None:
     """A program that forks twice, closes everything and leaves its directory records as before."""
-    program = HEAD + """
+    program = (
+        HEAD
+        + """
 discreet.track("parent", n=1)
 child = os.fork()
 if child:
@@ -227,6 +232,7 @@ discreet.track("daemon", n=1)
 discreet.flush(10.0)
 os._exit(0)
 """
+    )
     result = run_python(program)  # returns when the daemon has let go of the output
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     for _ in range(1000):

@@ -166,8 +166,8 @@ def test_a_child_starts_no_child(hosts: Hosts) -> None:
 
 
 def test_many_hosts_at_once(hosts: Hosts) -> None:
-    """Twenty that end together before a slow server: one deliverer works at a time, and everything arrives exactly
-    once, after one further run at most.
+    """Twenty that end together before a slow server, in a home where nobody has delivered yet: one deliverer works at a
+    time, and everything arrives exactly once, after one further run at most.
     """
     busy: list[int] = []
     most = [0]
@@ -182,8 +182,6 @@ def test_many_hosts_at_once(hosts: Hosts) -> None:
 
     with serving(slow) as server:
         script = hosts.program(server.url)
-        hosts.run(script, 20)  # gives the destination its place: it begins with the process that first saw it
-        hosts.wait_for_the_end()
         started = [
             subprocess.Popen(hosts.command(script, n), env=hosts.environment, stdout=subprocess.DEVNULL, stderr=-1)
             for n in range(20)
@@ -191,12 +189,12 @@ def test_many_hosts_at_once(hosts: Hosts) -> None:
         assert {host.communicate(timeout=30)[1] for host in started} == {b"to stderr\n"}
         assert {host.returncode for host in started} == {3}
         hosts.wait_for_the_end()
-        if len(arrived(server.requests)) < 21:
+        if len(arrived(server.requests)) < 20:
             hosts.run(script, 21)
             hosts.wait_for_the_end()
         assert most[0] == 1
         assert sorted(arrived(server.requests)) == sorted(hosts.logged())
-    assert len(hosts.logged()) >= 21
+    assert len(hosts.logged()) >= 20
 
 
 def test_a_home_of_any_name(tmp_path: Path) -> None:

@@ -84,8 +84,8 @@ def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pyt
 
 
 def test_the_salt_is_made_at_the_first_hash(make_telemetry: MakeTelemetry, read_log: Any) -> None:
-    """Until a hash is needed there is no salt; afterwards all processes of the installation share it, and neither it nor
-    the value is on the log.
+    """Until a hash is needed there is no salt; then all processes of the installation share it, and neither it nor the
+    value is on the log.
     """
     found = []
     for _ in range(2):

@@ -58,6 +58,7 @@ class Courier:
         self._destinations = destinations
         self._by_thread = owner.delivery == "thread" or not handover.can_start()
         self._signature = owner.signature  # of the consent that this process began to record under
+        handover.note_first_sight(owner.paths, owner.signature, time.time())
         self._born = time.monotonic()
         self._next_look = 0.0
 
@@ -79,13 +80,8 @@ class Courier:
     def leave(self, run: str) -> None:
         """At the exit, the log being written: hand over to a child what is due. Raises nothing a system refuses."""
         if self._by_thread:
-            # A later run, or its thread, delivers. But what this one recorded shall not stay behind for having been
-            # recorded before a destination had its place; to give it one, once, is worth the moment.
-            if handover.unseen(self._owner.paths, self._destinations):
-                from .work import deliver
-
-                deliver(self._plan(run), until=0.0)
-        elif handover.due(self._owner.paths, self._destinations, time.time()):
+            return  # a later run, or its thread, delivers
+        if handover.due(self._owner.paths, self._destinations, time.time()):
             handover.start(self._plan(run))
 
     def _plan(self, run: str) -> "Plan":

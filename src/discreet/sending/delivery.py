@@ -125,12 +125,16 @@ class Delivery:
             offsets, floor = outbox.start(paths, lambda line: (known and run in line) or time_of(line) > since > "")
             for place in state.places.values():
                 place.enter(outbox.settled(paths, place), offsets, floor)
-            state.period = repr(self._signature)
+            state.period, state.seen = repr(self._signature), ""
         for destination in self._plan.destinations:
             if destination.key not in state.places:
                 place = states.Place(destination.shown, timestamp(self._clock()))
                 place.offsets, place.floor = outbox.start(
-                    paths, lambda line: run in line and bool(self._plan.run) and (known or time_of(line) > since)
+                    paths,
+                    lambda line: (
+                        (run in line and bool(self._plan.run) and (known or time_of(line) > since))
+                        or (state.seen != "" and (state.empty or time_of(line) > state.seen))
+                    ),
                 )
                 state.places[destination.key] = place
         self._save()

@@ -4,7 +4,9 @@
       "shown":"https://example.org/t","since":"2026-11-20T10:30:00Z","offsets":{...},"anchor":[id,time],"floor":time,
       "wake":0,"attempt":0,"failures":0,"held":false,"status":0,"limit":500}}}
 
-`offsets`, `anchor` and `floor` are explained in `outbox`.
+`offsets`, `anchor` and `floor` are explained in `outbox`. Before the first deliverer there is only what the first
+process that saw a destination noted before its first record (`handover.note_first_sight`): `seen`, when that was, and
+`empty`, whether there was no log yet.
 
 The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, and read as
 hostile input: what is not as drawn here counts as never seen, which sends nothing old. `plan` repeats, for each
@@ -63,6 +65,8 @@ class State:
 
     def __init__(self) -> None:
         self.period = ""
+        self.seen = ""
+        self.empty = False
         self.places: dict[str, Place] = {}
 
 
@@ -74,6 +78,8 @@ def load(path: str) -> State:
         if content["v"] != 1:
             return state
         state.period = str(content["period"])
+        if not content["destinations"] and "seen" in content:
+            state.seen, state.empty = _text(content["seen"]), content["empty"] is True
         state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
     except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return State()

@@ -1,0 +1,333 @@
+"""The verbs about what leaves, as a user types them after a host's own command: sent, flush, preview --wire, status."""
+
+import contextlib
+import gzip
+import hashlib
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import clean_environment
+from discreet import names
+from discreet.sending import work
+from discreet.sending.destination import Destination
+from discreet.sending.lock import DeliveryLock
+from discreet.sending.plan import Plan
+from faults.servers import Received, answering, in_turn, refusing, serving
+
+SECRET = "s3cret-7f"
+HOST = """
+import sys
+import discreet
+from discreet import Count, Destination, Number, OneOf
+options = dict(batch_size=1000, batch_interval=86400, headers={{"X-Key": {secret!r}}}, api_key={key!r})
+telemetry = discreet.init("mytool", version="1.4.0", delivery="thread", events={{"search": {{"n": Number(),
+                          "kind": OneOf("json", "täble")}}}}, destination={destination})
+if sys.argv[1:2] == ["telemetry"]:
+    sys.exit(telemetry.main(sys.argv[2:]))
+for number in range(int(sys.argv[1])):
+    telemetry.track("search", n=number, kind="täble")
+assert telemetry.flush(10)
+"""
+
+
+class Host:
+    """A host program with its verbs, of a user who agreed."""
+
+    def __init__(self, home: Path, scratch: Path) -> None:
+        self.home = home
+        self.script = scratch / "mytool.py"
+        self.directory = home / ".mytool" / "telemetry"
+        self.directory.mkdir(parents=True)
+        (self.directory / "opt-in").write_text("true\n")
+        self.said = b""  # all that the verbs have printed
+        self.to(None)
+
+    def to(self, url: str | None, form: str = "json", key: str = "phc_key") -> None:
+        """Let the program deliver to `url`, which holds a user's name and secret; None for nowhere."""
+        if url is not None:
+            url = url.replace("://", f"://user:{SECRET}@")
+        self.destination = None if url is None else Destination(url, format=form, api_key=key)
+        destination = "None" if url is None else f"Destination({url!r}, format={form!r}, **options)"
+        self.script.write_text(HOST.format(secret=SECRET, key=key, destination=destination))
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[bytes]":
+        """Run the program."""
+        done = subprocess.run(
+            [sys.executable, "-W", "error", str(self.script), *arguments],
+            env={**clean_environment(self.home), "DISCREET_DEBUG": "1", "PYTHONIOENCODING": "utf-8", **(env or {})},
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert b"Traceback" not in done.stderr
+        return done
+
+    def verb(self, *arguments: str, status: int = 0, **options: Any) -> str:
+        """Run a verb; what it printed, on stderr if it failed."""
+        done = self.run("telemetry", *arguments, **options)
+        assert done.returncode == status, done
+        self.said += done.stdout + done.stderr
+        assert bool(done.stderr) == bool(status), done
+        return (done.stderr if status else done.stdout).decode()
+
+    def record(self, number: int) -> None:
+        """Record so many events, which wait."""
+        assert self.run(str(number)).returncode == 0
+
+    def see(self) -> None:
+        """Let the destination be seen for the first time, so that what follows is delivered to it."""
+        assert self.destination is not None
+        paths = names.Paths("mytool", {}, str(self.directory))
+        plan = Plan("mytool", paths, (self.destination,), None, mode="opt-in", environ={}, settings={})
+        assert work.run(plan, until=time.monotonic() + 10)
+
+    def previewed(self) -> list[bytes]:
+        """The lines of `preview --wire`."""
+        done = self.run("telemetry", "preview", "--wire")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.endswith(b"\n")
+        return done.stdout[:-1].split(b"\n")
+
+
+@pytest.fixture
+def host(home: Path, tmp_path: Path) -> Host:
+    """A host that delivers nowhere yet."""
+    return Host(home, tmp_path)
+
+
+@contextlib.contextmanager
+def receiving(host: Host, *statuses: int, form: str = "json", key: str = "phc_key") -> Iterator[list[Received]]:
+    """A server that the host delivers to, which answers so, the last for all that follow; what it received."""
+    with serving(in_turn(*map(answering, statuses or (200,)))) as server:
+        host.to(server.url, form, key)
+        host.see()
+        yield server.requests
+
+
+def opened(request: Received) -> bytes:
+    """A body before its content encoding."""
+    return gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
+
+
+@pytest.mark.parametrize(
+    ("form", "number"), [("beacon", 1), ("json", 1), ("json", 40), ("otlp", 40), ("posthog", 40)]
+)
+def test_what_is_previewed_is_what_is_sent(host: Host, form: str, number: int) -> None:
+    """What `preview --wire` printed is, byte for byte, what the server receives and the receipt vouches for."""
+    with receiving(host, form=form) as requests:
+        host.record(number)
+        title, address, headers, *body = host.previewed()
+        assert not requests
+        told = host.verb("flush")
+        request = requests[0]
+    method, url = address.decode().split(" ")
+    assert (method, "/" + url.split("/", 3)[3]) == (request.method, request.target)
+    assert body == ([] if form == "beacon" else [opened(request)])
+    if form != "beacon":
+        assert ("content-encoding" in request.headers) == (number == 40)
+    named = headers.decode().removeprefix("headers: ").lower().split(", ")
+    assert set(named) == request.headers.keys() - {"host", "content-length", "connection"}
+    (receipt, *_) = map(json.loads, (host.directory / "receipts.jsonl").read_bytes().splitlines())
+    content = request.target.encode() if form == "beacon" else opened(request)
+    assert (receipt["sha256"], receipt["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
+    records = f"{receipt['records']} record" + ("" if receipt["records"] == 1 else "s")
+    assert title.decode().endswith(f"({form}): {records}")
+    assert told.splitlines()[0].endswith(f": {records}, 200: delivered")
+
+
+def test_flush_says_what_it_does(host: Host) -> None:
+    """`flush` delivers what is not due, says a line for each request, and ends with 0; or that nothing waits."""
+    with receiving(host) as requests:
+        host.record(3)
+        said = host.verb("flush")
+        assert said.endswith("/t: 3 records, 200: delivered\n")
+        assert said.startswith("http://127.0.0.1:")
+        assert host.verb("flush") == "Nothing waits to be sent.\n"
+        assert len(requests) == 1
+        assert host.previewed()[-1].endswith(b"nothing waits")
+
+
+@pytest.mark.parametrize(("status", "verdict"), [(503, "retry"), (403, "hold"), (400, "skip"), (301, "hold")])
+def test_flush_that_does_not_succeed(host: Host, status: int, verdict: str) -> None:
+    """Where the receiver does not take it, `flush` asks once, says what came of it, and ends with 1."""
+    with receiving(host, status) as requests:
+        host.record(1)
+        done = host.run("telemetry", "flush")
+        assert done.returncode == 1
+        assert done.stdout.decode().endswith(f": 1 record, {status}: {verdict}\n")
+        assert done.stderr.decode().startswith("mytool telemetry: not everything was delivered")
+        assert len(requests) == 1
+        sent = host.verb("sent")
+        assert ("Nothing has been sent." in sent) == (verdict != "skip")
+        assert ("400 skip" in sent) == (verdict == "skip")
+
+
+def test_flush_after_a_batch_was_too_large(host: Host) -> None:
+    """A batch that was halved and then taken is a success."""
+    with receiving(host, 413, 200) as requests:
+        host.record(4)
+        said = host.verb("flush").splitlines()
+        assert [line.partition("/t: ")[2] for line in said] == [
+            "4 records, 413: halve", "2 records, 200: delivered", "2 records, 200: delivered",
+        ]  # fmt: skip
+        assert len(requests) == 3
+
+
+def test_flush_to_nobody(host: Host) -> None:
+    """Where nobody listens `flush` says so and ends with 1, at once; what waits is delivered when somebody does."""
+    with refusing() as nobody:
+        host.to(nobody.url)
+        host.see()
+        host.record(1)
+        done = host.run("telemetry", "flush")
+        assert (done.returncode, done.stdout.endswith(b": 1 record, refused: retry\n")) == (1, True)
+        assert "failed 1 time in a row; tried again in" in host.verb("status")
+
+
+@pytest.mark.parametrize("verb", [["flush"], ["preview", "--wire"]])
+def test_where_nothing_is_to_be_sent(host: Host, verb: list[str]) -> None:
+    """Without a destination, or while telemetry is off, the verb says which, and ends with 1."""
+    assert "no destination is set" in host.verb(*verb, status=1)
+    with serving(answering(200)) as server:
+        host.to(server.url)
+        assert "DO_NOT_TRACK" in host.verb(*verb, status=1, env={"DO_NOT_TRACK": "1"})
+        host.verb("off")
+        assert "opt-in says false" in host.verb(*verb, status=1)
+        assert not server.requests
+
+
+def test_flush_while_another_one_is_at_work(host: Host) -> None:
+    """While a deliverer is at work `flush` says so, after a moment, and ends with 1; looking goes on."""
+    with receiving(host) as requests:
+        host.record(1)
+        with DeliveryLock(names.Paths("mytool", {}, str(host.directory))) as held:
+            assert held
+            assert "another deliverer is at work" in host.verb("flush", status=1)
+            assert len(host.previewed()) == 4
+        assert not requests
+
+
+def test_sent(host: Host) -> None:
+    """`sent` shows the newest receipts last: when, how many, bytes, status, digest, where; and on request the ids."""
+    with receiving(host):
+        assert host.verb("sent") == "Nothing has been sent.\n"
+        for number in (1, 2, 3):
+            host.record(number)
+            host.verb("flush")
+        receipts = [json.loads(line) for line in (host.directory / "receipts.jsonl").read_bytes().splitlines()]
+        title, *lines = host.verb("sent").splitlines()
+        assert title.split() == ["when", "(UTC)", "records", "bytes", "status", "sha256", "where"]
+        for line, one in zip(lines, receipts, strict=True):
+            assert line.split() == [
+                one["time"], str(one["records"]), str(one["bytes"]), "200", one["sha256"][:16], one["destination"], "(json)",
+            ]  # fmt: skip
+        assert len(host.verb("sent", "-n", "2").splitlines()) == 3
+        with_ids = host.verb("sent", "-n", "1", "--ids").splitlines()
+        assert [line.strip() for line in with_ids[2:]] == receipts[-1]["ids"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["--ids"]])
+def test_sent_is_not_fooled(host: Host, arguments: list[str]) -> None:
+    """Whatever somebody wrote into the receipts, `sent` shows it without a traceback and without control characters."""
+    forged: list[Any] = [{}, {"ids": 5}, {"ids": ["\x1b[31m", None, {}]}]
+    forged.append({"time": [], "records": {}, "status": "\x1b]0;x"})
+        {},
+        {"ids": 5},
+        {"ids": ["\x1b[31m", None, {}]},
+        {"time": [], "records": {}, "status": "\x1b]0;x"},
+    ]
+    lines = [json.dumps(one) for one in forged] + ["torn", "[1]"]
+    (host.directory / "receipts.jsonl").write_text("\n".join(lines) + "\n")
+    said = host.verb("sent", *arguments)
+    assert said.replace("\n", "").isprintable()
+    assert len(said.splitlines()) == 1 + len(forged) + (3 if arguments else 0)
+
+
+def test_status(host: Host) -> None:
+    """`status` says what waits for whom and how it fares; in JSON, the largest number that waits."""
+    with receiving(host, 200, 403, 200):
+        assert "0 waiting, nothing sent yet" in host.verb("status")
+        host.record(2)
+        assert json.loads(host.verb("status", "--json"))["pending"] == 2
+        assert "2 waiting, nothing sent yet" in host.verb("status")
+        host.verb("flush")
+        assert "0 waiting, last answer 200" in host.verb("status")
+        host.record(1)
+        assert host.run("telemetry", "flush").returncode == 1
+        assert "1 waiting, it refuses us (status 403); tried again in 24 hours" in host.verb("status")
+        host.verb("flush")
+        assert "0 waiting, last answer 200" in host.verb("status")
+
+
+def test_on_leaves_what_lies_there(host: Host) -> None:
+    """After `off` and `on` nothing recorded before is sent, though it is kept."""
+    with receiving(host) as requests:
+        host.record(2)
+        host.verb("off")
+        host.verb("on")
+        assert host.verb("flush") == "Nothing waits to be sent.\n"
+        host.record(1)
+        host.verb("flush")
+        (request,) = requests
+    assert len(json.loads(opened(request))["records"]) == 1
+    assert len((host.directory / "usage.jsonl").read_bytes().splitlines()) == 3
+
+
+@pytest.mark.parametrize("form", ["json", "posthog"])
+def test_no_verb_shows_a_secret(host: Host, form: str) -> None:
+    """No verb prints the value of a header, the user information of a URL or a key; but posthog's body holds it."""
+    with receiving(host, 403, 200, form=form, key=f"phc_{SECRET}") as requests:
+        host.record(1)
+        wire = host.previewed()
+        for verb in (["status"], ["explain"], ["preview"]):
+            host.verb(*verb)
+        host.said += host.run("telemetry", "flush").stdout
+        host.verb("flush")
+        for verb in (["status"], ["sent", "--ids"]):
+            host.verb(*verb)
+        assert requests[0].headers["x-key"] == SECRET
+        assert requests[0].headers["authorization"].startswith("Basic ")
+    shown = host.said + b"\n".join(line for line in wire if not line.startswith(b'{"api_key"'))
+    assert SECRET.encode() not in shown
+    assert requests[0].headers["authorization"].split()[1].encode() not in shown
+    for path in (host.directory / "delivery.json", host.directory / "receipts.jsonl"):
+        assert SECRET not in path.read_text()
+
+
+SETTINGS = {
+    "MYTOOL_TELEMETRY_ENDPOINT": f"http://{SECRET}.example.org/t",
+    "MYTOOL_TELEMETRY_HEADERS": f"X-Key: {SECRET}\r\x01",
+    "MYTOOL_TELEMETRY_BATCH_SIZE": SECRET,
+}
+
+
+@pytest.mark.parametrize("variable", SETTINGS)
+def test_refused_settings_are_told(host: Host, variable: str) -> None:
+    """A setting that is refused is told by `explain`, and by `flush` on stderr, by its name and without its value."""
+    with receiving(host) as requests:
+        env = {variable: SETTINGS[variable]}
+        assert f"{variable} is refused: " in host.verb("explain", env=env)
+        host.record(1)
+        done = host.run("telemetry", "flush", env=env)
+        assert f"{variable} is refused: " in done.stderr.decode()
+        host.said += done.stdout + done.stderr
+        assert SECRET.encode() not in host.said
+        # Another address than the author's was wanted: then nothing goes to the author's.
+        refused = "ENDPOINT" in variable
+        assert (done.returncode, len(requests)) == ((1, 0) if refused else (0, 1))
+
+
+@pytest.mark.parametrize("verb", [["flush"], ["preview", "--wire"]])
+def test_without_the_tool(host: Host, verb: list[str]) -> None:
+    """`discreet --tool` knows no destinations: both verbs are a wrong use of it, and say what to type."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool", *verb],
+        env=clean_environment(host.home), capture_output=True, text=True, timeout=30, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"Try `mytool telemetry {' '.join(verb)}`." in done.stderr
