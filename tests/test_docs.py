@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from conftest import clean_environment
 
 ROOT = Path(__file__).parent.parent

@@ -114,9 +114,7 @@ def opened(request: Received) -> bytes:
     return gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
 
 
-@pytest.mark.parametrize(
-    ("form", "number"), [("beacon", 1), ("json", 1), ("json", 40), ("otlp", 40), ("posthog", 40)]
-)
+@pytest.mark.parametrize(("form", "number"), [("beacon", 1), ("json", 1), ("json", 40), ("otlp", 40), ("posthog", 40)])
 def test_what_is_previewed_is_what_is_sent(host: Host, form: str, number: int) -> None:
     """What `preview --wire` printed is, byte for byte, what the server receives and the receipt vouches for."""
     with receiving(host, form=form) as requests:
@@ -224,7 +222,8 @@ def test_sent(host: Host) -> None:
         assert title.split() == ["when", "(UTC)", "records", "bytes", "status", "sha256", "where"]
         for line, one in zip(lines, receipts, strict=True):
             assert line.split() == [
-                one["time"], str(one["records"]), str(one["bytes"]), "200", one["sha256"][:16], one["destination"], "(json)",
+                one["time"], str(one["records"]), str(one["bytes"]), "200", one["sha256"][:16], one["destination"],
+                "(json)",
             ]  # fmt: skip
         assert len(host.verb("sent", "-n", "2").splitlines()) == 3
         with_ids = host.verb("sent", "-n", "1", "--ids").splitlines()
@@ -236,11 +235,6 @@ def test_sent_is_not_fooled(host: Host, arguments: list[str]) -> None:
     """Whatever somebody wrote into the receipts, `sent` shows it without a traceback and without control characters."""
     forged: list[Any] = [{}, {"ids": 5}, {"ids": ["\x1b[31m", None, {}]}]
     forged.append({"time": [], "records": {}, "status": "\x1b]0;x"})
-        {},
-        {"ids": 5},
-        {"ids": ["\x1b[31m", None, {}]},
-        {"time": [], "records": {}, "status": "\x1b]0;x"},
-    ]
     lines = [json.dumps(one) for one in forged] + ["torn", "[1]"]
     (host.directory / "receipts.jsonl").write_text("\n".join(lines) + "\n")
     said = host.verb("sent", *arguments)
