@@ -214,6 +214,22 @@ def test_outside_of_any_command(telemetry: Telemetry, recorded: Recorded) -> Non
     assert ["n" in properties for properties in recorded()] == [False]
 
 
+def test_an_exception_that_breaks_when_looked_at(telemetry: Telemetry, recorded: Recorded, swallowed: Any) -> None:
+    """An exception whose own attributes fail passes all the same; only its event is lost, and counted."""
+
+    class Broken(SystemExit):
+        code = property(lambda self: 1 // 0)
+
+    error = Broken(3)
+    with pytest.raises(Broken) as caught, telemetry.command("run"):
+        raise error
+    assert caught.value is error
+    assert [(reason, type(one)) for reason, one in swallowed] == [("command", ZeroDivisionError)]
+    assert type(telemetry.scope).__name__ == "Silent"
+    telemetry.losses.clear()
+    assert recorded() == []
+
+
 def test_an_error_of_our_own(telemetry: Telemetry, recorded: Recorded, swallowed: Any) -> None:
     """A fact whose conversion fails drops the event, not the command: the host's result and exception are untouched."""
 

@@ -1,5 +1,6 @@
 """Several commands at once: nested, recursive, in threads, in tasks; each has its own scope and its own facts."""
 
+import _contextvars
 import asyncio
 import contextvars
 import threading
@@ -97,6 +98,30 @@ def test_threads(telemetry: Telemetry, recorded: Recorded) -> None:
 
     in_threads(run)
     assert sorted(pairs(recorded)) == [("run", n) for n in range(8)]
+
+
+def test_a_first_command_within_the_first_command(
+    telemetry: Telemetry, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that come first, in threads or in a signal handler, share one variable: neither loses sight of its scope."""
+    real = _contextvars.ContextVar
+    inner = telemetry.command("inner")
+
+    def making(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.undo()
+        with inner:
+            inner.add(n=1)
+        return real(*arguments, **named)
+
+    assert telemetry.scopes is None
+    monkeypatch.setattr(_contextvars, "ContextVar", making)
+    with telemetry.command("outer") as outer:
+        variable = telemetry.scopes
+        outer.add(n=2)
+    with inner:
+        assert inner._innermost()._variable is variable  # type: ignore[union-attr]  # recording is on
+    assert outer._variable is variable
+    assert pairs(recorded) == [("inner", 1), ("outer", 2), ("inner", None)]
 
 
 def test_one_object_in_threads(telemetry: Telemetry, recorded: Recorded) -> None:

@@ -133,8 +133,9 @@ def test_a_forked_child_tracks(run_python: Any, read_log: Any, fork: str) -> Non
 
 
 def test_losses_are_not_doubled(run_python: Any, directory: Any) -> None:
-    """What the parent dropped before the fork is counted once."""
-    run_python(HEAD + FORKS["with losses"] + "\nif child:\n    wait_for(child)\n")
+    """What the parent dropped before the fork, and has not saved yet, is counted once."""
+    program = HEAD + "discreet.track('Not a name')\nchild = os.fork()\nif child:\n    wait_for(child)\n"
+    assert run_python(program, flags=[]).returncode == 0
     assert (directory / "losses.json").read_text() == '{"event_name":1}\n'
 
 
@@ -148,6 +149,33 @@ def test_a_fork_is_silent(run_python: Any, read_log: Any) -> None:
     result = run_python(program, flags=["-W", "always"])
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert [record["properties"]["n"] for record in read_log()] == list(range(30))
+
+
+@pytest.mark.usefixtures("directory")
+def test_no_thread_at_the_moment_of_a_fork(run_python: Any, read_log: Any) -> None:
+    """When the fork happens our thread has ended, so that the child inherits nothing half done; the next event starts
+    another one.
+    """
+    program = """
+import _thread, os
+os.register_at_fork(before=lambda: print(_thread._count()))  # runs last: the hook registered first
+"""
+    program += (
+        HEAD
+        + """
+for n in range(5):
+    discreet.track("parent", n=n)
+    assert discreet.flush(10.0)
+    assert _thread._count() == 1
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    wait_for(child)
+"""
+    )
+    result = run_python(program, flags=["-u"])
+    assert (result.returncode, result.stdout, result.stderr) == (0, "0\n" * 5, "")
+    assert len(read_log()) == 5
 
 
 @pytest.mark.usefixtures("directory")

@@ -100,6 +100,20 @@ def test_the_switch_that_does_not(run_python: Any, directory: Path, value: str) 
     assert (directory / "usage.jsonl").exists()
 
 
+@pytest.mark.usefixtures("directory")
+def test_the_switch_without_stderr(tmp_path: Path, environment: dict[str, str]) -> None:
+    """Where stderr is closed nothing is shown: its number may be that of a file of the host's by now."""
+    script, file = tmp_path / "program.py", tmp_path / "precious"
+    script.write_text(
+        "import os, sys\nimport discreet\n"
+        "descriptor = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)\nassert descriptor == 2, descriptor\n"
+        "discreet.init('mytool')\ndiscreet.track('search', n=1)\n"
+    )
+    command = ["sh", "-c", f'"{sys.executable}" "{script}" "{file}" 2>&-']
+    subprocess.run(command, env={**environment, "MYTOOL_TELEMETRY_DEBUG": "1"}, check=True)
+    assert file.read_bytes() == b""
+
+
 def test_the_switch_without_a_yes(run_python: Any, home: Path) -> None:
     """Shown is what would be recorded, and without a yes that is nothing."""
     result = run_python(PROGRAM, env={"MYTOOL_TELEMETRY_DEBUG": "1"})

@@ -209,6 +209,15 @@ def test_the_facade_before_init(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (discreet.flush(), discreet.close(), discreet.enabled()) == (True, True, False)
 
 
+def test_off_is_found_out_once(make_telemetry: MakeTelemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first event of a process that is off, each further one is a look at one attribute."""
+    telemetry = make_telemetry(opted_in=False)
+    telemetry.track("search", n=1)
+    assert telemetry.off
+    monkeypatch.setattr(telemetry, "_record", None)
+    telemetry.track("search", n=2)
+
+
 def test_no_thread_before_the_first_event(make_telemetry: MakeTelemetry) -> None:
     """Making an instance, looking at its decision and closing it starts no thread and makes no file."""
     before = _thread._count()

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,24 @@ def test_the_whole_queue_is_discarded(running: Telemetry, data: Path, read_log: 
     running.track("search", n=-1)
     running.flush(LONG)
     assert numbers(read_log(data)) == [0, 0] + [-1] * (answer == "enhanced\n")
+
+
+def test_nobody_waits_for_what_was_discarded(owner: Any, wait_until: Any) -> None:
+    """Whoever waits in `flush` when the queue is discarded is told at once, and not that all is written."""
+    answers: list[bool] = []
+    owner.log.block()
+    owner.record(0)
+    assert owner.log.waiting.wait(LONG)
+    owner.record(*range(1, 2 * BATCH_BYTES // 200))
+    records = len(owner.sender.queue)
+    waiting = threading.Thread(target=lambda: answers.append(owner.sender.flush(6 * LONG)))
+    waiting.start()
+    wait_until(lambda: len(owner.sender.queue) > records)
+    owner.agreed = False
+    owner.log.open.set()
+    waiting.join(LONG)
+    assert answers == [False]
+    assert owner.counted == {"consent": records}
 
 
 def test_a_no_holds_for_what_comes_late(running: Telemetry, data: Path, read_log: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discreet import names
+from discreet import files, names
 from discreet.sending import rotation
 from discreet.sending.log import Encoder, Log
 
@@ -82,10 +82,10 @@ def test_an_occupied_name(paths: names.Paths, directory: Path, occupied: list[in
             log.append([encoder.encode("search", {"n": n})])
         except OSError:
             refused += 1
-    files = [file for file in directory.iterdir() if file.is_file()]
+    found = [file for file in directory.iterdir() if file.is_file()]
     assert {file.name for file in directory.iterdir()} <= set(FILES)
-    assert files
-    assert all(file.stat().st_size <= 2 * 2000 for file in files)
+    assert found
+    assert all(file.stat().st_size <= 2 * 2000 for file in found)
     assert empty or len(list(directory.glob("*/precious"))) == len(occupied)
     assert not refused or len(occupied) > 1, "one directory in the way stops nothing"
 
@@ -111,6 +111,16 @@ def test_only_the_file_that_was_too_large_is_shifted(paths: names.Paths, directo
     assert [file.name for file in directory.iterdir()] == [FILES[0]]
     rotation.rotate(paths, inode)
     assert [file.name for file in directory.iterdir()] == [FILES[1]]
+
+
+def test_one_process_at_a_time_rotates(paths: names.Paths, directory: Path) -> None:
+    """While another process holds the lock nobody renames: it may be half-way through the row."""
+    fill(Log(paths), 1)
+    inode = (directory / FILES[0]).stat().st_ino
+    with files.DirectoryLock(str(directory)) as held:
+        assert held
+        rotation.rotate(paths, inode)
+    assert [file.name for file in directory.iterdir()] == [FILES[0]]
 
 
 def test_files_older_than_a_year_are_erased(paths: names.Paths, directory: Path) -> None:
