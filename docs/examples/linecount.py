@@ -17,7 +17,7 @@ telemetry = discreet.init(  # telemetry
     version="1.0",
     fields={
         "files": discreet.Number(purpose="how large are the folders people count?", example=143),
-        "lines": discreet.Number(significant=2, purpose="the same, to two digits", example=12000),
+        "lines": discreet.Number(purpose="the same, in lines", example=12345),
         "languages": discreet.Distribution(*LANGUAGES.values(), purpose="which languages matter?"),
     },
 )

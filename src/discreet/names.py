@@ -121,7 +121,10 @@ def word(value: object) -> str:
     """A switch's value as one lower-case word: text stripped, booleans and numbers by their text, None as ''."""
     if type(value) is str:
         return value.strip().lower()
-    return "" if value is None else str(value).strip().lower() if isinstance(value, (bool, int)) else "?"
+    if value is None:
+        return ""
+    # A switch is no large number, and the text of one with thousands of digits is refused by the interpreter.
+    return str(value).lower() if value is True or value is False or (type(value) is int and 0 <= value <= 9) else "?"
 
 
 def current_user() -> int | None:
