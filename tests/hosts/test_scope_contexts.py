@@ -107,21 +107,22 @@ def test_a_first_command_within_the_first_command(
     real = _contextvars.ContextVar
     inner = telemetry.command("inner")
 
+    first: list[object] = []
+
     def making(*arguments: Any, **named: Any) -> Any:
         monkeypatch.undo()
         with inner:
             inner.add(n=1)
+            first.append(telemetry.scopes)
         return real(*arguments, **named)
 
     assert telemetry.scopes is None
     monkeypatch.setattr(_contextvars, "ContextVar", making)
     with telemetry.command("outer") as outer:
-        variable = telemetry.scopes
-        outer.add(n=2)
-    with inner:
-        assert inner._innermost()._variable is variable  # type: ignore[union-attr]  # recording is on
-    assert outer._variable is variable
-    assert pairs(recorded) == [("inner", 1), ("outer", 2), ("inner", None)]
+        telemetry.scope.add(n=2)
+        assert telemetry.scope is outer
+    assert [telemetry.scopes] == first
+    assert pairs(recorded) == [("inner", 1), ("outer", 2)]
 
 
 def test_one_object_in_threads(telemetry: Telemetry, recorded: Recorded) -> None:

@@ -90,11 +90,11 @@ def test_ids_are_random_version_4_uuids() -> None:
 
 
 def test_each_record_has_an_id_of_its_own() -> None:
-    """Two records of the same event differ in `id` and share `run`."""
+    """However many records of the same event there are, each has an `id` of its own, and all share `run`."""
     encoder = Encoder("mytool", "1.0")
-    first, second = (json.loads(encoder.encode("search", {"n": 1})) for _ in range(2))
-    assert first["id"] != second["id"]
-    assert first["run"] == second["run"]
+    records = [json.loads(encoder.encode("search", {"n": 1})) for _ in range(1000)]
+    assert len({record["id"] for record in records}) == 1000
+    assert {record["run"] for record in records} == {encoder.run}
 
 
 def test_the_run_is_random_a_process() -> None:
