@@ -76,7 +76,7 @@ class Filter:
         self._pseudonymize = pseudonymize
         self._lose = lose
         self._rows: dict[str, dict[str, Convert]] = {}
-        self._legal: set[str] = set()
+        self._bare: set[str] = set()  # legal names that no row knows, where such may pass
 
     def clean(self, event: str, properties: "Mapping[str, object]") -> "dict[str, Clean] | None":
         """The properties that may leave, as new objects; None where the whole event may not.
@@ -89,12 +89,22 @@ class Filter:
             if rows is None:
                 return None
         cleaned: dict[str, Clean] = {}
+        bare, most = self._bare, names.PROPERTIES
         for name, value in properties.items():
             # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
-            convert = rows.get(name) if type(name) is str else None
-            result = convert(value) if convert is not None else self._undeclared(name, value)
+            if type(name) is str and (convert := rows.get(name)) is not None:
+                result = convert(value)
+            elif (
+                ((kind := type(value)) is int or kind is float or kind is bool)
+                and type(name) is str
+                and name in bare
+                and -UNDECLARED_LIMIT < value < UNDECLARED_LIMIT  # type: ignore[operator]
+            ):
+                result = value  # type: ignore[assignment]  # the default rule where it is plain, for hosts in a hurry
+            else:
+                result = self._undeclared(name, value)
             if result is not None:
-                if len(cleaned) == names.PROPERTIES:
+                if len(cleaned) == most:
                     self._lose("too_many_fields")
                     break
                 cleaned[name] = result
@@ -102,13 +112,17 @@ class Filter:
 
     def _undeclared(self, name: object, value: object) -> "Clean | None":
         """The default rule for a field that no row names."""
-        if type(name) is not str or not (name in self._legal or self._is_legal(name)):
+        if type(name) is not str or not names.legal_name(name):
             self._lose("field_name")
-        elif self._closed:
+            return None
+        if self._closed:
             self._lose("undeclared_field")
-        elif value is True or value is False:
+            return None
+        if len(self._bare) < _REMEMBERED:
+            self._bare.add(name)
+        if value is True or value is False:
             return value
-        elif isinstance(value, int):
+        if isinstance(value, int):
             number = int.__add__(value, 0)  # an exact int, whatever a subclass overrides
             if -UNDECLARED_LIMIT < number < UNDECLARED_LIMIT:
                 return number
@@ -122,26 +136,21 @@ class Filter:
             self._lose("undeclared_value")
         return None
 
-    def _is_legal(self, name: str) -> bool:
-        legal = names.legal_name(name)
-        if legal and len(self._legal) < _REMEMBERED:
-            self._legal.add(name)
-        return legal
-
     def _prepare(self, event: str) -> "dict[str, Convert] | None":
         if not names.legal_name(event):
             self._lose("event_name")
             return None
         declaration = self._declaration
         if declaration is None:
-            return COMMAND if event == "command" else {}
-        rows = declaration.rows(event)
-        if rows is None:
-            if self._closed:
-                self._lose("undeclared_event")
-                return None
-            rows = dict(declaration.fields)
-        prepared = {field: self._bind(event, field, row) for field, row in rows.items()}
+            prepared = COMMAND if event == "command" else {}
+        else:
+            rows = declaration.rows(event)
+            if rows is None:
+                if self._closed:
+                    self._lose("undeclared_event")
+                    return None
+                rows = declaration.fields
+            prepared = {field: self._bind(event, field, row) for field, row in rows.items()}
         if len(self._rows) < _REMEMBERED:
             self._rows[event] = prepared
         return prepared
