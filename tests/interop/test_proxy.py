@@ -15,7 +15,7 @@ from interop.nginx import Nginx
 from interop.peers import Recorder
 from interop.tool import Tool, check_arrived_once
 
-USER, PASSWORD = "employee", "p@ss/wörd#7"
+USER, PASSWORD = "employee", "P@ss/Wörd#7"
 LOGIN = f"{quote(USER)}:{quote(PASSWORD, safe='')}"
 ASKING = ("--proxyauth", f"{USER}:{PASSWORD}")
 SECRETS = (PASSWORD, quote(PASSWORD, safe=""), base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode())
