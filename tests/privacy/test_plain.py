@@ -60,6 +60,7 @@ def same(declaration: Declaration) -> bool:
     again = restored(marshal.loads(marshal.dumps(plain(declaration))))
     return (
         again.closed == declaration.closed
+        and again.samples == declaration.samples
         and {field: drawn(row) for field, row in again.fields.items()}
         == {field: drawn(row) for field, row in declaration.fields.items()}
         and again.events.keys() == declaration.events.keys()
@@ -111,6 +112,9 @@ def test_a_nested_field_with_the_name_of_a_conversion(field: str) -> None:
         Declaration({"session": {"searches": Count()}}, {"n": Number()}),
         Declaration([Search]),
         Declaration({"search": {}, "other": Search}),
+        Declaration({"search": {"fields": {"found": Count()}, "sample": 0.1}, "other": Search}),
+        Declaration({"command": {"fields": {}, "sample": 1}}, {"n": Number()}),
+        Declaration({"search": {"fields": {"fields": {"n": Count()}}}}),
     ],
 )
 def test_whole_declarations(declaration: Declaration) -> None:
@@ -123,15 +127,18 @@ def test_whole_declarations(declaration: Declaration) -> None:
     [
         {},
         {"closed": True, "events": {}},
-        {"closed": True, "events": {}, "fields": {"n": 5}},
-        {"closed": True, "events": {}, "fields": {"n": ["nothing", [], "basic"]}},
-        {"closed": True, "events": {}, "fields": {"n": ["count", [], "nothing"]}},
-        {"closed": True, "events": {}, "fields": {"n": ["number", {"nothing": 1}, "basic"]}},
-        {"closed": True, "events": {}, "fields": {"N": ["count", [], "basic"]}},
-        {"closed": True, "events": {"Search me": {}}, "fields": {}},
+        {"closed": True, "events": {}, "fields": {}},
+        {"closed": True, "events": {}, "fields": {"n": 5}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["nothing", [], "basic"]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["count", [], "nothing"]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["number", {"nothing": 1}, "basic"]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"N": ["count", [], "basic"]}, "samples": {}},
+        {"closed": True, "events": {"Search me": {}}, "fields": {}, "samples": {}},
+        {"closed": True, "events": {"search": {}}, "fields": {}, "samples": {"search": 2}},
     ],
 )
 def test_what_was_not_made_here(values: dict[str, Any]) -> None:
     """Anything else raises one of the errors that a deliverer expects, and makes no declaration."""
+    assert restored({"closed": True, "events": {"search": {}}, "fields": {}, "samples": {"search": 0.5}}).samples
     with pytest.raises((ValueError, KeyError, TypeError)):
         restored(values)

@@ -6,6 +6,11 @@ can be written that lets a raw value through. A wrong one raises `ValueError` na
 Three spellings of the same row: an object (`Count()`), a word (`"count"`), or a mapping with one word as its key
 (`{"one_of": ["json", "table"], "purpose": "..."}`, `{"number": {"round_to": 10}}`). A mapping of names to rows is a
 value with fields of its own, one level deep.
+
+Three spellings of an event: an `Event` class, the short form (`{"results": "count"}`, its rows alone), and the long
+form (`{"fields": {"results": "count"}, "purpose": "...", "sample": 0.1}`). A mapping is the long form when its key
+`fields` holds a mapping, and no other key stands beside it but `purpose` with a text and `sample` with a number. So an
+event whose only field is called `fields` and is a mapping needs the long form: `{"fields": {"fields": {...}}}`.
 """
 
 from .. import names
@@ -74,33 +79,44 @@ class Event:
 
     The name is the class name in snake case, or `class Search(Event, name="search.local")`. `Search(results=found)`
     holds the values until `track` converts them; it never raises, and what is not declared never leaves.
+
+    `class Search(Event, sample=0.1)` records one in ten. Of name, docstring and rate a subclass inherits none.
     """
 
     event_name = ""
+    _sample: object = None  # no legal name of a field, so none is taken from the author
 
-    def __init_subclass__(cls, name: str = "", **more: object) -> None:
+    def __init_subclass__(cls, name: str = "", sample: object = None, **more: object) -> None:
         super().__init_subclass__(**more)
         cls.event_name = name or _snake(cls.__name__)
+        cls._sample = sample
 
     def __init__(self, /, **values: object) -> None:
         self.values = values
 
 
 class Declaration:
-    """All rows of a tool: `events` by name, `fields` common to all events, and whether the world is `closed`."""
+    """All rows of a tool: `events` by name, `fields` common to all events, and whether the world is `closed`.
 
-    __slots__ = ("closed", "events", "fields", "purposes")
+    By the name of an event, `purposes` holds why it is recorded ("" where nothing was said), and `samples` at which
+    rate it is recorded (above 0, at most 1), where one was given.
+    """
+
+    __slots__ = ("closed", "events", "fields", "purposes", "samples")
 
     def __init__(self, events: object = (), fields: "Mapping[str, object] | None" = None) -> None:
         self.fields = _rows("fields", fields or {})
         self.purposes: dict[str, str] = {}
+        self.samples: dict[str, float] = {}
         self.events = {"command": _command_rows(self.fields)}
         self.closed = False
-        for name, rows, purpose in _declared(events):
+        for name, rows, purpose, sample in _declared(events):
             if not names.legal_name(name):
                 raise ValueError(f"events: {name!r} is not a legal event name ([a-z][a-z0-9_.]{{0,63}})")
             self.events[name] = {**self.events.get(name, {}), **_rows(f"event {name!r}", rows)}
             self.purposes[name] = purpose
+            if sample is not None:
+                self.samples[name] = _rate(f"event {name!r}", sample)
             self.closed = self.closed or name not in OWN_EVENTS
 
     def rows(self, event: str) -> "Rows | None":
@@ -163,8 +179,8 @@ def _rows(where: str, specs: object) -> "Rows":
     return {field: row(f"{where}, field {field!r}", spec) for field, spec in specs.items()}
 
 
-def _declared(events: object) -> "Iterable[tuple[str, object, str]]":
-    """Each declared event as name, rows and purpose, from a mapping or from `Event` classes."""
+def _declared(events: object) -> "Iterable[tuple[str, object, str, object]]":
+    """Each declared event as name, rows, purpose and rate, from a mapping or from `Event` classes."""
     if isinstance(events, dict):
         for name, spec in events.items():
             yield (name, *_unpack(spec))
@@ -177,10 +193,29 @@ def _declared(events: object) -> "Iterable[tuple[str, object, str]]":
         yield (kind.event_name, *_unpack(kind))
 
 
-def _unpack(spec: object) -> "tuple[object, str]":
+def _unpack(spec: object) -> "tuple[object, str, object]":
+    """The rows, the purpose and the rate (None: none was given) of an event in any of its spellings."""
     if isinstance(spec, type) and issubclass(spec, Event):
-        return _class_rows(spec), (spec.__doc__ or "").strip()
-    return spec, ""
+        return _class_rows(spec), (spec.__doc__ or "").strip(), spec._sample
+    if isinstance(spec, dict) and _is_long(spec):
+        return spec["fields"], spec.get("purpose", "").strip(), spec.get("sample")
+    return spec, "", None
+
+
+def _is_long(spec: "dict[Any, Any]") -> bool:
+    """Whether a mapping is the long form of an event; its purpose and its rate are of the right kind then."""
+    return (
+        isinstance(spec.get("fields"), dict)
+        and all(key in ("fields", "purpose", "sample") for key in spec)
+        and isinstance(spec.get("purpose", ""), str)
+        and type(spec.get("sample", 1)) in (int, float)
+    )
+
+
+def _rate(where: str, sample: object) -> float:
+    if type(sample) not in (int, float) or not 0 < sample <= 1:  # type: ignore[operator]  # a number: looked at first
+        raise ValueError(f"{where}: sample must be a number above 0 and at most 1, not {sample!r}")
+    return float(sample)  # type: ignore[arg-type]  # as above
 
 
 def _class_rows(kind: type[Event]) -> "dict[str, object]":

@@ -26,14 +26,19 @@ def plain(declaration: Declaration) -> "dict[str, Any]":
             event: {field: _row(row) for field, row in rows.items() if not _is_own(row)}
             for event, rows in declaration.events.items()
         },
+        "samples": dict(declaration.samples),
     }
 
 
 def restored(values: "Mapping[str, Any]") -> Declaration:
     """The declaration that `plain` was given. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
-    declaration = Declaration(
-        {event: _made_all(rows) for event, rows in values["events"].items()}, _made_all(values["fields"])
-    )
+    samples = values["samples"]
+    # The long form, always: a lone field that is called `fields` would be taken for it.
+    events = {
+        event: {"fields": _made_all(rows), **({"sample": samples[event]} if event in samples else {})}
+        for event, rows in values["events"].items()
+    }
+    declaration = Declaration(events, _made_all(values["fields"]))
     declaration.closed = values["closed"]
     return declaration
 
