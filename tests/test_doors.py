@@ -32,7 +32,7 @@ IMPORT = "discreet discreet.telemetry discreet.names"
 ENABLED = (
     f"{IMPORT} discreet.consent discreet.consent.environments discreet.privacy discreet.sending discreet.sending.log"
 )
-DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers"
+DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
     "import": ("", IMPORT),
@@ -49,6 +49,20 @@ DOORS = {
     "on, declared": (
         "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\nassert discreet.close(10.0)",
         f"{ENABLED} {DECLARED}",
+    ),
+    "on, by lot": (
+        (
+            "discreet.init('mytool', fields={'n': {'boolean': {'epsilon': 1.0}}})\n"
+            "discreet.track('search', n=1)\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} {DECLARED} discreet.privacy.randomized discreet.sending.installation discreet.files",
+    ),
+    "on, sampled": (
+        (
+            "discreet.init('mytool', events={'search': {'fields': {}, 'sample': 1}, 'open': {}})\n"
+            "discreet.track('search')\ndiscreet.track('open')\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} {DECLARED} discreet.privacy.sampling",
     ),
     "on, with a loss": (
         "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)",

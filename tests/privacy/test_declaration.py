@@ -1,5 +1,6 @@
 """Declarations: three spellings of a row, what each refuses and how it says so, and when the world is closed."""
 
+import math
 from types import MappingProxyType
 from typing import Any
 
@@ -46,6 +47,11 @@ SPELLINGS: list[tuple[object, ...]] = [
     (Number(10), {"number": {"round_to": 10}}, {"number": [10]}),
     (Number(low=0, high=9.5), {"number": {"low": 0, "high": 9.5}}),
     (Number(buckets=(1, 10)), {"number": {"buckets": [1, 10]}}),
+    (Number(buckets="powers_of_two"), {"number": {"buckets": "powers_of_two"}}),
+    (Boolean(epsilon=1), {"boolean": {"epsilon": 1}}, {"boolean": True, "epsilon": 1.0}, {"boolean": [1]}),
+    (OneOf("a", "b", epsilon=0.5), {"one_of": ["a", "b"], "epsilon": 0.5}),
+    (OneOf("a", epsilon=2, purpose="p"), {"one_of": ["a"], "epsilon": 2, "purpose": "p"}),
+    ({"epsilon": Count(), "n": Boolean(1)}, {"epsilon": "count", "n": {"boolean": True, "epsilon": 1}}),
     (
         Count(purpose="why", example=3, level="enhanced"),
         {"count": True, "purpose": "why", "example": 3, "level": "enhanced"},
@@ -112,6 +118,10 @@ WRONG: list[tuple[object, str]] = [
     ({"number": {"round": 1}}, "unexpected keyword argument 'round'"),
     ({"number": {"round_to": 0}}, "round_to must be above 0"),
     ({"number": 10}, "number takes true"),
+    ({"number": {"buckets": "tens"}}, "buckets must be ascending numbers or 'powers_of_two', not 'tens'"),
+    ({"number": {"buckets": "powers_of_two", "round_to": 5}}, "buckets and rounding exclude"),
+    ({"one_of": ["a"], "epsilon": 0}, "epsilon must be a number from 0.01 to 10"),
+    ({"number": True, "epsilon": 1}, "unexpected keyword argument 'epsilon'"),
     ({"count": True, "level": "high"}, "level must be one of basic, enhanced"),
     ({"count": True, "purpose": 5}, "purpose must be text"),
     ({"one_of": ["a"], "porpoise": "x"}, "field 'one_of': a list is not a conversion"),
@@ -267,3 +277,68 @@ def test_every_conversion_is_public() -> None:
         if isinstance(kind, type) and issubclass(kind, Conversion) and kind is not Conversion
     }
     assert set(CONVERSIONS.values()) == kinds
+
+
+def test_the_long_form_of_an_event() -> None:
+    """The long form gives the same rows as the short one, with a purpose and a rate; so does a class."""
+
+    class Search(Event, sample=0.1):
+        """A search was made."""
+
+        n = Count()
+
+    long = {"purpose": " A search was made.\n", "sample": 0.1, "fields": {"n": "count"}}
+    for declaration in (Declaration({"search": long}), Declaration([Search]), Declaration({"search": Search})):
+        assert shape(declaration.events["search"]["n"]) == shape(Count())
+        assert declaration.purposes == {"search": "A search was made."}
+        assert declaration.samples == {"search": 0.1}
+        assert declaration.closed
+    bare = Declaration({"search": {"fields": {"n": "count"}}, "open": {"n": "count"}})
+    assert list(bare.events["search"]) == list(bare.events["open"]) == ["n"]
+    assert bare.purposes == {"search": "", "open": ""}
+    assert bare.samples == {}
+
+
+@pytest.mark.parametrize(
+    ("spec", "fields"),
+    [
+        ({"fields": {"fields": {"n": "count"}}}, {"fields": {"n": Count()}}),
+        ({"fields": {}}, {}),
+        ({"fields": "count"}, {"fields": Count()}),
+        ({"fields": {"n": "count"}, "more": "count"}, {"fields": {"n": Count()}, "more": Count()}),
+        ({"fields": {"n": "count"}, "sample": "count"}, {"fields": {"n": Count()}, "sample": Count()}),
+        ({"fields": {"n": "count"}, "purpose": Hash()}, {"fields": {"n": Count()}, "purpose": Hash()}),
+        ({"fields": {"n": "count"}, "purpose": "hash"}, {"n": Count()}),
+        ({"purpose": "text_count", "sample": "number"}, {"purpose": TextCount(), "sample": Number()}),
+    ],
+    ids=repr,
+)
+def test_which_mapping_is_the_long_form(spec: object, fields: dict[str, Any]) -> None:
+    """Only one with a mapping under `fields`, and nothing beside it but a text `purpose` and a number `sample`."""
+    assert shape(Declaration({"search": spec}).events["search"]) == shape(fields)
+
+
+def test_a_class_may_have_a_field_called_fields() -> None:
+    """A class says what its fields are by itself: no name is special in it, and a rate takes none."""
+    kind = type("Search", (Event,), {"fields": {"n": Count()}, "sample": Count()}, sample=0.5)
+    declaration = Declaration([kind])
+    assert shape(declaration.events["search"]["fields"]) == shape({"n": Count()})
+    assert shape(declaration.events["search"]["sample"]) == shape(Count())
+    assert declaration.samples == {"search": 0.5}
+    assert Declaration([type("Other", (kind,), {})]).samples == {}
+
+
+@pytest.mark.parametrize("rate", [1, 1.0, 0.1, 5e-324])
+def test_rates(rate: float) -> None:
+    """A rate above nothing and at most one is kept as a float."""
+    kept = Declaration({"search": {"fields": {}, "sample": rate}}).samples["search"]
+    assert (kept, type(kept)) == (rate, float)
+
+
+@pytest.mark.parametrize("rate", [0, -0.1, 1.1, 2, -0.0, math.nan, math.inf, -math.inf, 10**400, True, "0.1", [0.1]])
+def test_wrong_rates(rate: Any) -> None:
+    """A rate that is none is refused with the event and the word `sample`."""
+    with pytest.raises(ValueError, match=r"^event 'search.local': sample must be a number above 0 and at most 1"):
+        Declaration([type("Search", (Event,), {}, name="search.local", sample=rate)])
+    with pytest.raises(ValueError, match=r"^event 'search.local'.*sample"):
+        Telemetry("mytool", events={"search.local": {"fields": {"n": "count"}, "sample": rate}})

@@ -1,6 +1,7 @@
 """A declaration as plain values: what comes back from the pipe has the same rows."""
 
 import marshal
+import math
 from typing import Any
 
 import pytest
@@ -34,6 +35,9 @@ ROWS: dict[str, Conversion] = {
     "number.digits": Number(significant=2),
     "number.both": Number(round_to=7, significant=1),
     "number.buckets": Number(buckets=(0, 1, 10.5), low=0),
+    "number.powers": Number(buckets="powers_of_two", high=1000),
+    "boolean.lot": Boolean(epsilon=0.5),
+    "one_of.lot": OneOf("json", "other", epsilon=math.log(3)),
     "one_of": OneOf("json", "a b", "x" * 256),
     "version": Version(),
 }
@@ -60,6 +64,7 @@ def same(declaration: Declaration) -> bool:
     again = restored(marshal.loads(marshal.dumps(plain(declaration))))
     return (
         again.closed == declaration.closed
+        and again.samples == declaration.samples
         and {field: drawn(row) for field, row in again.fields.items()}
         == {field: drawn(row) for field, row in declaration.fields.items()}
         and again.events.keys() == declaration.events.keys()
@@ -111,6 +116,9 @@ def test_a_nested_field_with_the_name_of_a_conversion(field: str) -> None:
         Declaration({"session": {"searches": Count()}}, {"n": Number()}),
         Declaration([Search]),
         Declaration({"search": {}, "other": Search}),
+        Declaration({"search": {"fields": {"found": Count()}, "sample": 0.1}, "other": Search}),
+        Declaration({"command": {"fields": {}, "sample": 1}}, {"n": Number()}),
+        Declaration({"search": {"fields": {"fields": {"n": Count()}}}}),
     ],
 )
 def test_whole_declarations(declaration: Declaration) -> None:
@@ -123,15 +131,20 @@ def test_whole_declarations(declaration: Declaration) -> None:
     [
         {},
         {"closed": True, "events": {}},
-        {"closed": True, "events": {}, "fields": {"n": 5}},
-        {"closed": True, "events": {}, "fields": {"n": ["nothing", [], "basic"]}},
-        {"closed": True, "events": {}, "fields": {"n": ["count", [], "nothing"]}},
-        {"closed": True, "events": {}, "fields": {"n": ["number", {"nothing": 1}, "basic"]}},
-        {"closed": True, "events": {}, "fields": {"N": ["count", [], "basic"]}},
-        {"closed": True, "events": {"Search me": {}}, "fields": {}},
+        {"closed": True, "events": {}, "fields": {}},
+        {"closed": True, "events": {}, "fields": {"n": 5}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["nothing", [], "basic"]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["count", [], "nothing"]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["number", {"nothing": 1}, "basic"]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"N": ["count", [], "basic"]}, "samples": {}},
+        {"closed": True, "events": {"Search me": {}}, "fields": {}, "samples": {}},
+        {"closed": True, "events": {"search": {}}, "fields": {}, "samples": {"search": 2}},
+        {"closed": True, "events": {}, "fields": {"n": ["boolean", [], "basic", 0]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["count", [], "basic", 1.0]}, "samples": {}},
     ],
 )
 def test_what_was_not_made_here(values: dict[str, Any]) -> None:
     """Anything else raises one of the errors that a deliverer expects, and makes no declaration."""
+    assert restored({"closed": True, "events": {"search": {}}, "fields": {}, "samples": {"search": 0.5}}).samples
     with pytest.raises((ValueError, KeyError, TypeError)):
         restored(values)

@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from .conversions import Clean, Conversion, Pseudonymize
+    from .conversions import Clean, Draw, Pseudonymize
     from .declaration import Declaration
+    from .rows import Rows
 
     Convert: TypeAlias = Callable[[object], Clean | None]
 
 OTHER = "other"  # what is not among the declared
+SAMPLE_RATE = "sample_rate"  # the field of a sampled event that says at which rate
 # An integer of ten digits may be a telephone number, an account or a time: none passes unnamed.
 UNDECLARED_LIMIT = 10**9
 _REMEMBERED = 256  # prepared rows and legal names kept; a host that makes up more pays for them each time
@@ -69,12 +71,15 @@ class Filter:
         level: str,
         pseudonymize: "Pseudonymize",
         lose: "Callable[[str], None]",
+        draw: "Draw | None" = None,
     ) -> None:
-        self._declaration = declaration
         self._closed = declaration is not None and declaration.closed
-        self._level = level
-        self._pseudonymize = pseudonymize
         self._lose = lose
+        self._declared: Rows | None = None
+        if declaration is not None:
+            from . import rows
+
+            self._declared = rows.Rows(declaration, level, pseudonymize, lose, draw)
         self._rows: dict[str, dict[str, Convert]] = {}
         self._bare: set[str] = set()  # legal names that no row knows, where such may pass
 
@@ -83,12 +88,14 @@ class Filter:
 
         Raises whatever a value raises while it is converted: the caller drops the event then.
         """
+        cleaned: dict[str, Clean] = {}
         rows = self._rows.get(event) if type(event) is str else None
         if rows is None:
             rows = self._prepare(event)
             if rows is None:
                 return None
-        cleaned: dict[str, Clean] = {}
+            if self._declared is not None and event in self._declared.sampled:
+                cleaned[SAMPLE_RATE] = rows[SAMPLE_RATE](None)  # type: ignore[assignment]  # the rate, whatever it is given
         bare, most = self._bare, names.PROPERTIES
         for name, value in properties.items():
             # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
@@ -137,43 +144,16 @@ class Filter:
         return None
 
     def _prepare(self, event: str) -> "dict[str, Convert] | None":
+        """The rows of an event that is new or sampled; None where it may not leave, or where no lot falls on it."""
         if not names.legal_name(event):
             self._lose("event_name")
             return None
-        declaration = self._declaration
-        if declaration is None:
-            prepared = COMMAND if event == "command" else {}
-        else:
-            rows = declaration.rows(event)
-            if rows is None:
-                if self._closed:
-                    self._lose("undeclared_event")
-                    return None
-                rows = declaration.fields
-            prepared = {field: self._bind(event, field, row) for field, row in rows.items()}
+        rows: dict[str, Convert] = COMMAND if event == "command" else {}
+        if self._declared is not None:
+            declared = self._declared.prepare(event)
+            if declared is None or event in self._declared.sampled:
+                return declared
+            rows = declared
         if len(self._rows) < _REMEMBERED:
-            self._rows[event] = prepared
-        return prepared
-
-    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]") -> "Convert":
-        if isinstance(row, dict):
-            inner = {name: self._bind(event, f"{field}.{name}", conversion) for name, conversion in row.items()}
-            return lambda value: self._nested(inner, value)
-        if row.level == "enhanced" and self._level != "enhanced":
-            return lambda _: None
-        return row.bind(event, field, self._pseudonymize)
-
-    def _nested(self, inner: "dict[str, Convert]", value: object) -> "Clean | None":
-        """A declared mapping, one level deep; what is no mapping leaves nothing."""
-        if not isinstance(value, dict):
-            if value is not None:
-                self._lose("undeclared_value")
-            return None
-        cleaned: dict[str, Clean] = {}
-        for name, convert in inner.items():
-            result = convert(dict.get(value, name))
-            if result is not None:
-                cleaned[name] = result
-        if any(name not in inner for name in dict.keys(value)):
-            self._lose("undeclared_field")
-        return cleaned or None
+            self._rows[event] = rows
+        return rows

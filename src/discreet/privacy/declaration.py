@@ -6,10 +6,15 @@ can be written that lets a raw value through. A wrong one raises `ValueError` na
 Three spellings of the same row: an object (`Count()`), a word (`"count"`), or a mapping with one word as its key
 (`{"one_of": ["json", "table"], "purpose": "..."}`, `{"number": {"round_to": 10}}`). A mapping of names to rows is a
 value with fields of its own, one level deep.
+
+Three spellings of an event: an `Event` class, the short form (`{"results": "count"}`, its rows alone), and the long
+form (`{"fields": {"results": "count"}, "purpose": "...", "sample": 0.1}`). A mapping is the long form when its key
+`fields` holds a mapping, and no other key stands beside it but `purpose` with a text and `sample` with a number. So an
+event whose only field is called `fields` and is a mapping needs the long form: `{"fields": {"fields": {...}}}`.
 """
 
 from .. import names
-from . import OTHER, command_name, conversions, error_name
+from . import OTHER, SAMPLE_RATE, command_name, conversions, error_name
 from .conversions import Conversion
 
 TYPE_CHECKING = False
@@ -37,7 +42,7 @@ CONVERSIONS: "dict[str, type[Conversion]]" = {
     )
 }
 OWN_EVENTS = ("command", "session")  # the package's: adding fields to them closes nothing
-_REMARKS = ("purpose", "example", "level")
+_BESIDE = ("purpose", "example", "level", "epsilon")  # what may stand beside a word in a mapping
 
 
 class CommandName(Conversion):
@@ -59,10 +64,24 @@ class ErrorName(conversions.OneOf):
             self, purpose="the kind of error a command ended with, never its text", example="ValueError"
         )
         self.choices = dict.fromkeys(declared)
+        self.domain, self.epsilon = (), None  # not few: all built-in names come out, and never by lot
 
     def convert(self, value: object) -> str | None:
         name = error_name(value)
         return name if name != OTHER else super().convert(value)
+
+
+class SampleRate(Conversion):
+    """The rate at which an event is recorded, whatever value it is given."""
+
+    __slots__ = ("rate",)
+
+    def __init__(self, rate: float) -> None:
+        super().__init__(purpose="which share of these events is recorded, so that all can be estimated", example=rate)
+        self.rate = rate
+
+    def convert(self, value: object) -> float:
+        return self.rate
 
 
 class Event:
@@ -74,33 +93,49 @@ class Event:
 
     The name is the class name in snake case, or `class Search(Event, name="search.local")`. `Search(results=found)`
     holds the values until `track` converts them; it never raises, and what is not declared never leaves.
+
+    `class Search(Event, sample=0.1)` records one in ten. Of name, docstring and rate a subclass inherits none.
     """
 
     event_name = ""
+    _sample: object = None  # no legal name of a field, so none is taken from the author
 
-    def __init_subclass__(cls, name: str = "", **more: object) -> None:
+    def __init_subclass__(cls, name: str = "", sample: object = None, **more: object) -> None:
         super().__init_subclass__(**more)
         cls.event_name = name or _snake(cls.__name__)
+        cls._sample = sample
 
     def __init__(self, /, **values: object) -> None:
         self.values = values
 
 
 class Declaration:
-    """All rows of a tool: `events` by name, `fields` common to all events, and whether the world is `closed`."""
+    """All rows of a tool: `events` by name, `fields` common to all events, and whether the world is `closed`.
 
-    __slots__ = ("closed", "events", "fields", "purposes")
+    By the name of an event, `purposes` holds why it is recorded ("" where nothing was said), and `samples` at which
+    rate it is recorded (above 0, at most 1), where one was given. An event with a rate has a row `sample_rate` more.
+    """
+
+    __slots__ = ("closed", "events", "fields", "purposes", "samples")
 
     def __init__(self, events: object = (), fields: "Mapping[str, object] | None" = None) -> None:
         self.fields = _rows("fields", fields or {})
         self.purposes: dict[str, str] = {}
+        self.samples: dict[str, float] = {}
         self.events = {"command": _command_rows(self.fields)}
         self.closed = False
-        for name, rows, purpose in _declared(events):
+        for name, rows, purpose, sample in _declared(events):
             if not names.legal_name(name):
                 raise ValueError(f"events: {name!r} is not a legal event name ([a-z][a-z0-9_.]{{0,63}})")
-            self.events[name] = {**self.events.get(name, {}), **_rows(f"event {name!r}", rows)}
+            own = _rows(f"event {name!r}", rows)
+            self.events[name] = {**self.events.get(name, {}), **own}
             self.purposes[name] = purpose
+            if sample is not None:
+                self.samples[name] = _rate(f"event {name!r}", sample)
+            if name in self.samples:
+                if SAMPLE_RATE in own or SAMPLE_RATE in self.fields:
+                    raise ValueError(f"event {name!r}, field {SAMPLE_RATE!r}: a sampled event has this field by itself")
+                self.events[name][SAMPLE_RATE] = SampleRate(self.samples[name])
             self.closed = self.closed or name not in OWN_EVENTS
 
     def rows(self, event: str) -> "Rows | None":
@@ -129,7 +164,7 @@ def row(where: str, spec: object) -> "Row":
 def _from_mapping(spec: "dict[Any, Any]") -> Conversion | None:
     """`{"one_of": [...], "purpose": ...}`; None where the mapping is not of this form."""
     words = [key for key in spec if key in CONVERSIONS and not isinstance(spec[key], (str, Conversion))]
-    if len(words) != 1 or any(key not in _REMARKS for key in spec if key != words[0]):
+    if len(words) != 1 or any(key not in _BESIDE for key in spec if key != words[0]):
         return None
     kind, options = CONVERSIONS[str(words[0])], spec[words[0]]
     remarks = {str(key): value for key, value in spec.items() if key != words[0]}
@@ -163,8 +198,8 @@ def _rows(where: str, specs: object) -> "Rows":
     return {field: row(f"{where}, field {field!r}", spec) for field, spec in specs.items()}
 
 
-def _declared(events: object) -> "Iterable[tuple[str, object, str]]":
-    """Each declared event as name, rows and purpose, from a mapping or from `Event` classes."""
+def _declared(events: object) -> "Iterable[tuple[str, object, str, object]]":
+    """Each declared event as name, rows, purpose and rate, from a mapping or from `Event` classes."""
     if isinstance(events, dict):
         for name, spec in events.items():
             yield (name, *_unpack(spec))
@@ -177,10 +212,29 @@ def _declared(events: object) -> "Iterable[tuple[str, object, str]]":
         yield (kind.event_name, *_unpack(kind))
 
 
-def _unpack(spec: object) -> "tuple[object, str]":
+def _unpack(spec: object) -> "tuple[object, str, object]":
+    """The rows, the purpose and the rate (None: none was given) of an event in any of its spellings."""
     if isinstance(spec, type) and issubclass(spec, Event):
-        return _class_rows(spec), (spec.__doc__ or "").strip()
-    return spec, ""
+        return _class_rows(spec), (spec.__doc__ or "").strip(), spec._sample
+    if isinstance(spec, dict) and _is_long(spec):
+        return spec["fields"], spec.get("purpose", "").strip(), spec.get("sample")
+    return spec, "", None
+
+
+def _is_long(spec: "dict[Any, Any]") -> bool:
+    """Whether a mapping is the long form of an event; its purpose and its rate are of the right kind then."""
+    return (
+        isinstance(spec.get("fields"), dict)
+        and all(key in ("fields", "purpose", "sample") for key in spec)
+        and isinstance(spec.get("purpose", ""), str)
+        and type(spec.get("sample", 1)) in (int, float)
+    )
+
+
+def _rate(where: str, sample: object) -> float:
+    if type(sample) not in (int, float) or not 0 < sample <= 1:  # type: ignore[operator]  # a number: looked at first
+        raise ValueError(f"{where}: sample must be a number above 0 and at most 1, not {sample!r}")
+    return float(sample)  # type: ignore[arg-type]  # as above
 
 
 def _class_rows(kind: type[Event]) -> "dict[str, object]":
@@ -195,6 +249,9 @@ def _class_rows(kind: type[Event]) -> "dict[str, object]":
 def _command_rows(fields: "Rows") -> "Rows":
     """The event that `Telemetry.command` records; `fields={"error": OneOf(...)}` adds names to the built-in ones."""
     declared = fields.get("error")
+    if isinstance(declared, conversions.OneOf) and declared.epsilon is not None:
+        # Those of the built-in exceptions are not drawn by lot, and so neither would these be.
+        raise ValueError("fields, field 'error': the names of errors cannot have an epsilon")
     extra = tuple(declared.choices) if isinstance(declared, conversions.OneOf) else ()
     return {
         "command": CommandName(purpose="which command was used", example="import.from_code"),
