@@ -39,12 +39,12 @@ DOORS = {
     "never asked": ("discreet.init('never')\ndiscreet.track('search', n=1)", IMPORT),
     "never asked, command": (
         "with discreet.init('never').command('run'):\n    pass",
-        f"{IMPORT} discreet.hosts discreet.hosts.scope",
+        f"{IMPORT} discreet.hosts",
     ),
     "on": ("discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.flush(10.0)", ENABLED),
     "on, command": (
         "with discreet.init('mytool').command('run') as scope:\n    scope.add(n=1)\nassert discreet.close(10.0)",
-        f"{ENABLED} discreet.hosts discreet.hosts.scope",
+        f"{ENABLED} discreet.hosts",
     ),
     "on, declared": (
         "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\nassert discreet.close(10.0)",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from .consent import Decision
-    from .hosts.scope import Scope, Silent
+    from .hosts import Scope, Silent
     from .privacy.conversions import (
         Aggregate,
         Boolean,
@@ -108,7 +108,7 @@ class Telemetry(Recorder):
         Records `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
         `error`, the `facts`, and what `scope.add(...)` adds inside. The host's exception passes unchanged.
         """
-        from .hosts.scope import Command
+        from .hosts import Command
 
         if callable(name):
             return Command(self, None, facts)(name)
@@ -117,7 +117,7 @@ class Telemetry(Recorder):
     @property
     def scope(self) -> "Scope | Silent":
         """The innermost command that is running in this context; one that records nothing where there is none."""
-        from .hosts.scope import current
+        from .hosts import current
 
         return current(self)
 

@@ -34,6 +34,17 @@ def write_private(path: str, content: bytes, *, replace: bool = True) -> None:
         raise
 
 
+def open_ours(path: str, flags: int) -> int:
+    """An opener for `open`: never waits at a FIFO, and raises `OSError` unless the file is regular and this user's."""
+    descriptor = os.open(path, flags | names.OPEN_FLAGS | names.NO_WAIT)
+    try:
+        names.check_ours(os.fstat(descriptor), path, names.current_user())
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def _link(temporary: str, path: str) -> None:
     """Give the file its name unless that exists: `FileExistsError`, as no rename says."""
     try:

@@ -153,14 +153,3 @@ def check_ours(status: os.stat_result, path: str, user: int | None) -> None:
         raise OSError(22, "not a regular file", path)
     if user is not None and status.st_uid != user:
         raise PermissionError(NOT_OURS, "belongs to another user", path)
-
-
-def open_ours(path: str, flags: int) -> int:
-    """An opener for `open`: never waits at a FIFO, and raises `OSError` unless the file is regular and this user's."""
-    descriptor = os.open(path, flags | OPEN_FLAGS | NO_WAIT)
-    try:
-        check_ours(os.fstat(descriptor), path, current_user())
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor

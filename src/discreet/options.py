@@ -3,21 +3,11 @@
 The rule that keeps it honest: a wrong option raises `ValueError` naming it, before anything is made or sent.
 """
 
-import os
-
 from . import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-def directory(data_dir: "str | os.PathLike[str]") -> str:
-    """`data_dir` as text: an absolute path, or one that begins with `~/`."""
-    path = os.fspath(data_dir)
-    if not isinstance(path, str) or not (os.path.isabs(path) or path.startswith("~/")) or "\0" in path:
-        raise ValueError(f"data_dir must be an absolute path, or begin with ~/, not {data_dir!r}")
-    return path.rstrip("/") or path
 
 
 def file_names(files: "Mapping[str, str]") -> "Mapping[str, str]":

@@ -39,7 +39,7 @@ class Recorder:
     """
 
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
-    scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/scope.py
+    scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
     _sender: "Sender | None" = None
 
     def __init__(
@@ -71,11 +71,15 @@ class Recorder:
         if settings is not None and not hasattr(settings, "keys"):
             raise ValueError(f"settings must be a mapping, not {settings!r}")
         directory, renamed = "", None
-        if data_dir is not None or files is not None:
+        if data_dir is not None:
+            directory = os.fspath(data_dir)
+            plain = type(directory) is str and "\0" not in directory
+            if not plain or not (directory[:2] == "~/" or os.path.isabs(directory)):
+                raise ValueError(f"data_dir must be an absolute path, or begin with ~/, not {data_dir!r}")
+        if files is not None:
             from . import options
 
-            directory = options.directory(data_dir) if data_dir is not None else ""
-            renamed = options.file_names(files) if files is not None else None
+            renamed = options.file_names(files)
         self.destinations: tuple[Destination, ...] = ()
         if destination is not None:
             from .sending.destination import made
@@ -96,7 +100,7 @@ class Recorder:
         self.delivery = delivery
         self.settings = settings or {}
         self.environ = dict(os.environ)
-        self.paths = names.Paths(name, self.environ, directory, renamed)
+        self.paths = names.Paths(name, self.environ, directory.rstrip("/") or directory, renamed)
         self._decision: Decision | None = None
         self.signature: object = None
         self._filter: Filter | None = None
@@ -199,7 +203,9 @@ class Recorder:
         from .sending import Sender
 
         if self._sender is None:
-            install, show = self._identity == "install", self._switched_on("DEBUG")
+            head, install, show = names.prefix(self.name), self._identity == "install", False
+            for variable in (f"{head}_TELEMETRY_DEBUG", f"{head}__TELEMETRY__DEBUG"):
+                show = show or names.word(self.environ.get(variable)) in names.TRUE_WORDS
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
         self._filter = Filter(self.declaration, self.decision.level, self._pseudonymize, self.lose, self._draw)
@@ -207,10 +213,13 @@ class Recorder:
 
     def _new_courier(self) -> "Courier | None":
         """Who delivers; None where nothing is to leave this machine."""
+        if self.mode == "local" or self.delivery == "none":
+            return None
+        wanted = self.destinations or "endpoint" in self.settings or "posthog_api_key" in self.settings
         head = names.prefix(self.name)
-        by_user = any(name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name) for name in self.environ)
-        by_settings = "endpoint" in self.settings or "posthog_api_key" in self.settings
-        if self.mode == "local" or not (self.destinations or by_user or by_settings) or self.delivery == "none":
+        for name in () if wanted else self.environ:
+            wanted = wanted or (name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name))
+        if not wanted:
             return None
         from .sending.courier import engaged
 
@@ -222,13 +231,15 @@ class Recorder:
         After a change the gate decides anew, for the records to come. Raises `OSError` where the files cannot be looked
         at (an unreachable home, say): that is no change, and nothing is written until they can.
         """
-        from .consent import decide, signature
+        from .consent import signature
 
         now = signature(self.paths)
         if now == self.signature:
             return not self.off
-        _require_sight(self.paths["consent"])
-        _require_sight(self.paths["enabled"])
+        from .consent import decide
+        from .sending import withdraw
+
+        withdraw.require_sight(self.paths)
         self.signature = now
         self._decision = decide(self.facts())
         self.off = not self._decision.enabled
@@ -264,11 +275,6 @@ class Recorder:
             return False
         return not (_may_say_yes(self.paths["consent"]) or os.path.lexists(self.paths["enabled"]))
 
-    def _switched_on(self, key: str) -> bool:
-        head = names.prefix(self.name)
-        pair = (f"{head}_TELEMETRY_{key}", f"{head}__TELEMETRY__{key}")
-        return any(names.word(self.environ.get(variable)) in names.TRUE_WORDS for variable in pair)
-
 
 def _may_say_yes(path: str) -> bool:
     """Whether the file `opt-in` may hold a yes: not where it is missing, and not where it says false."""
@@ -278,14 +284,6 @@ def _may_say_yes(path: str) -> bool:
         return False
     except OSError:
         return True  # the gate finds out what it is
-
-
-def _require_sight(path: str) -> None:
-    """Raise `OSError` where it cannot be told whether a file is there."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        pass  # plainly not there
 
 
 def _unpacked(event: object, properties: "Mapping[str, object]") -> "tuple[str, Mapping[str, object]]":

@@ -24,7 +24,7 @@ from terminal import Terminal
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
 ON = "discreet --tool mytool on"
 OFF = "discreet --tool mytool off"
-ROWS = [row for row, _ in consent.ROWS]
+ROWS = [*consent.ROWS]
 Discreet = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -126,7 +126,7 @@ def test_the_default_in_words() -> None:
 def test_a_line_for_every_row(facts: Facts) -> None:
     """Every row is shown, in table order: what it saw or looked for in vain, and for an off what to type."""
     found = lines(facts)
-    assert [line.row for line in found] == [row for row, _ in ROWS]
+    assert [line.row for line in found] == [*ROWS]
     for line in found:
         assert line.otherwise
         assert "{" not in line.change + line.saw + line.otherwise
@@ -168,7 +168,7 @@ def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
         ("home", facts_of(home="x"), "set HOME, or MYTOOL_TELEMETRY_DIR, to a directory of your own"),
         ("stored consent", facts_of(consent=(OFF, "is empty")), "mytool telemetry on"),
     ],
-    ids=[row for row, _ in ROWS[:-1]],
+    ids=ROWS[:-1],
 )
 def test_what_to_type(row: str, facts: Facts, change: str) -> None:
     """Each off comes with what changes it, and nothing else does."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from discreet.sending import handover, outbox, period
 from discreet.sending import log as logs
-from discreet.sending import outbox, period
 from sending.outboxes import DAY, OTHER_RUN, RUN, World, line, own_world, record_id
 
 
@@ -242,11 +242,11 @@ def test_a_file_that_begins_with_something_else(world: World, head: bytes) -> No
 def test_what_a_file_is_known_by_fits_into_the_plan() -> None:
     """Whatever a file begins with, its name has neither spaces nor the marks of the plan in `delivery.json`."""
     for head in (b'{"v":1,"id":"' + bytes([byte]) * 60 for byte in range(256)):
-        name = logs.identity(head)
+        name = handover.identity(head)
         assert not set(name) & set(' ;"\\\n')
         assert name.isascii()
-    assert logs.identity(line(7, 0)) == record_id(7)
-    assert logs.identity(b"") == ""
+    assert handover.identity(line(7, 0)) == record_id(7)
+    assert handover.identity(b"") == ""
 
 
 def test_a_clock_that_was_set_back_loses_nothing(world: World) -> None:

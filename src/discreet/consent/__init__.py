@@ -20,11 +20,11 @@ from . import environments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Iterator, Mapping
     from typing import TypeAlias
 
     Answer: TypeAlias = tuple[str, str]  # what a file says: (OFF, ON or PASS, a phrase)
-    Reading: TypeAlias = tuple[str, str, str]  # what a row says: (OFF, ON or PASS, where it was seen, a detail)
+    Reading: TypeAlias = tuple[str, str, str, str]  # (row, its verdict: OFF, ON or PASS, where it was seen, a detail)
     Signature: TypeAlias = tuple[int, int, int] | None
 
 OFF, ON, PASS = "off", "on", ""
@@ -57,11 +57,13 @@ class Facts:
         self.noticed = False
         self.unittest_running = False
 
-    def setting(self, *keys: str) -> "list[tuple[str, str]]":
-        """The set variables of settings, in both spellings: `[(name, value), ...]`."""
+    def setting(self, *keys: str) -> "Iterator[tuple[str, str]]":
+        """The set variables of settings, in both spellings, each with its value."""
         head = names.prefix(self.tool)
-        pairs = [name for key in keys for name in (f"{head}_TELEMETRY_{key}", f"{head}__TELEMETRY__{key}")]
-        return [(name, self.environ[name]) for name in pairs if name in self.environ]
+        for key in keys:
+            for name in (f"{head}_TELEMETRY_{key}", f"{head}__TELEMETRY__{key}"):
+                if name in self.environ:
+                    yield name, self.environ[name]
 
 
 class Decision:
@@ -85,141 +87,111 @@ class Decision:
         return f"Decision({self.enabled}, {self.level!r}, {self.reason!r}, {self.source!r})"
 
 
+# The order decides which "off" is named.
+ROWS = (
+    "code",
+    "machine policy",
+    "DO_NOT_TRACK",
+    "no telemetry",
+    "disable telemetry",
+    "opt-in variable",
+    "test runner",
+    "CI",
+    "settings",
+    "home",
+    "stored consent",
+    "default",
+)
+
+
 def decide(facts: Facts) -> Decision:
     """Apply the rule at the head of this module. Never raises; a doubt in any row is off."""
     yes = None
-    for row, read in ROWS:
-        reading = read(facts)
-        if reading is None or reading[0] == PASS:
-            continue
-        if reading[0] == OFF:
-            return Decision(False, "basic", row, reading[1], reading[2])
-        yes = yes or (row, reading[1], reading[2])
+    for row, verdict, source, detail in readings(facts):
+        if verdict == OFF:
+            return Decision(False, "basic", row, source, detail)
+        if verdict == ON and yes is None:
+            yes = row, source, detail
     if yes is None:
         return Decision(False, "basic", "default", "default", facts.mode)
     return Decision(True, _level(facts, said_yes=yes[0] != "default"), *yes)
 
 
-def _code(facts: Facts) -> "Reading | None":
-    return (OFF, 'consent="off"', "") if facts.mode == "off" else None
-
-
-def _policy(facts: Facts) -> "Reading | None":
-    seen = None
+def readings(facts: Facts) -> "Iterator[Reading]":
+    """The table: all that its rows see, in its order. Never raises."""
+    environ = facts.environ
+    if facts.mode == "off":
+        yield "code", OFF, 'consent="off"', ""
     for path, (verdict, phrase) in facts.policy:
-        if verdict == OFF:
-            return OFF, path, phrase
-        seen = (PASS, path, phrase) if phrase else seen
-    return seen
-
-
-def _shared(facts: Facts) -> "Reading | None":
-    seen = None
+        if phrase:
+            yield "machine policy", verdict, path, phrase
     for name in names.SHARED_SWITCHES:
-        value = facts.environ.get(name)
+        value = environ.get(name)
         if value is not None:
-            if names.word(value) not in ("", *names.FALSE_WORDS):
-                return OFF, name, ""
-            seen = PASS, name, value
-    return seen
-
-
-def _no_telemetry(facts: Facts) -> "Reading | None":
+            off = names.word(value) not in ("", *names.FALSE_WORDS)
+            yield ("DO_NOT_TRACK", OFF, name, "") if off else ("DO_NOT_TRACK", PASS, name, value)
     name = f"{names.prefix(facts.tool)}_NO_TELEMETRY"
-    # Any value, `0` too: for an opt-out the safe error is to obey.
-    return (OFF, name, "") if facts.environ.get(name) else None
-
-
-def _disable(facts: Facts) -> "Reading | None":
-    seen = None
+    if environ.get(name):  # any value, `0` too: for an opt-out the safe error is to obey
+        yield "no telemetry", OFF, name, ""
     for name, value in facts.setting("DISABLE_TELEMETRY", "DISABLED"):
-        if names.word(value) not in names.FALSE_WORDS:
-            return OFF, name, ""
-        seen = PASS, name, value
-    return seen
-
-
-def _opt_in(facts: Facts) -> "Reading | None":
-    yes = None
+        off = names.word(value) not in names.FALSE_WORDS
+        yield ("disable telemetry", OFF, name, "") if off else ("disable telemetry", PASS, name, value)
     for name, value in facts.setting("OPT_IN"):
         said = names.word(value)
         if said == "enhanced" or said in names.TRUE_WORDS:
-            yes = yes or (ON, name, said)
+            yield "opt-in variable", ON, name, said
         elif said:
-            return OFF, name, value
-    return yes
+            yield "opt-in variable", OFF, name, value
+    found = environments.test_runner(environ, facts.unittest_running)
+    if found:
+        yield "test runner", PASS if "test runner" in facts.lifted else OFF, found[1], found[0]
+    found = environments.ci(environ)
+    if found:
+        yield "CI", PASS if "CI" in facts.lifted or _says_true(facts, "CI") else OFF, found[1], found[0]
+    yield from _readings_of_files(facts)
 
 
-def _test_runner(facts: Facts) -> "Reading | None":
-    found = environments.test_runner(facts.environ, facts.unittest_running)
-    return found and (PASS if "test runner" in facts.lifted else OFF, found[1], found[0])
+def _readings_of_files(facts: Facts) -> "Iterator[Reading]":
+    """The rows below the environment's."""
+    if "disable_telemetry" in facts.settings:
+        no = names.word(facts.settings["disable_telemetry"]) not in names.FALSE_WORDS
+        # Never an "on": a checked-in file must not consent for others.
+        yield "settings", OFF if no else PASS, "settings", ""
+    if facts.home:
+        yield "home", OFF, "HOME", facts.home
+    for path, (verdict, phrase) in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
+        if verdict != PASS:
+            yield "stored consent", verdict, path, phrase
+    if facts.mode == "opt-out" and facts.noticed:
+        yield "default", ON, "default", ""
 
 
-def _ci(facts: Facts) -> "Reading | None":
-    found = environments.ci(facts.environ)
-    lifted = "CI" in facts.lifted or any(names.word(value) in names.TRUE_WORDS for _, value in facts.setting("CI"))
-    return found and (PASS if lifted else OFF, found[1], found[0])
-
-
-def _settings(facts: Facts) -> "Reading | None":
-    if "disable_telemetry" not in facts.settings:
-        return None
-    no = names.word(facts.settings["disable_telemetry"]) not in names.FALSE_WORDS
-    # Never an "on": a checked-in file must not consent for others.
-    return OFF if no else PASS, "settings", ""
-
-
-def _home(facts: Facts) -> "Reading | None":
-    return (OFF, "HOME", facts.home) if facts.home else None
-
-
-def _stored(facts: Facts) -> "Reading | None":
-    answers = ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker))
-    for verdict in (OFF, ON):
-        for path, answer in answers:
-            if answer[0] == verdict:
-                return verdict, path, answer[1]
-    return None
-
-
-def _default(facts: Facts) -> "Reading | None":
-    return (ON, "default", "") if facts.mode == "opt-out" and facts.noticed else None
-
-
-# The order decides which "off" is named.
-ROWS: "tuple[tuple[str, Callable[[Facts], Reading | None]], ...]" = (
-    ("code", _code),
-    ("machine policy", _policy),
-    ("DO_NOT_TRACK", _shared),
-    ("no telemetry", _no_telemetry),
-    ("disable telemetry", _disable),
-    ("opt-in variable", _opt_in),
-    ("test runner", _test_runner),
-    ("CI", _ci),
-    ("settings", _settings),
-    ("home", _home),
-    ("stored consent", _stored),
-    ("default", _default),
-)
+def _says_true(facts: Facts, *keys: str) -> bool:
+    for _, value in facts.setting(*keys):  # noqa: SIM110  # `any` of a generator is a function more to load
+        if names.word(value) in names.TRUE_WORDS:
+            return True
+    return False
 
 
 def _level(facts: Facts, *, said_yes: bool) -> str:
     """The highest level that any source of a yes names."""
-    said = [names.word(value) == "enhanced" for _, value in facts.setting("OPT_IN")]
-    said += [names.word(value) in names.TRUE_WORDS for _, value in facts.setting("TOOLS_OVER_PRIVACY", "ENHANCED")]
-    said += [facts.consent[0] == ON and facts.consent[1].startswith("says enhanced")]
+    enhanced = _says_true(facts, "TOOLS_OVER_PRIVACY", "ENHANCED")
+    enhanced = enhanced or (facts.consent[0] == ON and facts.consent[1].startswith("says enhanced"))
+    for _, value in facts.setting("OPT_IN"):
+        enhanced = enhanced or names.word(value) == "enhanced"
     if said_yes:  # a configuration raises the level beside the user's own yes, never alone
-        keys = ("tools_over_privacy", "tools_above_privacy")
-        said += [names.word(facts.settings.get(key)) in names.TRUE_WORDS for key in keys]
-    return "enhanced" if any(said) else "basic"
+        for key in ("tools_over_privacy", "tools_above_privacy"):
+            enhanced = enhanced or names.word(facts.settings.get(key)) in names.TRUE_WORDS
+    return "enhanced" if enhanced else "basic"
 
 
 def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths) -> Facts:
     """Collect the facts. Never raises OSError: a file that cannot be read is a fact too."""
     facts = Facts(tool, mode, environ)
     user = names.current_user()
-    policies = [os.path.join(POLICY_ROOT, name, "telemetry") for name in (tool, "discreet")]
-    facts.policy = tuple((path, _answer(path, None, names.TRUE_WORDS, PASS)) for path in policies)
+    for name in (tool, "discreet"):
+        path = os.path.join(POLICY_ROOT, name, "telemetry")
+        facts.policy += ((path, _answer(path, None, names.TRUE_WORDS, PASS)),)
     facts.home = paths.problem
     if not paths.problem:
         facts.consent_path, facts.marker_path = paths["consent"], paths["enabled"]
@@ -237,17 +209,17 @@ def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths)
     return facts
 
 
-def signature(paths: names.Paths) -> "tuple[Signature, Signature]":
+def signature(paths: names.Paths) -> "tuple[Signature, ...]":
     """What tells whether the stored consent was touched: inode, size and time of each file. Never raises OSError."""
-    return _sign(paths["consent"]), _sign(paths["enabled"])
-
-
-def _sign(path: str) -> "Signature":
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+    found: list[Signature] = []
+    for key in ("consent", "enabled"):
+        try:
+            status = os.stat(paths[key])
+        except OSError:
+            found.append(None)
+        else:
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+    return tuple(found)
 
 
 def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -> "Answer":

@@ -5,7 +5,7 @@ plain ASCII, so that nothing in it can reach a terminal as a command.
 """
 
 from .. import names
-from . import OFF, ON, PASS, ROWS, Facts
+from . import OFF, ON, PASS, ROWS, Facts, readings
 
 # Row -> (when it says off, when it says on, when it saw something that decides nothing, when it saw nothing, what to
 # type to change an off). {source} is where it was seen, {detail} what was seen, {tool} the tool, {head} the head of its
@@ -94,6 +94,7 @@ _DEFAULTS = {
     "opt-out": "the notice has not been shown yet",
     "late": "the yes came after this process had begun",
 }
+_RANKS = {PASS: 0, ON: 1, OFF: 2}
 _QUOTED = 20  # characters of a value shown
 
 
@@ -121,9 +122,14 @@ def sentence(row: str, verdict: str, source: str, detail: str, tool: str = "the 
 
 def lines(facts: Facts) -> list[Line]:
     """Every row with what it saw and what to type to change it, in table order. Never raises."""
+    seen: dict[str, tuple[str, str, str]] = {}
+    for row, *reading in readings(facts):
+        # Of several in one row (two variables, two files) the one that decides it, else the last.
+        if row not in seen or _RANKS[reading[0]] > _RANKS[seen[row][0]] or reading[0] == PASS == seen[row][0]:
+            seen[row] = reading[0], reading[1], reading[2]
     found = []
-    for row, read in ROWS:
-        verdict, source, detail = read(facts) or (PASS, "", "")
+    for row in ROWS:
+        verdict, source, detail = seen.get(row, (PASS, "", ""))
         saw = sentence(row, verdict, source, detail, tool=facts.tool) if source else ""
         if row == "default" and not saw:
             saw = _DEFAULTS.get(facts.mode, "")

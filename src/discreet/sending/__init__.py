@@ -186,8 +186,9 @@ class Sender:
                     # Looked at again, since a record put before `_idle` was set woke nobody.
                     if self.queue or self._wake.acquire(timeout=self._courier.pause() if self._courier else -1):
                         self._idle = False
-                    else:
-                        ours = self._deliver(running)
+                    elif self._courier is not None:
+                        self._idle = False
+                        ours = self._courier.deliver(self, running)
                         if not ours:
                             return
         except Exception as error:
@@ -199,14 +200,6 @@ class Sender:
         last.answer()
         if self.queue:  # put while this thread was ending, by somebody who saw it and left the writing to it
             self.owner.border("thread", self._drain_here if self.closed else self._start)
-
-    def _deliver(self, running: "_thread.LockType") -> bool:
-        """Let the courier work, which may take its time; whether the writing is still ours then, and not another's."""
-        self._idle = False
-        running.release()
-        if self._courier is not None:
-            self.owner.border("delivery", self._courier.work, self.encoder.run)
-        return running.acquire(blocking=False)
 
     def _drain_here(self) -> None:
         """Write what is queued in the caller's thread: where no thread is to be had, and after the end."""
@@ -242,9 +235,11 @@ class Sender:
         batch = self.queue[:BATCH_RECORDS]
         ticket = None
         if self._tickets:
-            ticket = next((item for item in batch if type(item) is Ticket), None)
-            if ticket is not None:
-                del batch[batch.index(ticket) :]
+            for place, item in enumerate(batch):
+                if type(item) is Ticket:
+                    ticket = item
+                    del batch[place:]
+                    break
         room = BATCH_BYTES - sum(map(len, self.held))
         while (size := sum(map(len, batch))) > room and batch:  # type: ignore[arg-type]  # no ticket among them
             del batch[len(batch) // 2 :]

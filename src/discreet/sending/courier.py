@@ -11,6 +11,9 @@ from . import handover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _thread import LockType
+
+    from . import Sender
     from .destination import Destination
     from .owner import Delivered
     from .plan import Plan
@@ -76,6 +79,12 @@ class Courier:
             from .work import deliver
 
             deliver(self._plan(run), until=time.monotonic() + THREAD_SECONDS)
+
+    def deliver(self, sender: "Sender", running: "LockType") -> bool:
+        """In the thread: work, which may take its time; whether the writing is still ours then, and not another's."""
+        running.release()
+        self._owner.border("delivery", self.work, sender.encoder.run)
+        return running.acquire(blocking=False)
 
     def leave(self, run: str) -> None:
         """At the exit, the log being written: hand over to a child what is due. Raises nothing a system refuses."""

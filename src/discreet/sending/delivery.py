@@ -21,7 +21,8 @@ from . import http, outbox, receipts, wire
 from . import state as states
 from .connection import Trust
 from .distrust import Distrust
-from .log import time_of, timestamp
+from .handover import time_of
+from .log import timestamp
 from .losses import save as save_losses
 
 TYPE_CHECKING = False

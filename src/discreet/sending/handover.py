@@ -10,7 +10,7 @@ import os
 import sys
 
 from .. import names
-from .log import HEAD_BYTES, identity, quote, time_of, timestamp
+from .log import HEAD, ID_BYTES, quote, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's
 PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
 GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
+HEAD_BYTES = len(HEAD) + ID_BYTES  # of a file of the log, by which it is known
 _SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
 _PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
 _LOOK_BYTES = 1 << 20  # of the log that are looked at for waiting records; more than that is due anyway
@@ -112,6 +113,20 @@ def _waiting(paths: names.Paths, file: str, offset: int) -> bytes:
         return b""
     finally:
         os.close(descriptor)
+
+
+def identity(head: bytes) -> str:
+    """What a log file is known by, from its first bytes: the id of its first record; "" for a file with none."""
+    first = head[:HEAD_BYTES]
+    if len(first) < HEAD_BYTES or not first.startswith(HEAD) or first[len(HEAD) :].strip(b"0123456789abcdef-"):
+        # Not ours to begin with (a torn or foreign first line): its first bytes have to do.
+        return "?" + first.hex() if head else ""
+    return first[len(HEAD) :].decode("ascii")
+
+
+def time_of(line: bytes) -> str:
+    """The time in a line as it stands; "" where there is none."""
+    return line.partition(b'"time":"')[2][:20].decode("ascii", "replace")
 
 
 def somebody_at_work(paths: names.Paths, now: float) -> bool:

@@ -40,8 +40,6 @@ _TOO_LARGE = 27  # errno.EFBIG
 
 HEAD = b'{"v":1,"id":"'  # what every record begins with, before its id
 ID_BYTES = 36
-HEAD_BYTES = len(HEAD) + ID_BYTES
-_ID_CHARACTERS = b"0123456789abcdef-"
 
 
 class Encoder:
@@ -138,20 +136,6 @@ def _value(value: object) -> str:
         items: dict[str, object] = value  # type: ignore[assignment]  # by its type, two lines above
         return "{" + ",".join([f"{quote(name)}:{_value(inner)}" for name, inner in items.items()]) + "}"
     raise TypeError(f"a {kind.__name__} cannot be recorded")
-
-
-def identity(head: bytes) -> str:
-    """What a log file is known by, from its first bytes: the id of its first record; "" for a file with none."""
-    first = head[:HEAD_BYTES]
-    if len(first) < HEAD_BYTES or not first.startswith(HEAD) or first[len(HEAD) :].strip(_ID_CHARACTERS):
-        # Not ours to begin with (a torn or foreign first line): its first bytes have to do.
-        return "?" + first.hex() if head else ""
-    return first[len(HEAD) :].decode("ascii")
-
-
-def time_of(line: bytes) -> str:
-    """The time in a line as it stands; "" where there is none."""
-    return line.partition(b'"time":"')[2][:20].decode("ascii", "replace")
 
 
 class Log:

@@ -15,8 +15,9 @@ withdrawn.
 
 from binascii import crc32
 
-from .. import names
-from .log import HEAD, HEAD_BYTES, identity, time_of
+from .. import files, names
+from .handover import HEAD_BYTES, identity, time_of
+from .log import HEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class _Files:
         try:
             for number in range(names.LOG_FILES):
                 try:
-                    file = open(self._paths.log(number), "rb", opener=names.open_ours)  # closed by `__exit__`
+                    file = open(self._paths.log(number), "rb", opener=files.open_ours)  # closed by `__exit__`
                 except FileNotFoundError:
                     continue
                 self._open.append(file)

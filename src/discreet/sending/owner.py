@@ -50,3 +50,6 @@ class Delivered(Protocol):
     destinations: tuple[Destination, ...]
     delivery: str
     signature: object
+
+    def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
+        """Run `work` where no error reaches the host."""

@@ -50,7 +50,7 @@ def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
 def read(paths: names.Paths) -> "Iterator[dict[str, Any]]":
     """The receipts, oldest first; lines that are none are passed over. Raises `OSError` for an unreadable file."""
     try:
-        file = open(paths["receipts"], "rb", opener=names.open_ours)  # noqa: SIM115  # closed below
+        file = open(paths["receipts"], "rb", opener=files.open_ours)  # noqa: SIM115  # closed below
     except FileNotFoundError:
         return
     with file:
@@ -64,7 +64,7 @@ def read(paths: names.Paths) -> "Iterator[dict[str, Any]]":
 
 
 def _halve(path: str) -> None:
-    with open(path, "rb", opener=names.open_ours) as file:
+    with open(path, "rb", opener=files.open_ours) as file:
         file.seek(MOST_BYTES // 2)
         file.readline()
         rest = file.read()
