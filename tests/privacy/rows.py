@@ -10,6 +10,8 @@ LARGEST = 2**53
 _OWN = Declaration().events["command"]
 _OWN_ERRORS = Declaration(fields={"error": OneOf("PlanError", "LockError")}).events["command"]
 
+_SAMPLED = Declaration({"search": {"fields": {}, "sample": 0.25}}).events["search"]
+
 
 class Case(NamedTuple):
     """A row; the line that spells it; what it records, in words; an example where the author gave none.
@@ -122,7 +124,7 @@ CASES = {
     "number, buckets": Case(
         Number(buckets=(0, 10, 100, 1000)),
         "number buckets=0,10,100,1000",
-        "Not the number, but the largest of 0, 10, 100, 1000 that is not above it (0 if none is).",
+        "Not the number itself, but the last of 0, 10, 100, 1000 that it reaches (0 if it reaches none).",
         10,
         NUMBERS,
         (1, 99, -10, *NO_NUMBERS),
@@ -130,11 +132,55 @@ CASES = {
     "number, buckets and ends": Case(
         Number(buckets=(0.5, 10, 100), low=1, high=99),
         "number low=1 high=99 buckets=0.5,10,100",
-        "Not the number, but the largest of 0.5, 10, 100 that is not above it (0.5 if none is); less than 1 counts as "
-        "1; more than 99 counts as 99.",
+        "Not the number itself, but the last of 0.5, 10, 100 that it reaches (0.5 if it reaches none); "
+        "less than 1 counts as 1; more than 99 counts as 99.",
         10,
         NUMBERS,
         (100, 1, 0, *NO_NUMBERS),
+    ),
+    "number, powers of two": Case(
+        Number(buckets="powers_of_two"),
+        "number buckets=powers_of_two",
+        "Not the number itself, but the last of 0, 1, 2, 4, 8 and so on that it reaches, with its sign.",
+        32,
+        NUMBERS,
+        (3, 143, 0.5, -6, *NO_NUMBERS),
+    ),
+    "number, powers of two and ends": Case(
+        Number(buckets="powers_of_two", low=-3, high=100),
+        "number low=-3 high=100 buckets=powers_of_two",
+        "Not the number itself, but the last of 0, 1, 2, 4, 8 and so on that it reaches, with its sign; "
+        "less than -3 counts as -3; more than 100 counts as 100.",
+        32,
+        NUMBERS,
+        (128, -4, 3, *NO_NUMBERS),
+    ),
+    "boolean, by lot": Case(
+        Boolean(epsilon=1),
+        "boolean epsilon=1.0",
+        "Yes or no, and with a chance of 26.9 % (epsilon 1.0) the wrong one on purpose. So no answer is certain; "
+        "for the same truth you always give the same one.",
+        True,
+        (0, "x", None, []),
+        (0, 1, "true", None),
+    ),
+    "one_of, by lot": Case(
+        OneOf("table", "json", epsilon=0.5, level="enhanced"),
+        'one_of "json" "table" epsilon=0.5 @enhanced',
+        "One of these: `table`, `json`, `other`. Where none fits it is `other`, and with a chance of 54.8 % (epsilon "
+        "0.5) any of the wrong ones on purpose. So no answer is certain; for the same truth you always give the same "
+        "one.",
+        "table",
+        (*TEXTS, 5),
+        ("yaml", "", "Json", 5, None, True),
+    ),
+    "own: sample rate": Case(
+        _SAMPLED["sample_rate"],  # type: ignore[arg-type]  # no mapping
+        "sample_rate rate=0.25",
+        "The share of these events that is recorded: 0.25.",
+        0.25,
+        (0.25, None, 1),
+        (0.5, 1, "0.25", None),
     ),
     "one_of": Case(
         OneOf("table", "json"),

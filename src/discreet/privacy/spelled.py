@@ -3,7 +3,7 @@ r"""A field's conversion as one line of plain text, and back: what is compared w
     count
     number round_to=10 low=0
     number buckets=0,10,100 @enhanced
-    one_of "json" "table"
+    one_of "json" "table" epsilon=1.0
 
     WORD ["TEXT"]... [OPTION=VALUE]... [@enhanced]      one space between two parts; \" and \\ within a text
 
@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     Option: TypeAlias = int | float | str | tuple[int | float, ...]
 
 # The package's own rows, which no author can spell, and so have no word in a declaration.
-_OWN = {"CommandName": "command_name", "ErrorName": "error_name"}
+_OWN = {"CommandName": "command_name", "ErrorName": "error_name", "SampleRate": "sample_rate"}
 # What each word is followed by: the attribute that holds its texts, and its options in the order they are written in.
 TEXTS = {"distribution": "items", "error_name": "choices", "one_of": "choices"}
-_OPTIONS = {"number": ("round_to", "significant", "low", "high", "buckets")}
-_WORDS = frozenset(
-    ("aggregate", "boolean", "count", "forbid", "hash", "text_count", "version", *_OWN.values(), *TEXTS, *_OPTIONS)
-)
+_OPTIONS = {
+    "boolean": ("epsilon",),
+    "number": ("round_to", "significant", "low", "high", "buckets"),
+    "one_of": ("epsilon",),
+    "sample_rate": ("rate",),
+}
+_WORDS = frozenset(("aggregate", "count", "forbid", "hash", "text_count", "version", *_OWN.values(), *TEXTS, *_OPTIONS))
 BELOW = "/"  # between a field and one within it: no name may hold it, unlike the dot
 
 
