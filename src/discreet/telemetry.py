@@ -92,7 +92,7 @@ class Recorder:
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
         self.mode = consent
-        self._identity = identity
+        self.identity = identity
         self.delivery = delivery
         self.settings = settings or {}
         self.environ = dict(os.environ)
@@ -199,7 +199,7 @@ class Recorder:
         from .sending import Sender
 
         if self._sender is None:
-            install, show = self._identity == "install", self._switched_on("DEBUG")
+            install, show = self.identity == "install", self._switched_on("DEBUG")
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
         self._filter = Filter(self.declaration, self.decision.level, self._pseudonymize, self.lose, self._draw)

@@ -71,7 +71,7 @@ CASES = {
     "aggregate": Case(
         Aggregate(), "aggregate", "The numbers added up.", 42, ([1, 2, 3.5], {"a": 2}, 5, [], 1e300), NO_NUMBERS
     ),
-    "number": Case(Number(), "number", "The number as it is.", 42, NUMBERS, NO_NUMBERS),
+    "number": Case(Number(), "number", "The exact number.", 42, NUMBERS, NO_NUMBERS),
     "number, a step": Case(
         Number(round_to=10),
         "number round_to=10",
@@ -116,7 +116,7 @@ CASES = {
     "number, ends": Case(
         Number(low=0, high=100),
         "number low=0 high=100",
-        "The number as it is; less than 0 counts as 0; more than 100 counts as 100.",
+        "The exact number; less than 0 counts as 0; more than 100 counts as 100.",
         42,
         NUMBERS,
         (-1, 101, *NO_NUMBERS),
