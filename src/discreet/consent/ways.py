@@ -5,7 +5,6 @@ test; so what a disclosure promises is what the gate does.
 """
 
 from .. import names
-from . import environments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
 YOU, ADMINISTRATOR, AUTHOR, AUTOMATIC = "you", "administrator", "author", "automatic"
 _SWITCHES = [f"`{name}=1`" for name in names.SHARED_SWITCHES]
-_RUNNERS = [*dict.fromkeys(who for who, _ in environments.TEST_RUNNERS), "unittest"]
 
 # (row of the gate, who does it, how), the plainest first. {tool} is the tool, {head} the head of its variables,
 # {consent} the file with the stored answer.
@@ -34,7 +32,7 @@ _WAYS = (
     ),
     ("code", AUTHOR, '`consent="off"` in the code of {tool}'),
     ("CI", AUTOMATIC, "On CI: GitHub Actions, GitLab CI, Jenkins and many others"),
-    ("test runner", AUTOMATIC, f"In tests: under {', '.join(_RUNNERS[:-1])} or {_RUNNERS[-1]}"),
+    ("test runner", AUTOMATIC, "In tests: under pytest, tox, nox or unittest"),
     ("home", AUTOMATIC, "Without a home directory, or where the files would be another user's (under `sudo`, say)"),
     ("default", AUTOMATIC, "{default}"),
 )
