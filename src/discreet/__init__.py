@@ -121,6 +121,17 @@ class Telemetry(Recorder):
 
         return current(self)
 
+    def disclosure(self) -> str:
+        """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and
+        every way to turn it off.
+
+        The same declaration gives the same text, on every machine and whatever the environment says.
+        """
+        from .privacy.disclosure import content
+        from .privacy.page import markdown
+
+        return markdown(content(self))
+
     def main(self, argv: "Sequence[str] | None" = None) -> int:
         """Run the verbs (`mytool telemetry ...`) on `argv`, by default `sys.argv[1:]`; the exit status.
 

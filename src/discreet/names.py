@@ -22,6 +22,7 @@ LARGEST_INTEGER = 2**53  # the last integer that every JSON reader holds exactly
 LOG_FILES = 4  # the log and its rotated predecessors
 LOG_FILE_BYTES = 2 * 1024 * 1024  # a file is rotated before it grows past this
 LOG_FILE_DAYS = 365  # a file untouched for longer is erased
+SENT_DAYS = 30  # a record older than that is never sent
 
 # Every file of the data directory: what the code calls it, and its name on disk. `files=` renames any of them.
 FILES = {
@@ -86,7 +87,8 @@ class Paths:
     """Where a tool's files lie: `paths["log"]` is the full path of a file of the table `FILES`.
 
     `directory` is absolute, or "" where none can be named, and then `problem` says why. `below` is the directory above
-    which nothing is ever made (the home), or "" for a directory that somebody named.
+    which nothing is ever made (the home), or "" for a directory that somebody named. `named` is the directory as the
+    author named it, whatever the environment says.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Paths:
         self.files = {**FILES, **(files or {})}
         self.problem = ""
         self.below = ""
+        self.named = data_dir or f"~/.{tool}/telemetry"
         home = environ.get("USERPROFILE" if os.name == "nt" else "HOME", "")
         for variable in (f"{prefix(tool)}_TELEMETRY_DIR", f"{prefix(tool)}__TELEMETRY__DIR"):
             if environ.get(variable):
@@ -102,7 +105,7 @@ class Paths:
                 if not os.path.isabs(self.directory):
                     self.problem = f"{variable} is not an absolute path"
                 return
-        self.directory = data_dir or f"~/.{tool}/telemetry"
+        self.directory = self.named
         if self.directory[:2] in ("~/", "~\\"):
             self.directory = os.path.join(home, self.directory[2:])
             self.below = home

@@ -96,7 +96,7 @@ class Recorder:
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
         self.mode = consent
-        self._identity = identity
+        self.identity = identity
         self.delivery = delivery
         self.settings = settings or {}
         self.environ = dict(os.environ)
@@ -203,7 +203,7 @@ class Recorder:
         from .sending import Sender
 
         if self._sender is None:
-            head, install, show = names.prefix(self.name), self._identity == "install", False
+            head, install, show = names.prefix(self.name), self.identity == "install", False
             for variable in (f"{head}_TELEMETRY_DEBUG", f"{head}__TELEMETRY__DEBUG"):
                 show = show or names.word(self.environ.get(variable)) in names.TRUE_WORDS
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..telemetry import Recorder
-from . import consent, data, delivery, record
+from . import consent, data, delivery, disclosure, record
 from .session import Failure, Misuse, OutputLost, Session
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -34,6 +34,13 @@ VERBS = (
     Verb("off", "stop recording; recorded data is kept, and never sent", "off", consent.no_arguments, consent.off),
     Verb("status", "is it on, why, and how much lies where", "status --json", consent.status_arguments, consent.status),
     Verb("explain", "every rule, what it saw, and what to type", "explain", consent.no_arguments, consent.explain),
+    Verb(
+        "disclosure",
+        "what is recorded, what never, where it goes, every way to turn it off",
+        "disclosure --check README.md",
+        disclosure.disclosure_arguments,
+        disclosure.disclosure,
+    ),
     Verb("preview", "the last records, as they stand in the log", "preview -n 3", data.preview_arguments, data.preview),
     Verb("report", "a table of what was recorded", "report", data.report_arguments, data.report),
     Verb(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..privacy.declaration import Declaration
     from .records import Record
 
-OLDEST_SECONDS = 30 * 86_400.0  # a record older than that is never sent
+OLDEST_SECONDS = names.SENT_DAYS * 86_400.0
 FOREIGN, OLD = "line_not_ours", "too_old_to_send"
 
 

@@ -1,0 +1,41 @@
+"""What a disclosure needs of the recorder: what its author declared.
+
+The rule that keeps it honest: a type and nothing else. The recorder lies above, and is not imported here; this module
+is never loaded at all. Nothing of the user or the machine is in it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from .. import names
+from .declaration import Declaration
+
+
+class Receiver(Protocol):
+    """A destination, as far as a disclosure tells of it."""
+
+    format: str
+    user: str
+    api_key: str
+    headers: dict[str, str]
+    batch_size: int
+    batch_interval: float
+    time_precision: str
+
+    @property
+    def shown(self) -> str:
+        """The URL without user information and query."""
+
+
+class Author(Protocol):
+    """The recorder, as its author made it."""
+
+    name: str
+    mode: str
+    identity: str
+    paths: names.Paths
+    declaration: Declaration | None
+
+    @property
+    def destinations(self) -> Sequence[Receiver]:
+        """Where records go."""
