@@ -19,7 +19,7 @@ MODULES = {
 # From the street down. A module imports from its own floor and from those below it, never from above.
 FLOORS = (
     ("", "__main__", "cli", "hosts", "testing", "report", "collector"),
-    ("telemetry", "options"),
+    ("telemetry", "options", "manifest"),
     ("sending",),
     ("consent", "privacy"),
     ("names", "files"),

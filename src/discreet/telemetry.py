@@ -105,8 +105,8 @@ class Recorder:
     def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
         """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network.
 
-        `event` is a legal name or a declared `Event` instance; what the declaration does not let out is dropped and
-        counted. See docs/privacy.md.
+        `event` is a legal name, a declared `Event` instance or an object with `_telemetry_keys()`; what the declaration
+        does not let out is dropped and counted. See docs/privacy.md.
         """
         if not self.off:
             self.border("conversion", self._record, event, properties, more)
@@ -184,9 +184,12 @@ class Recorder:
         if cleaner is None:
             return
         given = {**properties, **more} if properties and more else properties or more
-        if type(event) is not str:
-            event, given = _unpacked(event, given)
-        cleaned = cleaner.clean(event, given)
+        if type(event) is str:
+            cleaned = cleaner.clean(event, given)
+        else:
+            from .privacy.objects import clean_object
+
+            event, cleaned = clean_object(cleaner, event, given)
         if cleaned is not None:
             self._sender.record(event, cleaned)  # type: ignore[union-attr]  # made with the filter
 
@@ -281,12 +284,3 @@ def _require_sight(path: str) -> None:
         os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         pass  # plainly not there
-
-
-def _unpacked(event: object, properties: "Mapping[str, object]") -> "tuple[str, Mapping[str, object]]":
-    """The name and the values of a declared event's instance; an illegal name for anything else."""
-    from .privacy.declaration import Event
-
-    if isinstance(event, Event):
-        return event.event_name, {**event.values, **properties}
-    return "", properties

@@ -40,8 +40,9 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def log(session: Session, arguments: argparse.Namespace) -> int:
-    """Record one event. Silent and successful where telemetry is off."""
+    """Record one event. Silent and successful where telemetry is off; a wrong use is told, on or off."""
     _check_event(arguments.event)
+    _check_declared(session, arguments.event)
     properties = dict(_pair(text) for text in arguments.set)
     if arguments.duration is not None:
         properties["duration_ms"] = round(arguments.duration * 1000)
@@ -113,10 +114,7 @@ class _Watched(Mapping[str, object]):
 def _record(session: Session, event: str, properties: dict[str, object]) -> None:
     telemetry = session.telemetry
     watched = _Watched(properties, telemetry.losses)
-    undeclared = telemetry.losses.get("undeclared_event", 0)
     telemetry.track(event, watched)
-    if telemetry.losses.get("undeclared_event", 0) > undeclared:
-        session.complain(f"nothing was recorded: {telemetry.name} declares its events, and {event} is none of them")
     if not telemetry.flush(_FLUSH_SECONDS):
         raise Failure(f"the event could not be written to {session.paths['log']}")
     if watched.left_out:
@@ -129,6 +127,14 @@ def _record(session: Session, event: str, properties: dict[str, object]) -> None
 def _check_event(event: str) -> None:
     if not names.legal_name(event):
         raise Misuse(f"{event!r} is not a legal event name: lower-case letters, digits, _ and ., at most 64")
+
+
+def _check_declared(session: Session, event: str) -> None:
+    """In a tool that declares its events, the others are a wrong use: nothing of them would ever be recorded."""
+    declaration = session.telemetry.declaration
+    if declaration is not None and declaration.closed and event not in declaration.events:
+        declared = ", ".join(sorted(declaration.events))
+        raise Misuse(f"{session.telemetry.name} declares its events, and {event} is none of them; there are {declared}")
 
 
 def _pair(text: str) -> tuple[str, object]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from .conversions import Clean, Conversion, Pseudonymize
-    from .declaration import Declaration
+    from .declaration import Declaration, Row
 
     Convert: TypeAlias = Callable[[object], Clean | None]
 
@@ -100,6 +100,29 @@ class Filter:
                 cleaned[name] = result
         return cleaned
 
+    def narrowed(self, event: str, rows: "dict[str, Row]") -> "Filter | None":
+        """This filter for one object of an event, which has `rows` of its own; None where the event may not leave.
+
+        A declared row comes before the object's; where the author declared events, a field without one has none. What
+        the object forbids, or keeps for a level that is not agreed to, stays. So it lets out what the declaration lets
+        out, or less.
+        """
+        declared = self._rows.get(event)
+        if declared is None:
+            declared = self._prepare(event)
+            if declared is None:
+                return None
+        own = {field: self._bind(event, field, row) for field, row in rows.items()}
+        taken = {field: own[field] for field, row in rows.items() if not isinstance(row, dict) and self._withheld(row)}
+        made = object.__new__(Filter)
+        made.__dict__.update(self.__dict__)
+        made._rows = {event: {**({} if self._closed else own), **declared, **taken}}
+        return made
+
+    def _withheld(self, row: "Conversion") -> bool:
+        """Whether nothing leaves through a row, whatever its value."""
+        return row.word == "forbid" or (row.level == "enhanced" and self._level != "enhanced")
+
     def _undeclared(self, name: object, value: object) -> "Clean | None":
         """The default rule for a field that no row names."""
         if type(name) is not str or not (name in self._legal or self._is_legal(name)):
@@ -150,7 +173,7 @@ class Filter:
         if isinstance(row, dict):
             inner = {name: self._bind(event, f"{field}.{name}", conversion) for name, conversion in row.items()}
             return lambda value: self._nested(inner, value)
-        if row.level == "enhanced" and self._level != "enhanced":
+        if self._withheld(row):
             return lambda _: None
         return row.bind(event, field, self._pseudonymize)
 

@@ -1,0 +1,38 @@
+"""What would leave of an object, for its author: the same conversions, and no installation around them.
+
+The rule that keeps it honest: it shows what the recorder would record of the object by the object's own rows, through
+the very same filter, and makes no file: what needs the secrets of an installation is shown as a placeholder.
+"""
+
+from ..privacy import Filter, keys
+from ..privacy.declaration import Declaration, Event
+from ..privacy.objects import clean_object
+from ..telemetry import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+NO_HASH = "0" * 16  # the form of a hash; by chance one in 2**64 is it
+
+
+def serialize(thing: object, *, level: str = "basic") -> "dict[str, Any]":
+    """The properties that would leave of an `Event` instance, or of an object with `_telemetry_keys()`, as a new dict.
+
+    `level` is that of the user's consent, "basic" or "enhanced". A `Hash` is shown as sixteen zeros. Where the event
+    would be dropped, as a value does not fit its conversion, the result is empty; `DISCREET_DEBUG=1` shows why. What
+    the `events=` of a `Telemetry` say is not known here; a row that they declare takes the place of the object's own.
+
+    Raises `TypeError` for any other object, and nothing else. No file is read or made.
+    """
+    if not isinstance(thing, Event) and not keys.speaks(type(thing)):
+        raise TypeError(f"a {type(thing).__name__} is neither an Event nor an object with {keys.METHOD}()")
+    border = Recorder("serialize").border
+    found: Any = border("conversion", _clean, thing, level)
+    return found or {}
+
+
+def _clean(thing: object, level: str) -> "dict[str, Any] | None":
+    declaration = Declaration([type(thing)]) if isinstance(thing, Event) else None
+    cleaner = Filter(declaration, level, lambda *_: NO_HASH, lambda _: None)
+    return clean_object(cleaner, thing, {})[1]
