@@ -50,6 +50,20 @@ DOORS = {
         "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\nassert discreet.close(10.0)",
         f"{ENABLED} {DECLARED}",
     ),
+    "on, by lot": (
+        (
+            "discreet.init('mytool', fields={'n': {'boolean': {'epsilon': 1.0}}})\n"
+            "discreet.track('search', n=1)\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} {DECLARED} discreet.privacy.randomized discreet.sending.installation discreet.files",
+    ),
+    "on, sampled": (
+        (
+            "discreet.init('mytool', events={'search': {'fields': {}, 'sample': 1}, 'open': {}})\n"
+            "discreet.track('search')\ndiscreet.track('open')\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} {DECLARED} discreet.privacy.sampling",
+    ),
     "on, with a loss": (
         "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)",
         f"{ENABLED} discreet.sending.losses discreet.files",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import discreet
-from discreet import Count, Destination, Event, Number, OneOf, Telemetry
+from discreet import Boolean, Count, Destination, Event, Number, OneOf, Telemetry
 from discreet.manifest import DESTINATION_KEYS, KEYS, SECRET_HEADERS
 from discreet.names import SMALL_BYTES
 from discreet.privacy.declaration import Declaration
@@ -38,6 +38,7 @@ sample = 0.5
 fmt = {one_of = ["json", "table"], purpose = "is the table output worth its code?", example = "json"}
 results = "count"
 domain = {one_of = ["lab", "home"], level = "enhanced"}
+tabs = {boolean = true, epsilon = 1.5}
 
 [events.search.fields.sizes]
 candidates = "count"
@@ -53,6 +54,7 @@ class Search(Event, sample=0.5):
     fmt = OneOf("json", "table", purpose="is the table output worth its code?", example="json")
     results = Count()
     domain = OneOf("lab", "home", level="enhanced")
+    tabs = Boolean(epsilon=1.5)
     sizes = {"candidates": Count(), "returned": Number(buckets=(0, 10, 100))}  # noqa: RUF012  # rows, never changed
 
 
@@ -69,6 +71,7 @@ MAPPING = {
             "fmt": {"one_of": ["json", "table"], "purpose": "is the table output worth its code?", "example": "json"},
             "results": "count",
             "domain": OneOf("lab", "home", level="enhanced"),
+            "tabs": {"boolean": {"epsilon": 1.5}},
             "sizes": {"candidates": "count", "returned": {"number": {"buckets": [0, 10, 100]}}},
         },
     },

@@ -205,7 +205,7 @@ class Recorder:
             install, show = self._identity == "install", self._switched_on("DEBUG")
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
-        self._filter = Filter(self.declaration, self.decision.level, self._pseudonymize, self.lose)
+        self._filter = Filter(self.declaration, self.decision.level, self._pseudonymize, self.lose, self._draw)
         return self._filter
 
     def _new_courier(self) -> "Courier | None":
@@ -239,11 +239,16 @@ class Recorder:
         return False
 
     def _pseudonymize(self, event: str, field: str, raw: bytes) -> str:
-        if self._pseudonyms is None:
-            from .sending.installation import Pseudonyms
+        return (self._pseudonyms or self._salted())(event, field, raw)
 
-            self._pseudonyms = Pseudonyms(self.paths)
-        return self._pseudonyms(event, field, raw)
+    def _draw(self, event: str, field: str, message: bytes) -> int:
+        return (self._pseudonyms or self._salted()).draw(event, field, message)
+
+    def _salted(self) -> "Pseudonyms":
+        from .sending.installation import Pseudonyms
+
+        self._pseudonyms = found = Pseudonyms(self.paths)
+        return found
 
     def _plainly_off(self) -> bool:
         """Whether a no, or the absence of any yes, is plain to see: a cheap look that spares most disabled processes

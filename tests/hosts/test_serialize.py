@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import discreet
-from discreet import Count, Event, Hash, Number, OneOf, Telemetry, TextCount
+from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, TextCount
 
 
 class Search(Event):
@@ -53,6 +53,22 @@ def test_it_is_what_is_recorded(make_telemetry: Callable[..., Telemetry]) -> Non
         recorded = json.loads(log.read())["properties"]
     recorded["results"]["who"] = "0" * 16
     assert list(discreet.serialize(Search(**VALUES)).items()) == list(recorded.items())
+
+
+def test_what_chance_decides() -> None:
+    """An answer by lot is shown as a text that is none, and a sampled event always, with its rate."""
+
+    class Asked(Event, sample=1e-9):
+        """Something private."""
+
+        tabs = Boolean(epsilon=1.0)
+        editor = OneOf("vi", "emacs", epsilon=1.0)
+        both = {"tabs": Boolean(epsilon=1.0)}  # noqa: RUF012  # rows, never changed
+        hidden = Boolean(epsilon=1.0, level="enhanced")
+
+    asked = Asked(tabs=True, editor=None, both={"tabs": True}, hidden=True)
+    wanted = {"sample_rate": 1e-9, "tabs": "<by lot>", "both": {"tabs": "<by lot>"}}
+    assert all(discreet.serialize(asked) == wanted for _ in range(20))
 
 
 def test_it_leaves_no_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

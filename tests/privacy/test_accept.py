@@ -25,6 +25,7 @@ from discreet.privacy.conversions import (
     Version,
 )
 from discreet.privacy.declaration import CONVERSIONS, Declaration
+from discreet.sending.installation import drawn
 
 DIGEST = "0123456789abcdef"
 LARGEST = names.LARGEST_INTEGER
@@ -43,6 +44,8 @@ def number_rows(draw: st.DrawFn) -> Number:
     low, high = draw(bound), draw(bound)
     if low is not None and high is not None and low > high:
         low, high = high, low
+    if draw(st.booleans()):
+        return Number(low=low, high=high, buckets="powers_of_two")
     if draw(st.booleans()):
         edges = draw(
             st.sets(st.integers(-1000, 1000) | st.floats(-1000, 1000, allow_nan=False), min_size=1, max_size=5)
@@ -66,17 +69,20 @@ rows = st.one_of(
             Distribution("other", "py"),
             OneOf("json", "py"),
             OneOf("other"),
+            Boolean(epsilon=0.5),
+            OneOf("json", "py", epsilon=0.5),
+            OneOf("other", "json", epsilon=1),
         ]
     ),
     number_rows(),
 )
 
 
-@given(row=rows, value=raw)
-def test_what_was_produced_is_accepted(row: Conversion, value: Any) -> None:
+@given(row=rows, value=raw, salt=st.binary(min_size=32, max_size=32))
+def test_what_was_produced_is_accepted(row: Conversion, value: Any, salt: bytes) -> None:
     """Whatever a conversion lets out, read back from JSON, is a value that it could have produced."""
     try:
-        clean = row.bind("search", "n", lambda *_: DIGEST)(value)
+        clean = row.bind("search", "n", lambda *_: DIGEST, lambda *place: drawn(salt, *place))(value)
     except (ValueError, TypeError, OverflowError):
         return  # the event was dropped
     if clean is not None:
@@ -88,7 +94,9 @@ def test_what_is_accepted_could_have_been_produced(row: Number, value: float) ->
     """A number that is accepted keeps to what was declared: its bounds by no more than a step, its buckets."""
     if not produces(row, value):
         return
-    if row.buckets is not None:
+    if row.buckets == "powers_of_two":
+        assert value in {0, *(sign * 2**power for power in range(54) for sign in (1, -1))}
+    elif row.buckets is not None:
         assert value in row.buckets
     elif row.significant is not None:
         assert float(f"{value:.{row.significant - 1}e}") == pytest.approx(value)
@@ -137,6 +145,10 @@ REFUSED: list[tuple[Conversion, list[Any]]] = [
     (Number(round_to=7, significant=1), [7.0, 3, 11, 14, 15, 35.5]),
     (Number(low=0, high=10), [-1, 11, 10.5, -0.1, True]),
     (Number(buckets=(0, 10, 100)), [1, 9, 99, 101, -1, 10.0, True, False]),
+    (Number(buckets="powers_of_two"), [3, -3, 0.5, 2.0, True, False, "2", 2**54, 2**53 - 1, math.nan, math.inf]),
+    (Number(buckets="powers_of_two", low=3, high=100), [1, 0, 128, -2]),
+    (Boolean(epsilon=1), [0, 1, 1.0, "true", "False", "", {}]),
+    (OneOf("json", "table", epsilon=1), ["yaml", "", "JSON", 1, True, {}]),
     (OneOf("json", "table"), ["yaml", "", "JSON", "json ", " json", 1, True, {}, "Other"]),
     (
         Version(),
@@ -164,6 +176,10 @@ ACCEPTED: list[tuple[Conversion, list[Any]]] = [
     (Number(), [0, -5, 0.5]),
     (Number(round_to=7, significant=1), [7, 10, 20, 0, -10]),
     (Number(buckets=(0, 10)), [0, 10]),
+    (Number(buckets="powers_of_two"), [0, 1, 2, 2**53, -1, -8]),
+    (Number(buckets="powers_of_two", low=3, high=100), [2, 4, 64]),
+    (Boolean(epsilon=1), [True, False]),
+    (OneOf("json", "table", epsilon=1), ["json", "table", "other"]),
     (OneOf("json"), ["json", "other"]),
     (Version(), ["3.11", "3.11.7", "1.0rc1"]),
 ]

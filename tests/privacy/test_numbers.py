@@ -143,6 +143,21 @@ def test_a_bucket(number: float, edges: list[float]) -> None:
 
 
 @by_lot
+@given(finite | st.integers(-(2**53), 2**53))
+def test_a_power_of_two(number: float) -> None:
+    """Nothing, or the largest power of two whose magnitude is not above the number's, with its sign; an exact int."""
+    power = numbers.bucket(number, "powers_of_two")
+    assert type(power) is int
+    if abs(number) < 1:
+        assert power == 0
+    else:
+        assert power * number > 0
+        assert abs(power).bit_count() == 1
+        assert abs(power) <= abs(number) < 2 * abs(power)
+    assert numbers.bucket(power, "powers_of_two") == power
+
+
+@by_lot
 @given(finite, finite, finite)
 def test_a_clamp(number: float, one: float, other: float) -> None:
     """Without rounding, what leaves lies between the bounds, and is the number where that does."""
@@ -257,6 +272,9 @@ WRONG_OPTIONS = [
     ({"buckets": (1, math.inf)}, "buckets"),
     ({"buckets": ("1", "2")}, "buckets"),
     ({"buckets": (True,)}, "buckets"),
+    ({"buckets": "powers of two"}, "buckets"),
+    ({"buckets": ""}, "buckets"),
+    ({"buckets": "powers_of_two", "significant": 1}, "buckets"),
     ({"buckets": (1, 2), "round_to": 1}, "buckets"),
     ({"buckets": (1, 2), "significant": 1}, "buckets"),
 ]

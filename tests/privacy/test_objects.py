@@ -332,6 +332,33 @@ def test_delivery_knows_declared_classes(make_telemetry: Made) -> None:
     assert may_leave(make_telemetry("third"), SearchModel(query=SECRET, paths=[]))
 
 
+@pytest.mark.parametrize("keys", [{"n": "count"}, {"n": "count", "sample_rate": "forbid"}], ids=str)
+def test_a_sampled_object(make_telemetry: Made, keys: dict[str, object]) -> None:
+    """An object of a sampled event is drawn once, as any other, and tells the rate, whatever it says itself."""
+    kind = type("Thing", (), {"_telemetry_keys": lambda _: keys, "n": [1], "sample_rate": 1})
+    telemetry = make_telemetry(events={"thing": {"fields": {"n": "count"}, "sample": 1.0}})
+    for _ in range(3):
+        telemetry.track(kind())
+    assert lines(telemetry) == [("thing", {"sample_rate": 1.0, "n": 1})] * 3
+    rare = make_telemetry("other", events={"thing": {"fields": {"n": "count"}, "sample": 1e-12}})
+    for _ in range(20):
+        rare.track(kind())
+    assert lines(rare) == []
+    assert lost(rare) == {}
+
+
+def test_an_answer_by_lot(make_telemetry: Made) -> None:
+    """An object's own row with an epsilon answers as the declared one does, and the same each time."""
+    row = OneOf("a", "b", "c", epsilon=0.5)
+    kind = type("Thing", (), {"_telemetry_keys": lambda _: {"it": row}, "it": "a"})
+    first, second = make_telemetry(), make_telemetry(events={"thing": {"it": row}})
+    for telemetry in (first, first, second):
+        telemetry.track(kind())
+        assert telemetry.flush(5.0)
+    assert len({properties["it"] for _, properties in lines(first)}) == 1
+    assert len(lines(first)) == 3
+
+
 # ---- what goes wrong
 
 

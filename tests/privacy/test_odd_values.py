@@ -21,13 +21,14 @@ from hypothesis import strategies as st
 from discreet import Aggregate, Boolean, Count, Distribution, Forbidden, Hash, Number, OneOf, TextCount, Version
 from discreet.privacy import Filter
 from discreet.privacy.declaration import CommandName, Declaration, ErrorName
-from discreet.sending.installation import pseudonym
+from discreet.sending.installation import drawn, pseudonym
 
 SECRET = "S3cret-7f"  # as in conftest.py
 DECLARED = ("py", "js", "json", "n", "other")
 ROWS: dict[str, Any] = {
     "forbid": Forbidden(),
     "boolean": Boolean(),
+    "boolean, by lot": Boolean(epsilon=0.5),
     "count": Count(),
     "hash": Hash(),
     "text_count": TextCount(),
@@ -38,11 +39,13 @@ ROWS: dict[str, Any] = {
     "number, rounded": Number(round_to=0.1),
     "number, significant": Number(significant=3),
     "number, in buckets": Number(buckets=(0, 1, 10.5)),
+    "number, in powers": Number(buckets="powers_of_two"),
     "one_of": OneOf("json", "py"),
+    "one_of, by lot": OneOf("json", "py", epsilon=0.5),
     "version": Version(),
     "command name": CommandName(),
     "error name": ErrorName("json"),
-    "nested": {"json": OneOf("json"), "py": Number(), "n": Hash()},
+    "nested": {"json": OneOf("json"), "py": Number(), "n": Hash(), "other": Boolean(epsilon=1)},
     "no row": None,
 }
 every_row = pytest.mark.parametrize("row", ROWS.values(), ids=ROWS)
@@ -55,11 +58,17 @@ def hashed(event: str, field: str, raw: bytes) -> str:
     return pseudonym(b"salt" * 8, event, field, "2026-11", raw)
 
 
+def lot(event: str, field: str, message: bytes) -> int:
+    """What the recorder draws, with the same salt."""
+    assert SECRET.encode() not in message  # a true answer is a declared one
+    return drawn(b"salt" * 8, event, field, message)
+
+
 def leaving(value: object, row: object) -> dict[str, Any] | None:
     """What leaves of an event whose one field holds this value; None where an error drops it."""
     declaration = Declaration({"e": {"n": row}}) if row is not None else None
     try:
-        cleaned = Filter(declaration, "basic", hashed, lambda _: None).clean("e", {"n": value})
+        cleaned = Filter(declaration, "basic", hashed, lambda _: None, lot).clean("e", {"n": value})
     except AssertionError:
         raise
     except Exception:  # noqa: BLE001  # whatever a value raises drops its event
@@ -109,6 +118,23 @@ def test_odd_values(row: object, odd_values: list[Callable[[], object]]) -> None
             assert_clean(value, row)
             left += 1
     assert left > 2 or row is ROWS["forbid"]  # or nothing was looked at
+
+
+def test_odd_values_of_a_sampled_event(odd_values: list[Callable[[], object]]) -> None:
+    """Whatever is given for a sampled event's field or for its rate, what leaves is clean, and the rate is the rate."""
+    declaration = Declaration({"e": {"fields": {"n": OneOf("json", epsilon=1)}, "sample": 1}})
+    filtered = Filter(declaration, "basic", hashed, lambda _: None, lot)
+    for make in odd_values:
+        try:
+            cleaned = filtered.clean("e", {"n": make(), "sample_rate": make()})
+        except AssertionError:
+            raise
+        except Exception:  # noqa: BLE001  # whatever a value raises drops its event
+            continue
+        assert cleaned is not None
+        assert cleaned.pop("sample_rate") == 1.0
+        for value in cleaned.values():
+            assert_clean(value, OneOf("json"))
 
 
 def test_the_odd_values_hold_the_secret(odd_values: list[Callable[[], object]]) -> None:
@@ -203,7 +229,7 @@ def test_any_properties(closed: bool, odd_values: list[Callable[[], object]]) ->
             except Exception:  # noqa: BLE001  # some raise what they like when they are hashed or compared
                 continue
         try:
-            cleaned = Filter(declaration, "basic", hashed, lambda _: None).clean("e", properties)
+            cleaned = Filter(declaration, "basic", hashed, lambda _: None, lot).clean("e", properties)
         except AssertionError:
             raise
         except Exception:  # noqa: BLE001  # whatever a value raises drops its event

@@ -1,6 +1,7 @@
 """A declaration as plain values: what comes back from the pipe has the same rows."""
 
 import marshal
+import math
 from typing import Any
 
 import pytest
@@ -34,6 +35,9 @@ ROWS: dict[str, Conversion] = {
     "number.digits": Number(significant=2),
     "number.both": Number(round_to=7, significant=1),
     "number.buckets": Number(buckets=(0, 1, 10.5), low=0),
+    "number.powers": Number(buckets="powers_of_two", high=1000),
+    "boolean.lot": Boolean(epsilon=0.5),
+    "one_of.lot": OneOf("json", "other", epsilon=math.log(3)),
     "one_of": OneOf("json", "a b", "x" * 256),
     "version": Version(),
 }
@@ -135,6 +139,8 @@ def test_whole_declarations(declaration: Declaration) -> None:
         {"closed": True, "events": {}, "fields": {"N": ["count", [], "basic"]}, "samples": {}},
         {"closed": True, "events": {"Search me": {}}, "fields": {}, "samples": {}},
         {"closed": True, "events": {"search": {}}, "fields": {}, "samples": {"search": 2}},
+        {"closed": True, "events": {}, "fields": {"n": ["boolean", [], "basic", 0]}, "samples": {}},
+        {"closed": True, "events": {}, "fields": {"n": ["count", [], "basic", 1.0]}, "samples": {}},
     ],
 )
 def test_what_was_not_made_here(values: dict[str, Any]) -> None:

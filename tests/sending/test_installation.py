@@ -1,5 +1,6 @@
 """What is kept for an installation: the salt and the id, made once, by whoever comes first, from nothing but chance."""
 
+import hashlib
 import re
 import stat
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from discreet import Telemetry, names
-from discreet.sending.installation import Pseudonyms, install_id, pseudonym
+from discreet.sending.installation import Pseudonyms, drawn, install_id, pseudonym
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
 MakeTelemetry = Callable[..., Telemetry]
@@ -81,6 +82,26 @@ def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pyt
         monkeypatch.setattr(time, "time", lambda moment=moment: first_of_december + moment)
         found.append(pseudonyms("search", "word", b"value"))
     assert found[0] == found[1] != found[2] == found[3]
+
+
+def test_a_lot_is_for_good(paths: names.Paths, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lot is drawn from the salt that hashes are keyed by, made at the first of either; no month changes it."""
+    pseudonyms = Pseudonyms(paths)
+    lot = pseudonyms.draw("search", "kind", b"json")
+    salt = bytes.fromhex((directory / "salt").read_text())
+    assert lot == drawn(salt, "search", "kind", b"json")
+    monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
+    assert pseudonyms.draw("search", "kind", b"json") == Pseudonyms(paths).draw("search", "kind", b"json") == lot
+    pseudonyms("search", "kind", b"json")
+    assert bytes.fromhex((directory / "salt").read_text()) == salt
+
+
+def test_a_lot_is_blake2b() -> None:
+    """It is the algorithm that the documentation names, keyed and personalized, so that anybody can check it."""
+    digest = hashlib.blake2b(
+        b"search\0kind\0json", key=b"s" * 32, digest_size=32, person=b"discreet.answer"
+    ).hexdigest()
+    assert drawn(b"s" * 32, "search", "kind", b"json") == int(digest, 16)
 
 
 def test_the_salt_is_made_at_the_first_hash(make_telemetry: MakeTelemetry, read_log: Any) -> None:

@@ -13,15 +13,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from ..privacy import Convert
+    from ..privacy.conversions import Conversion
+
 NO_HASH = "0" * 16  # the form of a hash; by chance one in 2**64 is it
+BY_LOT = "<by lot>"  # in the place of an answer by lot, of whatever type that would be
 
 
 def serialize(thing: object, *, level: str = "basic") -> "dict[str, Any]":
     """The properties that would leave of an `Event` instance, or of an object with `_telemetry_keys()`, as a new dict.
 
-    `level` is that of the user's consent, "basic" or "enhanced". A `Hash` is shown as sixteen zeros. Where the event
-    would be dropped, as a value does not fit its conversion, the result is empty; `DISCREET_DEBUG=1` shows why. What
-    the `events=` of a `Telemetry` say is not known here; a row that they declare takes the place of the object's own.
+    `level` is that of the user's consent, "basic" or "enhanced". A `Hash` is shown as sixteen zeros, and an answer by
+    lot (`epsilon=`) as the text `<by lot>`. A sampled event is shown as if a lot fell on it. Where the event would be
+    dropped, as a value does not fit its conversion, the result is empty; `DISCREET_DEBUG=1` shows why. What the
+    `events=` of a `Telemetry` say is not known here; a row that they declare takes the place of the object's own.
 
     Raises `TypeError` for any other object, and nothing else. No file is read or made.
     """
@@ -32,7 +37,19 @@ def serialize(thing: object, *, level: str = "basic") -> "dict[str, Any]":
     return found or {}
 
 
+class _Shown(Filter):
+    """The filter where no installation is at hand: no salt to hash or to draw with, and every event is recorded."""
+
+    def _drawn(self, rate: float) -> bool:
+        return True
+
+    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]", common: bool) -> "Convert":
+        if isinstance(row, dict) or row.epsilon is None or self._withheld(row):
+            return super()._bind(event, field, row, common)
+        return lambda value: None if row.convert(value) is None else BY_LOT
+
+
 def _clean(thing: object, level: str) -> "dict[str, Any] | None":
     declaration = Declaration([type(thing)]) if isinstance(thing, Event) else None
-    cleaner = Filter(declaration, level, lambda *_: NO_HASH, lambda _: None)
+    cleaner = _Shown(declaration, level, lambda *_: NO_HASH, lambda _: None)
     return clean_object(cleaner, thing, {})[1]

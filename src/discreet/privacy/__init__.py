@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from .conversions import Clean, Conversion, Pseudonymize
+    from .conversions import Clean, Conversion, Draw, Pseudonymize
     from .declaration import Declaration, Row
+    from .sampling import Lots
 
     Convert: TypeAlias = Callable[[object], Clean | None]
 
 OTHER = "other"  # what is not among the declared
+SAMPLE_RATE = "sample_rate"  # the field of a sampled event that says at which rate
 # An integer of ten digits may be a telephone number, an account or a time: none passes unnamed.
 UNDECLARED_LIMIT = 10**9
 _REMEMBERED = 256  # prepared rows and legal names kept; a host that makes up more pays for them each time
@@ -69,13 +71,17 @@ class Filter:
         level: str,
         pseudonymize: "Pseudonymize",
         lose: "Callable[[str], None]",
+        draw: "Draw | None" = None,
     ) -> None:
         self._declaration = declaration
         self._closed = declaration is not None and declaration.closed
         self._level = level
         self._pseudonymize = pseudonymize
         self._lose = lose
+        self._draw = draw
         self._rows: dict[str, dict[str, Convert]] = {}
+        self._sampled: dict[str, dict[str, Convert]] = {}  # apart: these are not found at once, but drawn each time
+        self._lots: Lots | None = None
         self._legal: set[str] = set()
 
     def clean(self, event: str, properties: "Mapping[str, object]") -> "dict[str, Clean] | None":
@@ -83,12 +89,14 @@ class Filter:
 
         Raises whatever a value raises while it is converted: the caller drops the event then.
         """
+        cleaned: dict[str, Clean] = {}
         rows = self._rows.get(event) if type(event) is str else None
         if rows is None:
             rows = self._prepare(event)
             if rows is None:
                 return None
-        cleaned: dict[str, Clean] = {}
+            if event in self._sampled:
+                cleaned[SAMPLE_RATE] = rows[SAMPLE_RATE](None)  # type: ignore[assignment]  # the rate, whatever it is given
         for name, value in properties.items():
             # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
             convert = rows.get(name) if type(name) is str else None
@@ -100,8 +108,9 @@ class Filter:
                 cleaned[name] = result
         return cleaned
 
-    def narrowed(self, event: str, rows: "dict[str, Row]") -> "Filter | None":
-        """This filter for one object of an event, which has `rows` of its own; None where the event may not leave.
+    def narrowed(self, event: str, rows: "dict[str, Row]") -> "tuple[Filter, dict[str, object]] | None":
+        """This filter for one object of an event, which has `rows` of its own, and the properties that the event has by
+        itself; None where the event may not leave, or where no lot falls on it.
 
         A declared row comes before the object's; where the author declared events, a field without one has none. What
         the object forbids, or keeps for a level that is not agreed to, stays. So it lets out what the declaration lets
@@ -112,12 +121,13 @@ class Filter:
             declared = self._prepare(event)
             if declared is None:
                 return None
-        own = {field: self._bind(event, field, row) for field, row in rows.items()}
+        own = {field: self._bind(event, field, row, common=False) for field, row in rows.items()}
         taken = {field: own[field] for field, row in rows.items() if not isinstance(row, dict) and self._withheld(row)}
-        made = object.__new__(Filter)
+        itself = {SAMPLE_RATE: declared[SAMPLE_RATE]} if event in self._sampled else {}
+        made = object.__new__(type(self))
         made.__dict__.update(self.__dict__)
-        made._rows = {event: {**({} if self._closed else own), **declared, **taken}}
-        return made
+        made._rows = {event: {**({} if self._closed else own), **declared, **taken, **itself}}
+        return made, dict.fromkeys(itself)
 
     def _withheld(self, row: "Conversion") -> bool:
         """Whether nothing leaves through a row, whatever its value."""
@@ -152,30 +162,49 @@ class Filter:
         return legal
 
     def _prepare(self, event: str) -> "dict[str, Convert] | None":
+        """The rows of an event that is new or sampled; None where it may not leave, or where no lot falls on it."""
         if not names.legal_name(event):
             self._lose("event_name")
             return None
         declaration = self._declaration
         if declaration is None:
             return COMMAND if event == "command" else {}
+        rate = declaration.samples.get(event)
+        if rate is not None:
+            if not self._drawn(rate):
+                return None
+            if event in self._sampled:
+                return self._sampled[event]
         rows = declaration.rows(event)
         if rows is None:
             if self._closed:
                 self._lose("undeclared_event")
                 return None
             rows = dict(declaration.fields)
-        prepared = {field: self._bind(event, field, row) for field, row in rows.items()}
-        if len(self._rows) < _REMEMBERED:
+        common = declaration.fields
+        prepared = {field: self._bind(event, field, row, common.get(field) is row) for field, row in rows.items()}
+        if rate is not None:
+            self._sampled[event] = prepared
+        elif len(self._rows) < _REMEMBERED:
             self._rows[event] = prepared
         return prepared
 
-    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]") -> "Convert":
+    def _drawn(self, rate: float) -> bool:
+        if self._lots is None:
+            from .sampling import Lots
+
+            self._lots = Lots()
+        return self._lots.fall_on(rate)
+
+    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]", common: bool) -> "Convert":
         if isinstance(row, dict):
-            inner = {name: self._bind(event, f"{field}.{name}", conversion) for name, conversion in row.items()}
+            inner = {name: self._bind(event, f"{field}.{name}", held, common) for name, held in row.items()}
             return lambda value: self._nested(inner, value)
         if self._withheld(row):
             return lambda _: None
-        return row.bind(event, field, self._pseudonymize)
+        # A row common to all events is one question: answered anew by each of them, the lots would average out.
+        event = "" if common and row.epsilon is not None else event
+        return row.bind(event, field, self._pseudonymize, self._draw)
 
     def _nested(self, inner: "dict[str, Convert]", value: object) -> "Clean | None":
         """A declared mapping, one level deep; what is no mapping leaves nothing."""

@@ -2,25 +2,25 @@
 
 The rule that keeps it honest: `convert` returns a new value of a closed type (bool, int, float, a declared text, or a
 mapping of declared names to counts), or None for nothing; what it cannot convert it refuses by an exception, and then
-the whole event is dropped. It never returns its argument unless that is already a closed value, and it never changes
-it.
+the whole event is dropped. It never changes its argument, nor returns it unless that is already a closed value.
 
 | conversion   | leaves                                                       |
 |--------------|--------------------------------------------------------------|
 | Forbidden    | nothing                                                      |
-| Boolean      | whether there is something                                   |
+| Boolean      | whether there is something; by lot with `epsilon`            |
 | Count        | the length of a container; 1 for another value, 0 for None   |
 | Hash         | 16 hex digits that link this installation's runs for a month |
 | TextCount    | the number of characters                                     |
 | Distribution | how often each declared item occurs, the rest as `other`     |
 | Aggregate    | the sum of numbers                                           |
 | Number       | a finite number, rounded, clamped, or its bucket             |
-| OneOf        | that choice, or `other`                                      |
+| OneOf        | that choice, or `other`; by lot with `epsilon`               |
 | Version      | two or three numbers with an optional aN, bN or rcN          |
 """
 
 from .. import names
 from . import OTHER, numbers
+from .numbers import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,12 +29,10 @@ if TYPE_CHECKING:
 
     Clean: TypeAlias = "bool | int | float | str | dict[str, Clean]"
     Pseudonymize: TypeAlias = Callable[[str, str, bytes], str]  # (event, field, raw value) -> 16 hex digits
+    Draw: TypeAlias = Callable[[str, str, bytes], int]  # (event, field, message) -> its lot, below 2**256
+    Converted: TypeAlias = Callable[[object], Clean | None]
 
 LEVELS = ("basic", "enhanced")
-
-
-class Refused(ValueError):
-    """A value of a kind that the conversion has no row for. Its text never holds the value."""
 
 
 class Conversion:
@@ -45,6 +43,8 @@ class Conversion:
 
     __slots__ = ("example", "level", "purpose")
     word = ""  # the same conversion in mappings and manifests
+    domain: "tuple[bool, ...] | tuple[str, ...]" = ()  # all that can come out, of those that take an epsilon
+    epsilon: float | None = None  # of a row that is answered by lot; see privacy/randomized.py
 
     def __init__(self, *, purpose: str = "", example: object = None, level: str = "basic") -> None:
         if level not in LEVELS:
@@ -56,12 +56,18 @@ class Conversion:
         self.level = level
 
     def convert(self, value: object) -> "Clean | None":
-        """The clean value, or None for nothing. Raises what the value itself raises, or `Refused`."""
+        """The clean value, or None for nothing; with an epsilon the truth, which only what `bind` makes answers by lot.
+        Raises what the value itself raises, or `Refused`.
+        """
         raise NotImplementedError
 
-    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize") -> "Callable[[object], Clean | None]":
+    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Converted":
         """The conversion of one field of one event, as a function of the value alone."""
-        return self.convert
+        if self.epsilon is None:
+            return self.convert
+        from .randomized import bound
+
+        return bound(self, event, field, draw)
 
 
 class Forbidden(Conversion):
@@ -75,10 +81,17 @@ class Forbidden(Conversion):
 
 
 class Boolean(Conversion):
-    """`bool(value)`; None is False."""
+    """`bool(value)`; None is False. With `epsilon` (0.01 to 10) an answer by lot, see privacy/randomized.py."""
 
-    __slots__ = ()
+    __slots__ = ("epsilon",)
     word = "boolean"
+    domain = (False, True)
+
+    def __init__(
+        self, epsilon: float | None = None, *, purpose: str = "", example: object = None, level: str = "basic"
+    ) -> None:
+        super().__init__(purpose=purpose, example=example, level=level)
+        self.epsilon = numbers.checked_epsilon(epsilon, self.domain)
 
     def convert(self, value: object) -> bool:
         return bool(value)
@@ -108,7 +121,7 @@ class Hash(Conversion):
     __slots__ = ()
     word = "hash"
 
-    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize") -> "Callable[[object], Clean | None]":
+    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Converted":
         return lambda value: None if value is None else pseudonymize(event, field, _raw(value))
 
     def convert(self, value: object) -> "Clean | None":
@@ -166,6 +179,7 @@ class Number(Conversion):
 
     `round_to` is the step to round to (10: to tens), `significant` the number of significant digits, `buckets` the
     ascending lower edges: the value leaves as the largest edge not above it (the first edge, for what is below all).
+    With "powers_of_two" for edges it leaves as 0, 1, 2, 4, 8, ..., and what is below 0 as its mirror image.
     Infinities and NaN leave nothing, nor do numbers beyond 2**53 that no clamp brings back; text is refused. Raises
     `ValueError` for a step, digits or edges that make no sense.
     """
@@ -179,14 +193,14 @@ class Number(Conversion):
         significant: int | None = None,
         low: float | None = None,
         high: float | None = None,
-        buckets: "Iterable[float] | None" = None,
+        buckets: "Iterable[float] | str | None" = None,
         *,
         purpose: str = "",
         example: object = None,
         level: str = "basic",
     ) -> None:
         super().__init__(purpose=purpose, example=example, level=level)
-        self.buckets = None if buckets is None else tuple(buckets)
+        self.buckets = buckets if buckets is None or isinstance(buckets, str) else tuple(buckets)
         numbers.check_number_options(round_to, significant, low, high, self.buckets)
         self.round_to = round_to
         self.significant = significant
@@ -212,14 +226,23 @@ class Number(Conversion):
 
 
 class OneOf(Conversion):
-    """The choice that the text equals, or `other`. What is no text is `other` too."""
+    """The choice that the text equals, or `other`, as for what is no text. With `epsilon` (0.01 to 10) one by lot."""
 
-    __slots__ = ("choices",)
+    __slots__ = ("choices", "domain", "epsilon")
     word = "one_of"
 
-    def __init__(self, *choices: str, purpose: str = "", example: object = None, level: str = "basic") -> None:
+    def __init__(
+        self,
+        *choices: str,
+        epsilon: float | None = None,
+        purpose: str = "",
+        example: object = None,
+        level: str = "basic",
+    ) -> None:
         super().__init__(purpose=purpose, example=example, level=level)
         self.choices = _choices(choices, names.TEXT_LENGTH)
+        self.domain = tuple(dict.fromkeys((*self.choices, OTHER)))
+        self.epsilon = numbers.checked_epsilon(epsilon, self.domain)
 
     def convert(self, value: object) -> str | None:
         if value is None:
@@ -241,7 +264,7 @@ class Version(Conversion):
         text = _text(value)
         if text == getattr(self, "_accepted", ""):  # a tool sends one version, over and over
             return text or None
-        if 0 < len(text) <= 24 and _is_version(text):
+        if 0 < len(text) <= 24 and numbers.is_version(text):
             self._accepted = text
             return text
         return None
@@ -275,20 +298,3 @@ def _choices(items: "tuple[str, ...]", length: int) -> "dict[str, None]":
         if type(item) is not str or not 0 < len(item) <= length or not item.isprintable():
             raise ValueError(f"a declared text must be printable and of 1 to {length} characters: {item!r}")
     return dict.fromkeys(items)
-
-
-def _is_version(text: str) -> bool:
-    for mark in ("rc", "a", "b"):
-        head, found, tail = text.partition(mark)
-        if found:
-            return _is_digits(tail) and _is_release(head)
-    return _is_release(text)
-
-
-def _is_release(text: str) -> bool:
-    parts = text.split(".")
-    return len(parts) in (2, 3) and all(map(_is_digits, parts))
-
-
-def _is_digits(text: str) -> bool:
-    return 0 < len(text) <= 4 and text.isascii() and text.isdigit()

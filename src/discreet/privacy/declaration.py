@@ -15,7 +15,7 @@ mapping needs the long form: `{"fields": {"fields": {...}}}`.
 """
 
 from .. import names
-from . import OTHER, command_name, conversions, error_name
+from . import OTHER, SAMPLE_RATE, command_name, conversions, error_name
 from .conversions import Conversion
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ CONVERSIONS: "dict[str, type[Conversion]]" = {
     )
 }
 OWN_EVENTS = ("command", "session")  # the package's: adding fields to them closes nothing
-_REMARKS = ("purpose", "example", "level")
+_BESIDE = ("purpose", "example", "level", "epsilon")  # what may stand beside a word in a mapping
 
 
 class CommandName(Conversion):
@@ -65,10 +65,24 @@ class ErrorName(conversions.OneOf):
             self, purpose="the kind of error a command ended with, never its text", example="ValueError"
         )
         self.choices = dict.fromkeys(declared)
+        self.domain, self.epsilon = (), None  # not few: all built-in names come out, and never by lot
 
     def convert(self, value: object) -> str | None:
         name = error_name(value)
         return name if name != OTHER else super().convert(value)
+
+
+class SampleRate(Conversion):
+    """The rate at which an event is recorded, whatever value it is given."""
+
+    __slots__ = ("rate",)
+
+    def __init__(self, rate: float) -> None:
+        super().__init__(purpose="which share of these events is recorded, so that all can be estimated", example=rate)
+        self.rate = rate
+
+    def convert(self, value: object) -> float:
+        return self.rate
 
 
 class Event:
@@ -100,7 +114,7 @@ class Declaration:
     """All rows of a tool: `events` by name, `fields` common to all events, and whether the world is `closed`.
 
     By the name of an event, `purposes` holds why it is recorded ("" where nothing was said), and `samples` at which
-    rate it is recorded (above 0, at most 1), where one was given.
+    rate it is recorded (above 0, at most 1), where one was given. An event with a rate has a row `sample_rate` more.
     """
 
     __slots__ = ("closed", "events", "fields", "purposes", "samples")
@@ -114,10 +128,15 @@ class Declaration:
         for name, rows, purpose, sample in _declared(events):
             if not names.legal_name(name):
                 raise ValueError(f"events: {name!r} is not a legal event name ([a-z][a-z0-9_.]{{0,63}})")
-            self.events[name] = {**self.events.get(name, {}), **_rows(f"event {name!r}", rows)}
+            own = _rows(f"event {name!r}", rows)
+            self.events[name] = {**self.events.get(name, {}), **own}
             self.purposes[name] = purpose
             if sample is not None:
                 self.samples[name] = _rate(f"event {name!r}", sample)
+            if name in self.samples:
+                if SAMPLE_RATE in own or SAMPLE_RATE in self.fields:
+                    raise ValueError(f"event {name!r}, field {SAMPLE_RATE!r}: a sampled event has this field by itself")
+                self.events[name][SAMPLE_RATE] = SampleRate(self.samples[name])
             self.closed = self.closed or name not in OWN_EVENTS
 
     def rows(self, event: str) -> "Rows | None":
@@ -146,7 +165,7 @@ def row(where: str, spec: object) -> "Row":
 def _from_mapping(spec: "dict[Any, Any]") -> Conversion | None:
     """`{"one_of": [...], "purpose": ...}`; None where the mapping is not of this form."""
     words = [key for key in spec if key in CONVERSIONS and not isinstance(spec[key], (str, Conversion))]
-    if len(words) != 1 or any(key not in _REMARKS for key in spec if key != words[0]):
+    if len(words) != 1 or any(key not in _BESIDE for key in spec if key != words[0]):
         return None
     kind, options = CONVERSIONS[str(words[0])], spec[words[0]]
     remarks = {str(key): value for key, value in spec.items() if key != words[0]}
@@ -244,6 +263,9 @@ def _class_rows(kind: type[Event]) -> "dict[str, object]":
 def _command_rows(fields: "Rows") -> "Rows":
     """The event that `Telemetry.command` records; `fields={"error": OneOf(...)}` adds names to the built-in ones."""
     declared = fields.get("error")
+    if isinstance(declared, conversions.OneOf) and declared.epsilon is not None:
+        # Those of the built-in exceptions are not drawn by lot, and so neither would these be.
+        raise ValueError("fields, field 'error': the names of errors cannot have an epsilon")
     extra = tuple(declared.choices) if isinstance(declared, conversions.OneOf) else ()
     return {
         "command": CommandName(purpose="which command was used", example="import.from_code"),

@@ -7,8 +7,8 @@ object's own only where nothing is declared; what the object forbids stays, what
 
 from .. import names
 from . import Filter, keys
-from .conversions import Refused
 from .declaration import Event, row, snake
+from .numbers import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def clean_object(cleaner: Filter, thing: object, more: "Mapping[str, object]") -
         return name, None
     read = (field for field, spec in specs.items() if not keys.is_forbidden(spec))
     values = {field: getattr(thing, field) if field in legal else None for field in read}
-    return name, narrowed.clean(name, {**values, **more})
+    filtered, itself = narrowed
+    return name, filtered.clean(name, {**itself, **values, **more})
 
 
 def event_name(thing: object) -> str:

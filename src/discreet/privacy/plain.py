@@ -44,21 +44,22 @@ def restored(values: "Mapping[str, Any]") -> Declaration:
 
 
 def _row(row: "Conversion | dict[str, Conversion]") -> "list[Any] | dict[str, Any]":
-    """A row as [word, options, level]; a mapping's rows by their names."""
+    """A row as [word, options, level], with its epsilon if it has one; a mapping's rows by their names."""
     if isinstance(row, dict):
         return {field: _row(inner) for field, inner in row.items()}
-    return [row.word, _options(row), row.level]
+    return [row.word, _options(row), row.level, *([] if row.epsilon is None else [row.epsilon])]
 
 
 def _made_all(rows: "Mapping[str, Any]") -> "dict[str, Any]":
     return {field: _made_all(row) if isinstance(row, dict) else _made(*row) for field, row in rows.items()}
 
 
-def _made(word: str, options: "list[str] | dict[str, Any]", level: str) -> "Conversion":
+def _made(word: str, options: "list[str] | dict[str, Any]", level: str, *epsilon: float) -> "Conversion":
     # Made here, and not by the spellings of a declaration, which take a mapping with one field called `count` for one.
+    more: dict[str, Any] = {"epsilon": epsilon[0]} if epsilon else {}
     if isinstance(options, dict):
-        return CONVERSIONS[word](**options, level=level)
-    return CONVERSIONS[word](*options, level=level)
+        return CONVERSIONS[word](**options, **more, level=level)
+    return CONVERSIONS[word](*options, **more, level=level)
 
 
 def _options(row: "Conversion") -> "list[str] | dict[str, Any]":
@@ -68,7 +69,9 @@ def _options(row: "Conversion") -> "list[str] | dict[str, Any]":
         return list(row.items)
     if isinstance(row, conversions.Number):
         given = {name: getattr(row, name) for name in _NUMBER_OPTIONS if getattr(row, name) is not None}
-        return {**given, "buckets": list(row.buckets)} if row.buckets is not None else given
+        if row.buckets is not None:
+            given["buckets"] = row.buckets if isinstance(row.buckets, str) else list(row.buckets)
+        return given
     return []
 
 

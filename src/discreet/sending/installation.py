@@ -1,4 +1,4 @@
-"""What is random and kept for this installation: the salt of the hashes and, where the author asked for it, the id.
+"""What is random and kept for this installation: the salt of hashes and answers by lot and, if the author asks, the id.
 
 The rule that keeps it honest: both are made only under consent, at their first use; neither is derived from anything of
 the machine or the user; `clear` erases them, and the next use makes new ones. The salt never leaves.
@@ -12,10 +12,12 @@ from .. import files, names
 
 _SALT_BYTES = 32
 _ID_BYTES = 16
+_LOT_BYTES = 32
+_LOT = b"discreet.answer"  # BLAKE2's personalization, at most 16 bytes: no draw and no hash share a function
 
 
 class Pseudonyms:
-    """Keyed hashes of this installation. The salt is read, or made, at the first one."""
+    """Keyed hashes and draws of this installation. The salt is read, or made, at the first one."""
 
     __slots__ = ("_month", "_paths", "_salt")
 
@@ -29,14 +31,24 @@ class Pseudonyms:
 
         Raises `OSError` where the salt can be neither read nor made: the event is dropped then.
         """
-        if not self._salt:
-            self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES))
+        salt = self._salt or self._found()
         now = time.time()
         day, month = self._month
         if day != now // 86400:
             month = time.strftime("%Y-%m", time.gmtime(now))
             self._month = (int(now // 86400), month)
-        return pseudonym(self._salt, event, field, month, raw)
+        return pseudonym(salt, event, field, month, raw)
+
+    def draw(self, event: str, field: str, message: bytes) -> int:
+        """The lot of a message in this event and field: always the same for this salt, whenever it is asked for.
+
+        Raises `OSError` as above: there is no answer then, and the event is dropped.
+        """
+        return drawn(self._salt or self._found(), event, field, message)
+
+    def _found(self) -> bytes:
+        self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES))
+        return self._salt
 
 
 def install_id(paths: names.Paths) -> str:
@@ -54,6 +66,16 @@ def pseudonym(salt: bytes, event: str, field: str, month: str, raw: bytes) -> st
     digest = blake2b(f"{event}\0{field}\0{month}\0".encode(), key=salt, digest_size=8)
     digest.update(raw)
     return digest.hexdigest()
+
+
+def drawn(salt: bytes, event: str, field: str, message: bytes) -> int:
+    """A whole number below 2^256: BLAKE2b (RFC 7693), keyed by the salt, of a message in this event and field.
+
+    Pure, and without a month: a lot is for good. What it is for: privacy/randomized.py.
+    """
+    digest = blake2b(f"{event}\0{field}\0".encode(), key=salt, digest_size=_LOT_BYTES, person=_LOT)
+    digest.update(message)
+    return int.from_bytes(digest.digest(), "big")
 
 
 def _kept(paths: names.Paths, key: str, length: int) -> str:
