@@ -22,7 +22,7 @@ FLOORS = (
     ("telemetry", "options", "manifest"),
     ("sending",),
     ("consent", "privacy"),
-    ("names", "files"),
+    ("names", "files", "toml"),
 )
 _HEAVY = """
     dataclasses typing enum re logging pathlib inspect http.client ssl urllib subprocess uuid datetime argparse tempfile

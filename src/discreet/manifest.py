@@ -22,10 +22,8 @@ Format: TOML 1.0 (https://toml.io/en/v1.0.0), as the standard library reads it.
 """
 
 import os
-import tomllib
 
-from . import names
-from .sending.destination import Destination
+from . import names, toml
 from .telemetry import Recorder
 
 TYPE_CHECKING = False
@@ -33,13 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, TypeVar
 
+    from .sending.destination import Destination
+
     _Made = TypeVar("_Made", bound=Recorder)
 
 _OPTIONS: "dict[str, Any]" = vars(Recorder)["__init__"].__kwdefaults__
 # Every option that a line can hold. `settings` is the user's configuration: it has no place in the author's file.
 KEYS = ("name", "tool", *(option for option in _OPTIONS if option != "settings"))
 EVENT_KEYS = ("purpose", "sample", "fields")
-DESTINATION_KEYS = ("url", *vars(Destination)["__init__"].__kwdefaults__)
 # Headers that carry nothing but a secret. The user, or the author's code, may set them.
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 _TABLES = ("fields", "events", "files")
@@ -67,7 +66,7 @@ def read(path: "str | os.PathLike[str]") -> "dict[str, Any]":
     """
     place = os.fspath(path)
     try:
-        return _options(tomllib.loads(_text(place)))
+        return _options(_document(_text(place)))
     except UnicodeDecodeError as error:
         raise ValueError(f"{place}: it is not UTF-8 at byte {error.start}") from None
     except RecursionError:
@@ -76,6 +75,15 @@ def read(path: "str | os.PathLike[str]") -> "dict[str, Any]":
         raise ValueError(f"{place}: {error.strerror}") from None
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
+
+
+def _document(text: str) -> "dict[str, Any]":
+    try:
+        return toml.read(text)
+    except toml.Unplain:
+        import tomllib  # it reads the rest of TOML, and knows the line of a mistake
+
+        return tomllib.loads(text)
 
 
 def _text(place: str) -> str:
@@ -136,9 +144,11 @@ def _destinations(given: object) -> "list[Destination]":
     ]
 
 
-def _destination(where: str, item: object) -> Destination:
+def _destination(where: str, item: object) -> "Destination":
+    from .sending.destination import Destination
+
     options: dict[str, Any] = item if isinstance(item, dict) else {"url": item}
-    _check_keys(f"{where}: ", options, DESTINATION_KEYS)
+    _check_keys(f"{where}: ", options, ("url", *vars(Destination)["__init__"].__kwdefaults__))
     if "url" not in options:
         raise ValueError(f"{where}: url is missing")
     if type(options.get("allow_http", False)) is not bool:

@@ -17,7 +17,7 @@ import pytest
 from conftest import clean_environment
 from discreet import OneOf
 from discreet.__main__ import main
-from discreet.cli import child
+from discreet.hosts import child
 from terminal import SECONDS, Terminal, wait_for_lines
 
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]

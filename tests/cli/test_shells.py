@@ -14,6 +14,9 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
+from discreet import Telemetry
+from discreet.cli import standalone
+from discreet.hosts import shell
 from faults.servers import answering, serving
 
 SECONDS = 30.0
@@ -238,6 +241,89 @@ def test_a_wrong_manifest(discreet: Discreet, manifest: Callable[..., Path], ver
     done = discreet(*verb, cwd="/")
     assert done.returncode == 2
     assert done.stderr.endswith("discreet: error: telemetry.toml: No such file or directory\n")
+
+
+# ---- the short way of `run`
+
+ENTER = "import sys; from discreet.__main__ import main; sys.exit(main())"
+HEAVY = """
+    argparse json re enum typing tomllib datetime functools collections contextlib shlex signal subprocess
+"""
+
+
+@pytest.mark.parametrize("answer", ["true", "false"])
+@pytest.mark.parametrize("options", [("--tool", "mytool"), ("--manifest", "telemetry.toml")], ids=" ".join)
+def test_what_run_loads(
+    manifest: Callable[..., Path], place: Path, home: Path, answer: str, options: tuple[str, ...]
+) -> None:
+    """What a target pays for `run`, on or off: the interpreter's start and nothing heavy, and no other verb."""
+    (place / "opt-in").write_text(answer)
+    source = Path(sys.modules["discreet"].__file__ or "").parent.parent
+    program = f"import sys; sys.path.insert(0, {str(source)!r}); {ENTER}"
+    command = [sys.executable, "-I", "-S", "-X", "importtime", "-c", program]
+    done = subprocess.run(
+        [*command, *options, "run", "--event", "make.apply", "--", "true"],
+        env=clean_environment(home),
+        cwd=manifest().parent,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    loaded = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "discreet.hosts.child" in loaded
+    assert not loaded & set(HEAVY.split())
+    assert not [name for name in loaded if name.startswith("discreet.cli")]
+    assert len(recorded(place)) == (answer == "true")
+
+
+LINES = [
+    (["--tool", "t", "run", "x"], ({"--tool": "t"}, "run", ["x"])),
+    (["--tool=t", "run", "--", "x"], ({"--tool": "t"}, "run", ["x"])),
+    (["--manifest", "m", "--data-dir=d", "run", "x", "-y"], ({"--manifest": "m", "--data-dir": "d"}, "run", ["x", "-y"])),
+    (["run", "--event=e", "x"], ({}, "e", ["x"])),
+    (["--tool", "a", "--tool", "b", "run", "--event", "c", "--event", "d", "x"], ({"--tool": "b"}, "d", ["x"])),
+    (["--tool", "t", "run", "--", "--", "x"], ({"--tool": "t"}, "run", ["--", "x"])),
+    (["run", "x"], ({}, "run", ["x"])),
+    (["--tool", "t", "run", "x", "--event", "e"], ({"--tool": "t"}, "run", ["x", "--event", "e"])),
+    ([], None),
+    (["run"], None),
+    (["run", "--"], None),
+    (["run", "--", ""], None),
+    (["run", "--help"], None),
+    (["run", "-x", "y"], None),
+    (["run", "--event"], None),
+    (["run", "--event", "-x", "y"], None),
+    (["run", "--event", "E", "y"], None),
+    (["--tool", "t", "status"], None),
+    (["--tool", "run", "x"], None),
+    (["--tool", "--manifest", "run", "x"], None),
+    (["--version", "run", "x"], None),
+    (["--too", "t", "run", "x"], None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "wanted"), LINES, ids=repr)
+def test_the_short_way_means_the_same(monkeypatch: pytest.MonkeyPatch, words: list[str], wanted: Any) -> None:
+    """What is read without `argparse` is what `argparse` makes of it; everything else is left to it."""
+    call = shell.parsed(words)
+    assert (None if call is None else (call.options, call.event, call.command)) == wanted
+    if wanted is None:
+        return
+    seen: list[Any] = []
+
+    def opened(kind: type, *options: str | None) -> Telemetry:
+        seen.append({name: value for name, value in zip(shell.OPTIONS, options, strict=True) if value is not None})
+        return Telemetry("mytool")
+
+    def run(telemetry: Telemetry, event: str, command: list[str], complain: object) -> int:
+        seen.append((event, command))
+        return 0
+
+    monkeypatch.setattr(shell, "opened", opened)
+    monkeypatch.setattr(shell, "run", run)
+    assert standalone.main(Telemetry, "0", words) == 0
+    assert seen == [wanted[0], wanted[1:]]
 
 
 # ---- make

@@ -1,21 +1,18 @@
 """The verbs that record: log, for what a shell measured itself, and run, which measures a command.
 
-The rule that keeps it honest: `run` is as if it were not there. The command's output, exit status and signals are its
-own, whether telemetry is on or off, and nothing of its name or arguments is recorded.
+The rule that keeps it honest: what a person typed wrong is told, on or off; what the declaration leaves out is told as
+well. `run` itself is in hosts/shell.py, since a Makefile's `run` passes by the verbs.
 """
 
 import argparse
-import os
-import time
 from collections.abc import Iterator, Mapping
 
 from .. import names
-from .child import Child, end_by, replace
+from ..hosts import shell
 from .session import Failure, Misuse, Session
 
 _FLUSH_SECONDS = 1.0
 _LONGEST_SECONDS = names.LARGEST_INTEGER / 1000
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells report it
 
 
 def log_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +32,9 @@ def log_arguments(parser: argparse.ArgumentParser) -> None:
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `run`."""
     parser.usage = "%(prog)s [-h] [--event EVENT] -- COMMAND ..."
-    parser.add_argument("--event", default="run", metavar="EVENT", help="the name of the event (default: %(default)s)")
+    parser.add_argument(
+        "--event", default=shell.EVENT, metavar="EVENT", help="the name of the event (default: %(default)s)"
+    )
     parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND ...", help="the command and its arguments")
 
 
@@ -60,33 +59,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:
         raise Misuse(f"what is to be run? For example: {session.command} run -- make apply")
-    try:
-        if os.name == "posix" and not session.telemetry.recording():
-            replace(argv)
-        status = _run_and_record(session, arguments.event, argv)
-    except (FileNotFoundError, NotADirectoryError):
-        session.complain(f"{argv[0]}: command not found")
-        return _NOT_FOUND
-    except OSError as error:
-        session.complain(f"{argv[0]}: cannot be run: {error.strerror}")
-        return _NOT_EXECUTABLE
-    if status < 0:
-        end_by(-status)
-    return status
-
-
-def _run_and_record(session: Session, event: str, argv: list[str]) -> int:
-    """The exit status of the command, or minus the number of the signal that ended it. Raises `OSError` where it cannot
-    be started.
-    """
-    with Child(argv) as child:
-        started = time.monotonic_ns()
-        status = child.run()
-        duration = (time.monotonic_ns() - started + 500_000) // 1_000_000
-        code = 128 - status if status < 0 else status  # as shells report it
-        session.telemetry.track(event, {"duration_ms": duration, "success": code == 0, "exit_code": code})
-        session.telemetry.close()
-    return status
+    return shell.run(session.telemetry, arguments.event, argv, session.complain)
 
 
 class _Watched(Mapping[str, object]):
