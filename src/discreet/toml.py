@@ -110,10 +110,10 @@ class _Reader:
     def _quoted(self) -> str:
         mark, start = self._text[self._at], self._at + 1
         end = self._text.find(mark, start)
-        found = self._text[start:end]
+        found = self._text[start:end]  # nothing, of a long text: then its third mark is no end of a value
         self._at = end + 1
-        if end < 0 or "\n" in found or (mark == '"' and "\\" in found) or (not found and self._next("") == mark):
-            raise Unplain  # the last: three marks begin a long text
+        if end < 0 or "\n" in found or (mark == '"' and "\\" in found):
+            raise Unplain
         return found
 
     def _array(self) -> "list[Any]":

@@ -277,10 +277,18 @@ def test_what_run_loads(
     assert len(recorded(place)) == (answer == "true")
 
 
+def test_who_delivers(manifest: Callable[..., Path]) -> None:
+    """Without the declaration nothing may deliver: what it does not know it would pass over. With it, as it says."""
+    assert shell.opened(Telemetry, "mytool").delivery == "none"
+    assert shell.opened(Telemetry, None, str(manifest())).delivery == "auto"
+    assert shell.opened(Telemetry, None, str(manifest('delivery = "thread"'))).delivery == "thread"
+
+
 LINES = [
     (["--tool", "t", "run", "x"], ({"--tool": "t"}, "run", ["x"])),
     (["--tool=t", "run", "--", "x"], ({"--tool": "t"}, "run", ["x"])),
-    (["--manifest", "m", "--data-dir=d", "run", "x", "-y"], ({"--manifest": "m", "--data-dir": "d"}, "run", ["x", "-y"])),
+    (["--manifest", "m", "--data-dir=d", "run", "x"], ({"--manifest": "m", "--data-dir": "d"}, "run", ["x"])),
+    (["run", "x", "-y"], ({}, "run", ["x", "-y"])),
     (["run", "--event=e", "x"], ({}, "e", ["x"])),
     (["--tool", "a", "--tool", "b", "run", "--event", "c", "--event", "d", "x"], ({"--tool": "b"}, "d", ["x"])),
     (["--tool", "t", "run", "--", "--", "x"], ({"--tool": "t"}, "run", ["--", "x"])),

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import json
 import os
+import traceback
 from collections import UserDict
 from collections.abc import Callable, Iterator
 from types import MappingProxyType
@@ -13,7 +14,6 @@ from unittest.mock import MagicMock
 import pytest
 
 from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, TextCount, serialize
-from discreet.privacy.conversions import Refused
 from discreet.privacy.declaration import Declaration
 from discreet.sending.distrust import Distrust
 from discreet.sending.log import timestamp
@@ -395,10 +395,8 @@ def test_an_error_drops_the_event(make_telemetry: Made, swallowed: list[tuple[st
     assert lost(telemetry) == {"conversion": 1}
     assert serialize(kind()) == {}
     assert [reason for reason, _ in swallowed] == ["conversion"] * 2
-    for _, error in swallowed:
-        if isinstance(error, Refused):
-            assert SECRET not in str(error)
-            assert error.__context__ is None or error.__suppress_context__
+    for _, error in swallowed if "raise" not in fault else ():  # an exception of the object's own says what it says
+        assert SECRET not in "".join(traceback.format_exception(error))
 
 
 @pytest.mark.parametrize("name", ["", "Search", "a b", 5, None, type("Text", (str,), {})("search")], ids=repr)
