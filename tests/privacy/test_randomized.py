@@ -188,6 +188,20 @@ def test_answers_to_different_questions_are_independent() -> None:
     assert agreement(kept, lambda salt: bound(row, salt)("table")) == pytest.approx(both, abs=8)
 
 
+def test_what_a_lot_is_drawn_for() -> None:
+    """Epsilon, each choice and the truth are in the message of which the lot is made, each apart from the next."""
+    messages = []
+    for row in (OneOf("b", "a", epsilon=0.5), OneOf("a", "b", epsilon=1), OneOf("a", epsilon=1), Boolean(1)):
+        asked = row.bind("search", "kind", lambda *_: "", lambda *place: messages.append(place) or 0)  # type: ignore[func-returns-value]
+        asked("b")
+    assert messages == [
+        ("search", "kind", b"0.5\0a\0b\0other\0b"),
+        ("search", "kind", b"1.0\0a\0b\0other\0b"),
+        ("search", "kind", b"1.0\0a\0other\0other"),
+        ("search", "kind", b"1.0\0False\0True\0True"),
+    ]
+
+
 def test_one_truth_has_one_answer() -> None:
     """However often it is asked, in this process or anew, an installation answers a truth as it did before."""
     row = OneOf("json", "table", "text", epsilon=0.1)
@@ -441,6 +455,9 @@ def test_estimates_of_little() -> None:
     assert found["json"][0] < 0
     assert found["table"][0] > 1
     assert all(error > 1 for _, error in found.values())
+    truth, lie = probabilities(3, 0.5)  # its error is that of nothing, or of all
+    assert found["json"][1] == pytest.approx(math.sqrt(lie * (1 - lie)) / (truth - lie))
+    assert found["table"][1] == pytest.approx(math.sqrt(truth * (1 - truth)) / (truth - lie))
 
 
 def test_what_cannot_be_estimated() -> None:
