@@ -32,8 +32,8 @@ FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", 
 
 def clean_environment(home: Path) -> dict[str, str]:
     """This process's environment without anything that the gate looks at, and with a home of its own."""
-    rules = [rule for _, rules in (*environments.VENDORS, *environments.TEST_RUNNERS) for rule in rules]
-    watched = {rule.partition("=")[0] for rule in rules}
+    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS)
+    watched = {condition.partition("=")[0] for _, rule in rows for condition in rule}
     kept = {
         name: value
         for name, value in os.environ.items()

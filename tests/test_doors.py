@@ -32,7 +32,7 @@ IMPORT = "discreet discreet.telemetry discreet.names"
 ENABLED = (
     f"{IMPORT} discreet.consent discreet.consent.environments discreet.privacy discreet.sending discreet.sending.log"
 )
-DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers"
+DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
     "import": ("", IMPORT),

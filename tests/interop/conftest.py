@@ -1,11 +1,16 @@
-"""A server that records, and a real OpenTelemetry Collector, for the tests that speak to software nobody here wrote."""
+"""A server that records, an authority for certificates, and the servers and proxies that nobody here wrote."""
 
 import lzma
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from interop.authority import Authority
+from interop.mitmproxy import Proxy, proxying
+from interop.nginx import Nginx
 from interop.peers import COLLECTOR, OtelCollector, Recorder, free_port, missing, wait_for
 
 CONFIGURATION = """
@@ -50,3 +55,24 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtelCollecto
         process.terminate()
         process.wait(20)
         recorder.close()
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority that the machine does not trust."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def nginx(tmp_path: Path, authority: Authority) -> Iterator[Nginx]:
+    """The real nginx, not yet started."""
+    made = Nginx(tmp_path / "nginx", authority.certificate())
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def proxy(tmp_path: Path) -> Iterator[Callable[..., Proxy]]:
+    """Start the real mitmproxy, with further options."""
+    with ExitStack() as stack:
+        yield lambda *options: stack.enter_context(proxying(tmp_path / "mitmproxy", *options))

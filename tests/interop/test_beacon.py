@@ -10,9 +10,7 @@ import pytest
 
 from discreet.sending import wire
 from discreet.sending.destination import Destination
-from discreet.sending.wire.beacon import RESERVED
-from discreet.sending.wire.facts import apart, flat
-from interop.peers import SHARED, exchange, missing, needed
+from interop.peers import SHARED, beacon, exchange, missing, needed, spelled
 from wire.cases import RECORDS
 
 flask = needed("flask")
@@ -50,17 +48,6 @@ def served(app: Any) -> Iterator[str]:
     thread.join()
 
 
-def spelled(value: Any) -> str:
-    """A value as text; booleans as every language but Python spells them."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def expected(record: dict[str, Any]) -> dict[str, Any]:
-    """The keys of a record's beacon."""
-    facts = {key: record[fact] for key, fact in RESERVED.items() if fact in record}
-    return facts | {apart(name, RESERVED): value for name, value in flat(record["properties"]).items()}
-
-
 def test_the_program_of_the_document_receives_every_fact(seed: str, tmp_path: Path) -> None:
     """204 for each, and what it writes down is the record: every key and every character."""
     where = Destination(seed, format="beacon")
@@ -68,9 +55,7 @@ def test_the_program_of_the_document_receives_every_fact(seed: str, tmp_path: Pa
     gets = [(record, request) for record, request in requests if request.method == "GET"]
     assert [exchange(request) for _, request in gets] == [(204, b"")] * (len(RECORDS) - 1)
     lines = tmp_path.joinpath("telemetry.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [
-        {key: spelled(value) for key, value in expected(record).items()} for record, _ in gets
-    ]
+    assert [json.loads(line) for line in lines] == [spelled(beacon(record)) for record, _ in gets]
 
 
 def test_the_program_of_the_document_takes_no_long_ones(seed: str) -> None:
@@ -101,7 +86,7 @@ def test_a_receiver_of_both_has_the_same_keys_either_way(both: tuple[str, list[A
     assert {exchange(request)[0] for request in requests} == {204}
     for record, request, seen in zip(RECORDS, requests, received, strict=True):
         if request.method == "POST":
-            assert seen == expected(record)
+            assert seen == beacon(record)
         else:
-            assert seen == {key: spelled(value) for key, value in expected(record).items()}
+            assert seen == spelled(beacon(record))
     assert [request.method for request in requests].count("POST") == 1

@@ -14,112 +14,111 @@ from .. import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    Rows = tuple[tuple[str, tuple[str, ...]], ...]
-
-# A row is (who, rule); a rule holds when all its conditions do. `NAME`: set, and to no false word. `NAME=value`: set to
-# that, compared stripped and in lower case; a `*` at either end of the value stands for any text.
+# A row is `who: rule`; a rule holds when all its conditions do. `NAME`: set, and to no false word. `NAME=value`: set to
+# that, compared stripped and in lower case; a `*` at either end of the value stands for any text. The table is one text
+# because every enabled process loads it: hundreds of small constants would cost it a tenth of a millisecond.
 #
 # The first row that holds names the vendor, so whoever sets another's variables as well comes before it: Forgejo those
 # of Gitea and GitHub, Gitea those of GitHub, Jenkins those of Hudson, and nearly everybody CI.
 #
 # Not here on purpose: ALPIC_HOST and CLOUD_RUN_EXECUTION mark services in production, not builds; NOW_BUILDER is set by
 # `vercel build` on a laptop, and the hosted build has CI as well.
-VENDORS: "Rows" = (
-    ("Forgejo Actions", ("FORGEJO_ACTIONS",)),
-    ("Gitea Actions", ("GITEA_ACTIONS",)),
-    ("GitHub Actions", ("GITHUB_ACTIONS",)),
-    ("GitLab CI", ("GITLAB_CI",)),
-    ("CircleCI", ("CIRCLECI",)),
-    ("Travis CI", ("TRAVIS",)),
-    ("Buildkite", ("BUILDKITE",)),
+VENDORS = (
+    "Forgejo Actions: FORGEJO_ACTIONS\n"
+    "Gitea Actions: GITEA_ACTIONS\n"
+    "GitHub Actions: GITHUB_ACTIONS\n"
+    "GitLab CI: GITLAB_CI\n"
+    "CircleCI: CIRCLECI\n"
+    "Travis CI: TRAVIS\n"
+    "Buildkite: BUILDKITE\n"
     # Clients of Jenkins read JENKINS_URL from the shell too, but so many tools look for it alone that users expect it
     # to silence. BUILD_ID is a key of /etc/os-release and release scripts have a BUILD_NUMBER: each alone says nothing.
-    ("Jenkins", ("BUILD_TAG=jenkins-*",)),
-    ("Jenkins", ("JENKINS_URL",)),
-    ("Jenkins", ("BUILD_ID", "BUILD_URL")),
-    ("Jenkins", ("BUILD_NUMBER", "BUILD_URL")),
-    ("Hudson", ("HUDSON_URL",)),
-    ("TeamCity", ("TEAMCITY_VERSION",)),  # PyCharm sets it to LOCAL around a test run, which is silent too
-    ("Azure Pipelines", ("TF_BUILD",)),
-    ("Azure Pipelines", ("BUILD_BUILDID",)),
-    ("AppVeyor", ("APPVEYOR",)),
-    ("Bitbucket Pipelines", ("BITBUCKET_COMMIT",)),
-    ("Bitbucket Pipelines", ("BITBUCKET_BUILD_NUMBER",)),
-    ("AWS CodeBuild", ("CODEBUILD_BUILD_ARN",)),
-    ("AWS CodeBuild", ("CODEBUILD_BUILD_ID",)),
+    "Jenkins: BUILD_TAG=jenkins-*\n"
+    "Jenkins: JENKINS_URL\n"
+    "Jenkins: BUILD_ID and BUILD_URL\n"
+    "Jenkins: BUILD_NUMBER and BUILD_URL\n"
+    "Hudson: HUDSON_URL\n"
+    "TeamCity: TEAMCITY_VERSION\n"  # PyCharm sets it to LOCAL around a test run, which is silent too
+    "Azure Pipelines: TF_BUILD\n"
+    "Azure Pipelines: BUILD_BUILDID\n"
+    "AppVeyor: APPVEYOR\n"
+    "Bitbucket Pipelines: BITBUCKET_COMMIT\n"
+    "Bitbucket Pipelines: BITBUCKET_BUILD_NUMBER\n"
+    "AWS CodeBuild: CODEBUILD_BUILD_ARN\n"
+    "AWS CodeBuild: CODEBUILD_BUILD_ID\n"
     # The name is anybody's; the directory is Cloud Build's. Its substitutions arrive only where a step maps them.
-    ("Google Cloud Build", ("BUILDER_OUTPUT=/builder/*",)),
-    ("Google Cloud Build", ("BUILD_ID", "PROJECT_ID")),
-    ("Woodpecker", ("CI=woodpecker",)),
+    "Google Cloud Build: BUILDER_OUTPUT=/builder/*\n"
+    "Google Cloud Build: BUILD_ID and PROJECT_ID\n"
+    "Woodpecker: CI=woodpecker\n"
     # Drone, and the plain words further down (Buddy, Magnum, Semaphore, Strider, Vela): the bare word is set inside a
     # build only, while servers and clients are configured with `DRONE_...` and the like, so it may stand alone.
-    ("Drone", ("DRONE",)),
-    ("Agola CI", ("AGOLA_GIT_REF",)),
-    ("App Center", ("APPCENTER_BUILD_ID",)),
-    ("Appcircle", ("AC_APPCIRCLE",)),
-    ("Appflow", ("CI_APP_ID", "CI_BUILD_ID")),  # CI_APP_ID alone is what a GitHub App's number is often called
-    ("Bamboo", ("bamboo_planKey",)),
-    ("Bamboo", ("bamboo_buildNumber",)),
-    ("Bitrise", ("BITRISE_IO",)),
-    ("Buddy", ("BUDDY",)),
-    ("Buddy", ("BUDDY_WORKSPACE_ID",)),
-    ("Cirrus CI", ("CIRRUS_CI",)),
+    "Drone: DRONE\n"
+    "Agola CI: AGOLA_GIT_REF\n"
+    "App Center: APPCENTER_BUILD_ID\n"
+    "Appcircle: AC_APPCIRCLE\n"
+    "Appflow: CI_APP_ID and CI_BUILD_ID\n"  # CI_APP_ID alone is what a GitHub App's number is often called
+    "Bamboo: bamboo_planKey\n"
+    "Bamboo: bamboo_buildNumber\n"
+    "Bitrise: BITRISE_IO\n"
+    "Buddy: BUDDY\n"
+    "Buddy: BUDDY_WORKSPACE_ID\n"
+    "Cirrus CI: CIRRUS_CI\n"
     # Unlike the hosts below, Cloudflare keeps these two to its builds.
-    ("Cloudflare Pages", ("CF_PAGES",)),
-    ("Cloudflare Workers", ("WORKERS_CI",)),
-    ("Codefresh", ("CF_BUILD_ID",)),
-    ("Codemagic", ("CM_BUILD_ID",)),
-    ("Codeship", ("CI_NAME=codeship",)),
-    ("dsari", ("DSARI",)),
-    ("Earthly", ("EARTHLY_CI",)),
-    ("Expo Application Services", ("EAS_BUILD",)),
-    ("Gerrit", ("GERRIT_PROJECT", "GERRIT_EVENT_TYPE")),  # people who review from a shell export their GERRIT_PROJECT
-    ("GoCD", ("GO_PIPELINE_LABEL",)),
-    ("Harness CI", ("HARNESS_BUILD_ID",)),
-    ("Heroku CI", ("HEROKU_TEST_RUN_ID",)),
+    "Cloudflare Pages: CF_PAGES\n"
+    "Cloudflare Workers: WORKERS_CI\n"
+    "Codefresh: CF_BUILD_ID\n"
+    "Codemagic: CM_BUILD_ID\n"
+    "Codeship: CI_NAME=codeship\n"
+    "dsari: DSARI\n"
+    "Earthly: EARTHLY_CI\n"
+    "Expo Application Services: EAS_BUILD\n"
+    "Gerrit: GERRIT_PROJECT and GERRIT_EVENT_TYPE\n"  # people who review from a shell export their GERRIT_PROJECT
+    "GoCD: GO_PIPELINE_LABEL\n"
+    "Harness CI: HARNESS_BUILD_ID\n"
+    "Heroku CI: HEROKU_TEST_RUN_ID\n"
     # npm and yarn set NODE for what they run: during a build, and on a dyno too. Accepted: no person types there.
-    ("Heroku", ("NODE=*/app/.heroku/node/bin/node*",)),
-    ("JetBrains Space", ("JB_SPACE_API_URL",)),
-    ("LayerCI", ("LAYERCI",)),
-    ("Magnum CI", ("MAGNUM",)),
+    "Heroku: NODE=*/app/.heroku/node/bin/node*\n"
+    "JetBrains Space: JB_SPACE_API_URL\n"
+    "LayerCI: LAYERCI\n"
+    "Magnum CI: MAGNUM\n"
     # Hosts that build what they then run. RENDER and VERCEL are set in service as well, and NETLIFY by hand to imitate
     # its build. BUILD_ID and CI are there in the build only; Render has no such mark, but a preview of a pull request
     # (IS_PULL_REQUEST is "false" everywhere else) is nobody's own installation.
-    ("Netlify", ("NETLIFY", "BUILD_ID")),
-    ("Netlify", ("NETLIFY", "CI")),
-    ("Render", ("RENDER", "IS_PULL_REQUEST")),
-    ("Vercel", ("VERCEL", "CI")),
-    ("Nevercode", ("NEVERCODE",)),
-    ("Prow", ("PROW_JOB_ID",)),
-    ("ReleaseHub", ("RELEASE_BUILD_ID", "RELEASE_ENV_ID")),  # release scripts like the first name for themselves
-    ("Sail CI", ("SAILCI",)),
-    ("Screwdriver", ("SCREWDRIVER",)),
-    ("Semaphore", ("SEMAPHORE",)),
-    ("Sourcehut", ("CI_NAME=sourcehut",)),
-    ("Strider CD", ("STRIDER",)),
-    ("TaskCluster", ("TASK_ID", "RUN_ID")),  # queues and experiment trackers set one or the other
-    ("Vela", ("VELA",)),
-    ("Xcode Cloud", ("CI_XCODE_PROJECT",)),
-    ("Xcode Server", ("XCS",)),
+    "Netlify: NETLIFY and BUILD_ID\n"
+    "Netlify: NETLIFY and CI\n"
+    "Render: RENDER and IS_PULL_REQUEST\n"
+    "Vercel: VERCEL and CI\n"
+    "Nevercode: NEVERCODE\n"
+    "Prow: PROW_JOB_ID\n"
+    "ReleaseHub: RELEASE_BUILD_ID and RELEASE_ENV_ID\n"  # release scripts like the first name for themselves
+    "Sail CI: SAILCI\n"
+    "Screwdriver: SCREWDRIVER\n"
+    "Semaphore: SEMAPHORE\n"
+    "Sourcehut: CI_NAME=sourcehut\n"
+    "Strider CD: STRIDER\n"
+    "TaskCluster: TASK_ID and RUN_ID\n"  # queues and experiment trackers set one or the other
+    "Vela: VELA\n"
+    "Xcode Cloud: CI_XCODE_PROJECT\n"
+    "Xcode Server: XCS\n"
     # Last, so that a vendor is named where one can be: what says no more than that this is CI.
-    ("unnamed vendor", ("CI",)),
-    ("unnamed vendor", ("CONTINUOUS_INTEGRATION",)),
-    ("unnamed vendor", ("CI_NAME",)),
-    ("unnamed vendor", ("CI_BUILD_ID",)),
-    ("unnamed vendor", ("CI_BUILD_NUMBER",)),
-    ("unnamed vendor", ("PIP_IS_CI",)),  # pip's own switch for CI that nothing recognizes
+    "unnamed vendor: CI\n"
+    "unnamed vendor: CONTINUOUS_INTEGRATION\n"
+    "unnamed vendor: CI_NAME\n"
+    "unnamed vendor: CI_BUILD_ID\n"
+    "unnamed vendor: CI_BUILD_NUMBER\n"
+    "unnamed vendor: PIP_IS_CI\n"  # pip's own switch for CI that nothing recognizes
 )
 
 # pytest sets PYTEST_CURRENT_TEST around each test and, since 8.2, PYTEST_VERSION from its start to its end, so that
 # fixtures and collection count too; both reach child processes. tox and nox set theirs for every command they run.
-TEST_RUNNERS: "Rows" = (
-    ("pytest", ("PYTEST_CURRENT_TEST",)),
-    ("pytest", ("PYTEST_VERSION",)),
-    ("tox", ("TOX_ENV_NAME",)),
-    ("tox", ("TOX_ENV_DIR",)),
-    ("nox", ("NOX_CURRENT_SESSION",)),
+TEST_RUNNERS = (
+    "pytest: PYTEST_CURRENT_TEST\n"
+    "pytest: PYTEST_VERSION\n"
+    "tox: TOX_ENV_NAME\n"
+    "tox: TOX_ENV_DIR\n"
+    "nox: NOX_CURRENT_SESSION\n"
 )
 
 
@@ -143,9 +142,18 @@ def test_runner(environ: "Mapping[str, str]", unittest_running: bool = False) ->
     return _first(TEST_RUNNERS, environ) or (("unittest", "unittest.main") if unittest_running else None)
 
 
-def _first(rows: "Rows", environ: "Mapping[str, str]") -> "tuple[str, str] | None":
+def rows(table: str) -> "Iterator[tuple[str, list[str]]]":
+    """Each row of a table: who, and the conditions of its rule."""
+    for line in table.splitlines():
+        who, _, rule = line.partition(": ")
+        yield who, rule.split(" and ")
+
+
+def _first(table: str, environ: "Mapping[str, str]") -> "tuple[str, str] | None":
     """The first row that holds: who, and its conditions as text."""
-    for who, rule in rows:
+    if set(table.replace("=", " ").split()).isdisjoint(environ):
+        return None  # not one word of the table is set: so it is nearly everywhere but in CI
+    for who, rule in rows(table):
         for condition in rule:
             name, _, pattern = condition.partition("=")
             if name not in environ or not _counts(names.word(environ[name]), pattern):

@@ -7,6 +7,7 @@ the very same filter, and makes no file: what needs the secrets of an installati
 from ..privacy import Filter, keys
 from ..privacy.declaration import Declaration, Event
 from ..privacy.objects import clean_object
+from ..privacy.rows import Rows
 from ..telemetry import Recorder
 
 TYPE_CHECKING = False
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..privacy import Convert
-    from ..privacy.conversions import Conversion
+    from ..privacy.declaration import Row
 
 NO_HASH = "0" * 16  # the form of a hash; by chance one in 2**64 is it
 BY_LOT = "<by lot>"  # in the place of an answer by lot, of whatever type that would be
@@ -37,19 +38,24 @@ def serialize(thing: object, *, level: str = "basic") -> "dict[str, Any]":
     return found or {}
 
 
-class _Shown(Filter):
-    """The filter where no installation is at hand: no salt to hash or to draw with, and every event is recorded."""
+class _Rows(Rows):
+    """The rows where no installation is at hand: no salt to hash or to draw with, and every event is recorded."""
 
     def _drawn(self, rate: float) -> bool:
         return True
 
-    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]", common: bool) -> "Convert":
-        if isinstance(row, dict) or row.epsilon is None or self._withheld(row):
+    def _bind(self, event: str, field: str, row: "Row", common: bool) -> "Convert":
+        if isinstance(row, dict) or row.epsilon is None or self._withholds(row):
             return super()._bind(event, field, row, common)
         return lambda value: None if row.convert(value) is None else BY_LOT
 
 
+class _Shown(Filter):
+    def __init__(self, declaration: Declaration, level: str) -> None:
+        super().__init__(declaration, level, lambda *_: NO_HASH, lambda _: None)
+        self._declared = _Rows(declaration, *self._installation)
+
+
 def _clean(thing: object, level: str) -> "dict[str, Any] | None":
-    declaration = Declaration([type(thing)]) if isinstance(thing, Event) else None
-    cleaner = _Shown(declaration, level, lambda *_: NO_HASH, lambda _: None)
-    return clean_object(cleaner, thing, {})[1]
+    declaration = Declaration([type(thing)] if isinstance(thing, Event) else ())
+    return clean_object(_Shown(declaration, level), thing, {})[1]

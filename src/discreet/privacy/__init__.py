@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from .conversions import Clean, Conversion, Draw, Pseudonymize
+    from .conversions import Clean, Draw, Pseudonymize
     from .declaration import Declaration, Row
-    from .sampling import Lots
+    from .rows import Rows
 
     Convert: TypeAlias = Callable[[object], Clean | None]
 
@@ -73,16 +73,16 @@ class Filter:
         lose: "Callable[[str], None]",
         draw: "Draw | None" = None,
     ) -> None:
-        self._declaration = declaration
         self._closed = declaration is not None and declaration.closed
-        self._level = level
-        self._pseudonymize = pseudonymize
         self._lose = lose
-        self._draw = draw
+        self._installation = level, pseudonymize, lose, draw
+        self._declared: Rows | None = None
+        if declaration is not None:
+            from . import rows
+
+            self._declared = rows.Rows(declaration, *self._installation)
         self._rows: dict[str, dict[str, Convert]] = {}
-        self._sampled: dict[str, dict[str, Convert]] = {}  # apart: these are not found at once, but drawn each time
-        self._lots: Lots | None = None
-        self._legal: set[str] = set()
+        self._bare: set[str] = set()  # legal names that no row knows, where such may pass
 
     def clean(self, event: str, properties: "Mapping[str, object]") -> "dict[str, Clean] | None":
         """The properties that may leave, as new objects; None where the whole event may not.
@@ -95,21 +95,31 @@ class Filter:
             rows = self._prepare(event)
             if rows is None:
                 return None
-            if event in self._sampled:
+            if self._declared is not None and event in self._declared.sampled:
                 cleaned[SAMPLE_RATE] = rows[SAMPLE_RATE](None)  # type: ignore[assignment]  # the rate, whatever it is given
+        bare, most = self._bare, names.PROPERTIES
         for name, value in properties.items():
             # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
-            convert = rows.get(name) if type(name) is str else None
-            result = convert(value) if convert is not None else self._undeclared(name, value)
+            if type(name) is str and (convert := rows.get(name)) is not None:
+                result = convert(value)
+            elif (
+                ((kind := type(value)) is int or kind is float or kind is bool)
+                and type(name) is str
+                and name in bare
+                and -UNDECLARED_LIMIT < value < UNDECLARED_LIMIT  # type: ignore[operator]
+            ):
+                result = value  # type: ignore[assignment]  # the default rule where it is plain, for hosts in a hurry
+            else:
+                result = self._undeclared(name, value)
             if result is not None:
-                if len(cleaned) == names.PROPERTIES:
+                if len(cleaned) == most:
                     self._lose("too_many_fields")
                     break
                 cleaned[name] = result
         return cleaned
 
-    def narrowed(self, event: str, rows: "dict[str, Row]") -> "tuple[Filter, dict[str, object]] | None":
-        """This filter for one object of an event, which has `rows` of its own, and the properties that the event has by
+    def narrowed(self, event: str, own: "dict[str, Row]") -> "tuple[Filter, dict[str, object]] | None":
+        """This filter for one object of an event, which has rows of its `own`, and the properties that the event has by
         itself; None where the event may not leave, or where no lot falls on it.
 
         A declared row comes before the object's; where the author declared events, a field without one has none. What
@@ -121,27 +131,31 @@ class Filter:
             declared = self._prepare(event)
             if declared is None:
                 return None
-        own = {field: self._bind(event, field, row, common=False) for field, row in rows.items()}
-        taken = {field: own[field] for field, row in rows.items() if not isinstance(row, dict) and self._withheld(row)}
-        itself = {SAMPLE_RATE: declared[SAMPLE_RATE]} if event in self._sampled else {}
-        made = object.__new__(type(self))
-        made.__dict__.update(self.__dict__)
-        made._rows = {event: {**({} if self._closed else own), **declared, **taken, **itself}}
-        return made, dict.fromkeys(itself)
+        binder = self._declared
+        if binder is None:
+            from . import declaration, rows
 
-    def _withheld(self, row: "Conversion") -> bool:
-        """Whether nothing leaves through a row, whatever its value."""
-        return row.word == "forbid" or (row.level == "enhanced" and self._level != "enhanced")
+            binder = rows.Rows(declaration.Declaration(), *self._installation)
+        bound, withheld = binder.own(event, own)
+        itself = {SAMPLE_RATE: declared[SAMPLE_RATE]} if event in binder.sampled else {}
+        made = object.__new__(Filter)
+        made.__dict__.update(self.__dict__)
+        made._rows = {event: {**({} if self._closed else bound), **declared, **withheld, **itself}}
+        return made, dict.fromkeys(itself)
 
     def _undeclared(self, name: object, value: object) -> "Clean | None":
         """The default rule for a field that no row names."""
-        if type(name) is not str or not (name in self._legal or self._is_legal(name)):
+        if type(name) is not str or not names.legal_name(name):
             self._lose("field_name")
-        elif self._closed:
+            return None
+        if self._closed:
             self._lose("undeclared_field")
-        elif value is True or value is False:
+            return None
+        if len(self._bare) < _REMEMBERED:
+            self._bare.add(name)
+        if value is True or value is False:
             return value
-        elif isinstance(value, int):
+        if isinstance(value, int):
             number = int.__add__(value, 0)  # an exact int, whatever a subclass overrides
             if -UNDECLARED_LIMIT < number < UNDECLARED_LIMIT:
                 return number
@@ -155,68 +169,17 @@ class Filter:
             self._lose("undeclared_value")
         return None
 
-    def _is_legal(self, name: str) -> bool:
-        legal = names.legal_name(name)
-        if legal and len(self._legal) < _REMEMBERED:
-            self._legal.add(name)
-        return legal
-
     def _prepare(self, event: str) -> "dict[str, Convert] | None":
         """The rows of an event that is new or sampled; None where it may not leave, or where no lot falls on it."""
         if not names.legal_name(event):
             self._lose("event_name")
             return None
-        declaration = self._declaration
-        if declaration is None:
-            return COMMAND if event == "command" else {}
-        rate = declaration.samples.get(event)
-        if rate is not None:
-            if not self._drawn(rate):
-                return None
-            if event in self._sampled:
-                return self._sampled[event]
-        rows = declaration.rows(event)
-        if rows is None:
-            if self._closed:
-                self._lose("undeclared_event")
-                return None
-            rows = dict(declaration.fields)
-        common = declaration.fields
-        prepared = {field: self._bind(event, field, row, common.get(field) is row) for field, row in rows.items()}
-        if rate is not None:
-            self._sampled[event] = prepared
-        elif len(self._rows) < _REMEMBERED:
-            self._rows[event] = prepared
-        return prepared
-
-    def _drawn(self, rate: float) -> bool:
-        if self._lots is None:
-            from .sampling import Lots
-
-            self._lots = Lots()
-        return self._lots.fall_on(rate)
-
-    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]", common: bool) -> "Convert":
-        if isinstance(row, dict):
-            inner = {name: self._bind(event, f"{field}.{name}", held, common) for name, held in row.items()}
-            return lambda value: self._nested(inner, value)
-        if self._withheld(row):
-            return lambda _: None
-        # A row common to all events is one question: answered anew by each of them, the lots would average out.
-        event = "" if common and row.epsilon is not None else event
-        return row.bind(event, field, self._pseudonymize, self._draw)
-
-    def _nested(self, inner: "dict[str, Convert]", value: object) -> "Clean | None":
-        """A declared mapping, one level deep; what is no mapping leaves nothing."""
-        if not isinstance(value, dict):
-            if value is not None:
-                self._lose("undeclared_value")
-            return None
-        cleaned: dict[str, Clean] = {}
-        for name, convert in inner.items():
-            result = convert(dict.get(value, name))
-            if result is not None:
-                cleaned[name] = result
-        if any(name not in inner for name in dict.keys(value)):
-            self._lose("undeclared_field")
-        return cleaned or None
+        rows: dict[str, Convert] = COMMAND if event == "command" else {}
+        if self._declared is not None:
+            declared = self._declared.prepare(event)
+            if declared is None or event in self._declared.sampled:
+                return declared
+            rows = declared
+        if len(self._rows) < _REMEMBERED:
+            self._rows[event] = rows
+        return rows

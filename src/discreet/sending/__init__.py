@@ -26,17 +26,14 @@ from .log import Encoder, Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections import deque
     from collections.abc import Mapping
 
     from .courier import Courier
     from .owner import Owner
-else:
-    from _collections import deque  # the same class; `collections` itself costs a command 2 ms
-
 
 QUEUE_RECORDS = 10_000
 QUEUE_BYTES = 8 * 1024 * 1024
+BATCH_RECORDS = 2048
 BATCH_BYTES = 256 * 1024  # one write: long enough to be cheap, short enough not to overshoot a rotation
 RETRY_SECONDS = (0.05, 5.0)  # the first and the longest pause after the disk refused; doubled in between
 
@@ -92,7 +89,9 @@ class Sender:
     def renew(self) -> None:
         """Begin with a run of its own, an empty queue and no thread: at the start, and in the child of a fork."""
         self.encoder = Encoder(self.owner.name, self.owner.version, self._install)
-        self.queue: deque[bytes | Ticket] = deque()
+        # A list: `append`, a slice and the deletion of one are single steps, and only who holds `running` takes.
+        self.queue: list[bytes | Ticket] = []
+        self._tickets: list[Ticket] = []  # those in the queue
         self.bytes = 0  # in the queue; see `_take` on its races
         self.held: list[bytes] = []  # taken from the queue, not yet on the log; belongs to whoever holds `_running`
         self._wake = _thread.allocate_lock()  # what the thread sleeps on: released to wake it
@@ -146,6 +145,7 @@ class Sender:
         return self._ask(Ticket(last=True), timeout)
 
     def _ask(self, ticket: Ticket, timeout: float) -> bool:
+        self._tickets.append(ticket)
         self.queue.append(ticket)
         self._rouse()
         if self.closed or not self._start():
@@ -238,22 +238,24 @@ class Sender:
         return None
 
     def _take(self) -> Ticket | None:
-        """Move a batch from the queue to `_held`, up to and with the first ticket, which is returned."""
-        held, take = self.held, self.queue.popleft
-        before = size = sum(map(len, held))
-        try:
-            while size < BATCH_BYTES:
-                item = take()
-                if type(item) is Ticket:
-                    return item
-                held.append(item)  # type: ignore[arg-type]  # no ticket: bytes
-                size += len(held[-1])
-        except IndexError:
-            # `_bytes` is changed by several threads without a lock, so it may drift; an empty queue sets it right.
-            self.bytes = size - before
-        finally:
-            self.bytes -= size - before
-        return None
+        """Move a batch from the queue to `held`, up to and with the first ticket, which is returned."""
+        batch = self.queue[:BATCH_RECORDS]
+        ticket = None
+        if self._tickets:
+            ticket = next((item for item in batch if type(item) is Ticket), None)
+            if ticket is not None:
+                del batch[batch.index(ticket) :]
+        room = BATCH_BYTES - sum(map(len, self.held))
+        while (size := sum(map(len, batch))) > room and batch:  # type: ignore[arg-type]  # no ticket among them
+            del batch[len(batch) // 2 :]
+            ticket = None
+        self.held += batch  # type: ignore[arg-type]
+        del self.queue[: len(batch) + (ticket is not None)]
+        if ticket is not None:
+            self._tickets.remove(ticket)
+        # `bytes` is changed by several threads without a lock, so it may drift; an empty queue sets it right.
+        self.bytes = self.bytes - size if self.queue else 0
+        return ticket
 
     def _write(self) -> bool:
         """Append what is held and save the losses; what the disk refuses stays held, or is counted at the end."""

@@ -100,8 +100,8 @@ def _plain(declaration: "Declaration") -> "dict[str, Any]":
 def watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":
     """The variables that the gate looks at."""
     head = names.prefix(tool)
-    rules = environments.VENDORS + environments.TEST_RUNNERS
-    known = {condition.partition("=")[0] for _, rule in rules for condition in rule} | set(names.SHARED_SWITCHES)
+    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS)
+    known = {condition.partition("=")[0] for _, rule in rows for condition in rule} | set(names.SHARED_SWITCHES)
     return {
         name: value
         for name, value in environ.items()

@@ -10,11 +10,10 @@ if TYPE_CHECKING:
 
 def discard(sender: "Sender") -> None:
     """Drop all that waits; the tickets stay, in their order. Called by whoever drains."""
-    for _ in range(len(sender.queue)):
-        item = sender.queue.popleft()
-        if isinstance(item, bytes):
-            sender.bytes -= len(item)
-            sender.held.append(item)
-        else:
-            sender.queue.append(item)
+    number = len(sender.queue)
+    waiting = sender.queue[:number]
+    records = [item for item in waiting if isinstance(item, bytes)]
+    sender.queue[:number] = [item for item in waiting if not isinstance(item, bytes)]
+    sender.bytes -= sum(map(len, records))
+    sender.held += records
     sender.drop("consent")

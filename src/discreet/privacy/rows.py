@@ -1,0 +1,100 @@
+"""The rows of a declaration, bound to one installation: a function of the value alone for each field.
+
+The rule that keeps it honest: a field of a level that is not agreed to leaves nothing, an event that a closed world
+does not know leaves nothing, and a sampled one leaves only where a lot falls on it. A process whose author declared
+nothing never loads this, unless it tracks an object that has rows of its own.
+"""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from . import Convert
+    from .conversions import Clean, Conversion, Draw, Pseudonymize
+    from .declaration import Declaration, Row
+    from .sampling import Lots
+
+
+class Rows:
+    """What the filter asks once an event: `prepare(event)`. `sampled` are the events that are drawn each time.
+
+    `lose(reason)` is called for what is dropped: `undeclared_event`, `undeclared_value`, `undeclared_field`.
+    """
+
+    def __init__(
+        self,
+        declaration: "Declaration",
+        level: str,
+        pseudonymize: "Pseudonymize",
+        lose: "Callable[[str], None]",
+        draw: "Draw | None" = None,
+    ) -> None:
+        self._declaration = declaration
+        self._level = level
+        self._pseudonymize = pseudonymize
+        self._lose = lose
+        self._draw = draw
+        self._lots: Lots | None = None
+        self.sampled: dict[str, dict[str, Convert]] = {}
+
+    def prepare(self, event: str) -> "dict[str, Convert] | None":
+        """The functions of an event's fields; None where it may not leave, or where no lot falls on it this time."""
+        declaration = self._declaration
+        rate = declaration.samples.get(event)
+        if rate is not None:
+            if not self._drawn(rate):
+                return None
+            if event in self.sampled:
+                return self.sampled[event]
+        rows = declaration.rows(event)
+        if rows is None:
+            if declaration.closed:
+                self._lose("undeclared_event")
+                return None
+            rows = declaration.fields
+        common = declaration.fields
+        prepared = {field: self._bind(event, field, row, common.get(field) is row) for field, row in rows.items()}
+        if rate is not None:
+            self.sampled[event] = prepared
+        return prepared
+
+    def own(self, event: str, rows: "dict[str, Row]") -> "tuple[dict[str, Convert], dict[str, Convert]]":
+        """The functions of the rows that an object of an event has of its own: all, and those that let nothing out."""
+        bound = {field: self._bind(event, field, row, common=False) for field, row in rows.items()}
+        nothing = (field for field, row in rows.items() if not isinstance(row, dict) and self._withholds(row))
+        return bound, {field: bound[field] for field in nothing}
+
+    def _withholds(self, row: "Conversion") -> bool:
+        return row.word == "forbid" or (row.level == "enhanced" and self._level != "enhanced")
+
+    def _drawn(self, rate: float) -> bool:
+        if self._lots is None:
+            from .sampling import Lots
+
+            self._lots = Lots()
+        return self._lots.fall_on(rate)
+
+    def _bind(self, event: str, field: str, row: "Row", common: bool) -> "Convert":
+        if isinstance(row, dict):
+            inner = {name: self._bind(event, f"{field}.{name}", held, common) for name, held in row.items()}
+            return lambda value: self._nested(inner, value)
+        if self._withholds(row):
+            return lambda _: None
+        # A row common to all events is one question: answered anew by each of them, the lots would average out.
+        event = "" if common and row.epsilon is not None else event
+        return row.bind(event, field, self._pseudonymize, self._draw)
+
+    def _nested(self, inner: "dict[str, Convert]", value: object) -> "Clean | None":
+        """A declared mapping, one level deep; what is no mapping leaves nothing."""
+        if not isinstance(value, dict):
+            if value is not None:
+                self._lose("undeclared_value")
+            return None
+        cleaned: dict[str, Clean] = {}
+        for name, convert in inner.items():
+            result = convert(dict.get(value, name))
+            if result is not None:
+                cleaned[name] = result
+        if any(name not in inner for name in dict.keys(value)):
+            self._lose("undeclared_field")
+        return cleaned or None
