@@ -19,10 +19,10 @@ MODULES = {
 # From the street down. A module imports from its own floor and from those below it, never from above.
 FLOORS = (
     ("", "__main__", "cli", "hosts", "testing", "report", "collector"),
-    ("telemetry", "options"),
+    ("telemetry", "options", "manifest"),
     ("sending",),
     ("consent", "privacy"),
-    ("names", "files"),
+    ("names", "files", "toml"),
 )
 _HEAVY = """
     dataclasses typing enum re logging pathlib inspect http.client ssl urllib subprocess uuid datetime argparse tempfile

@@ -17,11 +17,13 @@ from .telemetry import EXIT_SECONDS, Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeVar
 
     from .consent import Decision
     from .hosts import Scope, Silent
+    from .hosts.serialize import serialize
     from .privacy.conversions import (
         Aggregate,
         Boolean,
@@ -61,6 +63,7 @@ __all__ = [
     "enabled",
     "flush",
     "init",
+    "serialize",
     "track",
 ]
 
@@ -69,6 +72,7 @@ _ROOMS = {
     "Decision": "consent",
     "Destination": "sending.destination",
     "Event": "privacy.declaration",
+    "serialize": "hosts.serialize",
     **dict.fromkeys(
         (
             "Aggregate",
@@ -101,6 +105,17 @@ class Telemetry(Recorder):
     """
 
     __slots__ = ()
+
+    @classmethod
+    def from_manifest(cls, path: "str | os.PathLike[str]", **overrides: "Any") -> "Telemetry":
+        """The telemetry that a file declares, by custom `telemetry.toml`; its keys are the options of `Telemetry`.
+
+        A relative `path` is seen from the current directory, as Python does it. `overrides` are options that beat the
+        file's; None is none. Raises `ValueError` naming the file, the event and the field, or the line, of a mistake.
+        """
+        from .manifest import made
+
+        return made(cls, path, overrides)
 
     def command(self, name: "str | _Function | None" = None, /, **facts: object) -> "Any":
         """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager.

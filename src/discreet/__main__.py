@@ -1,61 +1,49 @@
 """`python -m discreet --tool NAME ...`, also installed as `discreet`: the verbs without the host's own command.
 
-The rule that keeps it honest: it knows neither the consent mode nor the destinations of the tool, says so, and assumes
-the strictest.
+The rule that keeps it honest: a Makefile's `run` goes the short way, and pays for no other verb; everything else, and
+all that is wrong, goes to `cli.standalone`, and the two ways end alike.
 """
 
-import argparse
-import os
-import shlex
 import sys
-from collections.abc import Sequence
 
-from . import Telemetry, __version__, names
-from .cli import add_verbs, run_verb
-from .cli.session import Session
+from . import Telemetry, __version__
+from .hosts import shell
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(argv: "Sequence[str] | None" = None) -> int:
     """Run a verb on the files of a tool; the exit status. Raises `SystemExit` for `--help` and wrong options."""
-    parser = argparse.ArgumentParser(
-        prog="discreet",
-        description="See and change the telemetry of a tool that embeds discreet, without the tool itself.",
-        epilog="example: discreet --tool mytool status",
-        allow_abbrev=False,
-    )
-    parser.add_argument("--version", action="version", version=f"discreet {__version__}")
-    parser.add_argument("--tool", required=True, metavar="NAME", help="the tool, as in its directory ~/.NAME/telemetry")
-    parser.add_argument("--data-dir", metavar="DIR", help="where its files lie, if not there")
-    add_verbs(parser, "discreet --tool NAME")
-    arguments = parser.parse_args(argv)
-    directory = arguments.data_dir
-    if directory and not directory.startswith("~/"):
-        directory = os.path.abspath(directory)
+    words = sys.argv[1:] if argv is None else list(argv)
+    call = shell.parsed(words)
+    telemetry = _opened(call) if call is not None else None
+    if call is None or telemetry is None:
+        from .cli.standalone import main as run_any
+
+        return run_any(Telemetry, __version__, words)
+    found = telemetry
+
+    def complain(text: str) -> None:
+        from .cli.standalone import session
+
+        session(found, *map(call.options.get, shell.OPTIONS)).complain(text)
+
     try:
-        telemetry = _telemetry(arguments.tool, directory)
-    except ValueError as error:
-        parser.error(str(error).replace("data_dir", "--data-dir"))
-    head = f"discreet --tool {telemetry.name}" + (f" --data-dir {shlex.quote(directory)}" if directory else "")
-    return run_verb(Session(telemetry, head, alone=True), arguments)
+        return shell.run(telemetry, call.event, call.command, complain)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
 
 
-def _telemetry(tool: str, directory: str | None) -> Telemetry:
-    """The tool's telemetry; where a directory was typed, it beats the one that the environment names."""
-    telemetry = _in_directory(tool, directory)
-    telemetry.delivery = "none"  # without the tool's declaration everything declared would be passed over as forged
-    return telemetry
-
-
-def _in_directory(tool: str, directory: str | None) -> Telemetry:
-    if directory is None or not names.legal_tool(tool):
-        return Telemetry(tool)
-    head = names.prefix(tool)
-    variables = (f"{head}_TELEMETRY_DIR", f"{head}__TELEMETRY__DIR")
-    hidden = {name: os.environ.pop(name) for name in variables if name in os.environ}
+def _opened(call: shell.Call) -> Telemetry | None:
+    """The telemetry of a call; None where something about it is wrong, which the verbs tell."""
     try:
-        return Telemetry(tool, data_dir=directory)
-    finally:
-        os.environ.update(hidden)  # `run` hands it on
+        return shell.opened(Telemetry, *map(call.options.get, shell.OPTIONS))
+    except ValueError:
+        return None
 
 
 if __name__ == "__main__":

@@ -70,6 +70,14 @@ def legal_tool(text: object) -> bool:
     )
 
 
+def checked_directory(data_dir: "str | os.PathLike[str]") -> str:
+    """The option `data_dir` as text. Raises `ValueError` unless it is an absolute path, or begins with `~/`."""
+    path = os.fspath(data_dir)
+    if not isinstance(path, str) or not (path[:2] == "~/" or os.path.isabs(path)) or "\0" in path:
+        raise ValueError(f"data_dir must be an absolute path, or begin with ~/, not {data_dir!r}")
+    return path.rstrip("/") or path
+
+
 def prefix(tool: str) -> str:
     """The head of a tool's environment variables: upper case, every other character a `_`."""
     return tool.upper().replace("-", "_")

@@ -72,10 +72,7 @@ class Recorder:
             raise ValueError(f"settings must be a mapping, not {settings!r}")
         directory, renamed = "", None
         if data_dir is not None:
-            directory = os.fspath(data_dir)
-            plain = type(directory) is str and "\0" not in directory
-            if not plain or not (directory[:2] == "~/" or os.path.isabs(directory)):
-                raise ValueError(f"data_dir must be an absolute path, or begin with ~/, not {data_dir!r}")
+            directory = names.checked_directory(data_dir)
         if files is not None:
             from . import options
 
@@ -100,7 +97,7 @@ class Recorder:
         self.delivery = delivery
         self.settings = settings or {}
         self.environ = dict(os.environ)
-        self.paths = names.Paths(name, self.environ, directory.rstrip("/") or directory, renamed)
+        self.paths = names.Paths(name, self.environ, directory, renamed)
         self._decision: Decision | None = None
         self.signature: object = None
         self._filter: Filter | None = None
@@ -109,8 +106,8 @@ class Recorder:
     def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
         """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network.
 
-        `event` is a legal name or a declared `Event` instance; what the declaration does not let out is dropped and
-        counted. See docs/privacy.md.
+        `event` is a legal name, a declared `Event` instance or an object with `_telemetry_keys()`; what the declaration
+        does not let out is dropped and counted. See docs/privacy.md.
         """
         if not self.off:
             self.border("conversion", self._record, event, properties, more)
@@ -188,9 +185,12 @@ class Recorder:
         if cleaner is None:
             return
         given = {**properties, **more} if properties and more else properties or more
-        if type(event) is not str:
-            event, given = _unpacked(event, given)
-        cleaned = cleaner.clean(event, given)
+        if type(event) is str:
+            cleaned = cleaner.clean(event, given)
+        else:
+            from .privacy.objects import clean_object
+
+            event, cleaned = clean_object(cleaner, event, given)
         if cleaned is not None:
             self._sender.record(event, cleaned)  # type: ignore[union-attr]  # made with the filter
 
@@ -284,12 +284,3 @@ def _may_say_yes(path: str) -> bool:
         return False
     except OSError:
         return True  # the gate finds out what it is
-
-
-def _unpacked(event: object, properties: "Mapping[str, object]") -> "tuple[str, Mapping[str, object]]":
-    """The name and the values of a declared event's instance; an illegal name for anything else."""
-    from .privacy.declaration import Event
-
-    if isinstance(event, Event):
-        return event.event_name, {**event.values, **properties}
-    return "", properties

@@ -16,6 +16,7 @@ from conftest import clean_environment
 from discreet.__main__ import main
 
 MODULE = [sys.executable, "-W", "error", "-m", "discreet"]
+USAGE = "usage: discreet [-h] [--version] {--tool NAME | --manifest FILE} [--data-dir DIR] VERB ..."
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -68,8 +69,8 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "the following arguments are required: --tool, VERB"),
-        (["status"], "the following arguments are required: --tool"),
+        ([], "the following arguments are required: VERB"),
+        (["status"], "name the tool: --tool NAME, or --manifest FILE"),
         (["--tool"], "argument --tool: expected one argument"),
         (["--tool", "mytool"], "the following arguments are required: VERB"),
         (["--tool", "1tool", "status"], "name must match [A-Za-z][A-Za-z0-9_-]{0,63}, not '1tool'"),
@@ -83,7 +84,7 @@ def test_wrong_use(capsys: pytest.CaptureFixture[str], arguments: list[str], sen
     """A wrong use exits 2 and says on stderr what is wrong, after how it is used."""
     status, out, err = typed(arguments, capsys)
     assert (status, out) == (2, "")
-    assert err.startswith("usage: discreet [-h] [--version] --tool NAME [--data-dir DIR] VERB ...\n")
+    assert err.startswith(f"{USAGE}\n")
     assert sentence in err.splitlines()[-1]
 
 

@@ -17,7 +17,7 @@ import pytest
 from conftest import clean_environment
 from discreet import OneOf
 from discreet.__main__ import main
-from discreet.cli import child
+from discreet.hosts import child
 from terminal import SECONDS, Terminal, wait_for_lines
 
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
@@ -228,15 +228,17 @@ def test_log_without_permission(make_telemetry: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_log_in_a_tool_that_declares(make_telemetry: Any, capsys: Any, place: Path) -> None:
-    """In the tool itself, declared text is recorded; what it does not declare is left out, and so is its event."""
+    """In the tool itself, declared text is recorded and undeclared left out; an undeclared event is a wrong use."""
     telemetry = make_telemetry(events={"sync": {"format": OneOf("json", "table")}})
     assert telemetry.main(["log", "sync", "--set", "format=json", "--set", "files=3"]) == 0
     assert "recorded without files: " in capsys.readouterr().err
     assert recorded(place) == [("sync", {"format": "json"})]
-    assert telemetry.main(["log", "push", "--set", "files=3"]) == 0
-    assert capsys.readouterr().err == (
-        "mytool telemetry: nothing was recorded: mytool declares its events, and push is none of them\n"
-    )
+    for _ in ("on", "off"):
+        assert telemetry.main(["log", "push", "--set", "files=3"]) == 2
+        assert capsys.readouterr().err == (
+            "mytool telemetry: mytool declares its events, and push is none of them; there are command, sync\n"
+        )
+        telemetry.off = True
     assert len(recorded(place)) == 1
 
 

@@ -1,21 +1,18 @@
 """The verbs that record: log, for what a shell measured itself, and run, which measures a command.
 
-The rule that keeps it honest: `run` is as if it were not there. The command's output, exit status and signals are its
-own, whether telemetry is on or off, and nothing of its name or arguments is recorded.
+The rule that keeps it honest: what a person typed wrong is told, on or off; what the declaration leaves out is told as
+well. `run` itself is in hosts/shell.py, since a Makefile's `run` passes by the verbs.
 """
 
 import argparse
-import os
-import time
 from collections.abc import Iterator, Mapping
 
 from .. import names
-from .child import Child, end_by, replace
+from ..hosts import shell
 from .session import Failure, Misuse, Session
 
 _FLUSH_SECONDS = 1.0
 _LONGEST_SECONDS = names.LARGEST_INTEGER / 1000
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells report it
 
 
 def log_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,13 +32,16 @@ def log_arguments(parser: argparse.ArgumentParser) -> None:
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `run`."""
     parser.usage = "%(prog)s [-h] [--event EVENT] -- COMMAND ..."
-    parser.add_argument("--event", default="run", metavar="EVENT", help="the name of the event (default: %(default)s)")
+    parser.add_argument(
+        "--event", default=shell.EVENT, metavar="EVENT", help="the name of the event (default: %(default)s)"
+    )
     parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND ...", help="the command and its arguments")
 
 
 def log(session: Session, arguments: argparse.Namespace) -> int:
-    """Record one event. Silent and successful where telemetry is off."""
+    """Record one event. Silent and successful where telemetry is off; a wrong use is told, on or off."""
     _check_event(arguments.event)
+    _check_declared(session, arguments.event)
     properties = dict(_pair(text) for text in arguments.set)
     if arguments.duration is not None:
         properties["duration_ms"] = round(arguments.duration * 1000)
@@ -59,33 +59,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:
         raise Misuse(f"what is to be run? For example: {session.command} run -- make apply")
-    try:
-        if os.name == "posix" and not session.telemetry.recording():
-            replace(argv)
-        status = _run_and_record(session, arguments.event, argv)
-    except (FileNotFoundError, NotADirectoryError):
-        session.complain(f"{argv[0]}: command not found")
-        return _NOT_FOUND
-    except OSError as error:
-        session.complain(f"{argv[0]}: cannot be run: {error.strerror}")
-        return _NOT_EXECUTABLE
-    if status < 0:
-        end_by(-status)
-    return status
-
-
-def _run_and_record(session: Session, event: str, argv: list[str]) -> int:
-    """The exit status of the command, or minus the number of the signal that ended it. Raises `OSError` where it cannot
-    be started.
-    """
-    with Child(argv) as child:
-        started = time.monotonic_ns()
-        status = child.run()
-        duration = (time.monotonic_ns() - started + 500_000) // 1_000_000
-        code = 128 - status if status < 0 else status  # as shells report it
-        session.telemetry.track(event, {"duration_ms": duration, "success": code == 0, "exit_code": code})
-        session.telemetry.close()
-    return status
+    return shell.run(session.telemetry, arguments.event, argv, session.complain)
 
 
 class _Watched(Mapping[str, object]):
@@ -113,10 +87,7 @@ class _Watched(Mapping[str, object]):
 def _record(session: Session, event: str, properties: dict[str, object]) -> None:
     telemetry = session.telemetry
     watched = _Watched(properties, telemetry.losses)
-    undeclared = telemetry.losses.get("undeclared_event", 0)
     telemetry.track(event, watched)
-    if telemetry.losses.get("undeclared_event", 0) > undeclared:
-        session.complain(f"nothing was recorded: {telemetry.name} declares its events, and {event} is none of them")
     if not telemetry.flush(_FLUSH_SECONDS):
         raise Failure(f"the event could not be written to {session.paths['log']}")
     if watched.left_out:
@@ -129,6 +100,14 @@ def _record(session: Session, event: str, properties: dict[str, object]) -> None
 def _check_event(event: str) -> None:
     if not names.legal_name(event):
         raise Misuse(f"{event!r} is not a legal event name: lower-case letters, digits, _ and ., at most 64")
+
+
+def _check_declared(session: Session, event: str) -> None:
+    """In a tool that declares its events, the others are a wrong use: nothing of them would ever be recorded."""
+    declaration = session.telemetry.declaration
+    if declaration is not None and declaration.closed and event not in declaration.events:
+        declared = ", ".join(sorted(declaration.events))
+        raise Misuse(f"{session.telemetry.name} declares its events, and {event} is none of them; there are {declared}")
 
 
 def _pair(text: str) -> tuple[str, object]:

@@ -7,10 +7,11 @@ Three spellings of the same row: an object (`Count()`), a word (`"count"`), or a
 (`{"one_of": ["json", "table"], "purpose": "..."}`, `{"number": {"round_to": 10}}`). A mapping of names to rows is a
 value with fields of its own, one level deep.
 
-Three spellings of an event: an `Event` class, the short form (`{"results": "count"}`, its rows alone), and the long
-form (`{"fields": {"results": "count"}, "purpose": "...", "sample": 0.1}`). A mapping is the long form when its key
-`fields` holds a mapping, and no other key stands beside it but `purpose` with a text and `sample` with a number. So an
-event whose only field is called `fields` and is a mapping needs the long form: `{"fields": {"fields": {...}}}`.
+Four spellings of an event: an `Event` class, another class with a class method `_telemetry_keys` (see keys.py), the
+short form (`{"results": "count"}`, its rows alone), and the long form (`{"fields": {"results": "count"}, "purpose":
+"...", "sample": 0.1}`). A mapping is the long form when its key `fields` holds a mapping, and no other key stands
+beside it but `purpose` with a text and `sample` with a number. So an event whose only field is called `fields` and is a
+mapping needs the long form: `{"fields": {"fields": {...}}}`.
 """
 
 from .. import names
@@ -102,7 +103,7 @@ class Event:
 
     def __init_subclass__(cls, name: str = "", sample: object = None, **more: object) -> None:
         super().__init_subclass__(**more)
-        cls.event_name = name or _snake(cls.__name__)
+        cls.event_name = name or snake(cls.__name__)
         cls._sample = sample
 
     def __init__(self, /, **values: object) -> None:
@@ -207,18 +208,31 @@ def _declared(events: object) -> "Iterable[tuple[str, object, str, object]]":
     if isinstance(events, (str, bytes)) or not hasattr(events, "__iter__"):
         raise ValueError(f"events must be a mapping or a sequence of Event classes, not {events!r}")
     for kind in events:
-        if not (isinstance(kind, type) and issubclass(kind, Event)):
-            raise ValueError(f"events: {kind!r} is not an Event class")
-        yield (kind.event_name, *_unpack(kind))
+        if not isinstance(kind, type) or not (issubclass(kind, Event) or hasattr(kind, "_telemetry_keys")):
+            raise ValueError(f"events: {kind!r} is not an Event class, nor one with _telemetry_keys()")
+        yield (_title(kind), *_unpack(kind))
 
 
 def _unpack(spec: object) -> "tuple[object, str, object]":
     """The rows, the purpose and the rate (None: none was given) of an event in any of its spellings."""
     if isinstance(spec, type) and issubclass(spec, Event):
         return _class_rows(spec), (spec.__doc__ or "").strip(), spec._sample
+    if isinstance(spec, type) and hasattr(spec, "_telemetry_keys"):
+        from . import keys
+
+        return keys.declared(spec), keys.purpose(spec), None
     if isinstance(spec, dict) and _is_long(spec):
         return spec["fields"], spec.get("purpose", "").strip(), spec.get("sample")
     return spec, "", None
+
+
+def _title(kind: type) -> str:
+    """The name of the event that a class declares."""
+    if issubclass(kind, Event):
+        return kind.event_name
+    from . import keys
+
+    return keys.title(kind) or snake(kind.__name__)
 
 
 def _is_long(spec: "dict[Any, Any]") -> bool:
@@ -262,7 +276,8 @@ def _command_rows(fields: "Rows") -> "Rows":
     }
 
 
-def _snake(name: str) -> str:
+def snake(name: str) -> str:
+    """The name of an event that is named after a class: `LocalSearch` is `local_search`."""
     return "".join(
         f"_{letter.lower()}" if letter.isupper() and at else letter.lower() for at, letter in enumerate(name)
     )

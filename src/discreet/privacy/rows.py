@@ -2,7 +2,7 @@
 
 The rule that keeps it honest: a field of a level that is not agreed to leaves nothing, an event that a closed world
 does not know leaves nothing, and a sampled one leaves only where a lot falls on it. A process whose author declared
-nothing never loads this.
+nothing never loads this, unless it tracks an object that has rows of its own.
 """
 
 TYPE_CHECKING = False
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from . import Convert
     from .conversions import Clean, Conversion, Draw, Pseudonymize
-    from .declaration import Declaration
+    from .declaration import Declaration, Row
     from .sampling import Lots
 
 
@@ -58,6 +58,15 @@ class Rows:
             self.sampled[event] = prepared
         return prepared
 
+    def own(self, event: str, rows: "dict[str, Row]") -> "tuple[dict[str, Convert], dict[str, Convert]]":
+        """The functions of the rows that an object of an event has of its own: all, and those that let nothing out."""
+        bound = {field: self._bind(event, field, row, common=False) for field, row in rows.items()}
+        nothing = (field for field, row in rows.items() if not isinstance(row, dict) and self._withholds(row))
+        return bound, {field: bound[field] for field in nothing}
+
+    def _withholds(self, row: "Conversion") -> bool:
+        return row.word == "forbid" or (row.level == "enhanced" and self._level != "enhanced")
+
     def _drawn(self, rate: float) -> bool:
         if self._lots is None:
             from .sampling import Lots
@@ -65,11 +74,11 @@ class Rows:
             self._lots = Lots()
         return self._lots.fall_on(rate)
 
-    def _bind(self, event: str, field: str, row: "Conversion | dict[str, Conversion]", common: bool) -> "Convert":
+    def _bind(self, event: str, field: str, row: "Row", common: bool) -> "Convert":
         if isinstance(row, dict):
             inner = {name: self._bind(event, f"{field}.{name}", held, common) for name, held in row.items()}
             return lambda value: self._nested(inner, value)
-        if row.level == "enhanced" and self._level != "enhanced":
+        if self._withholds(row):
             return lambda _: None
         # A row common to all events is one question: answered anew by each of them, the lots would average out.
         event = "" if common and row.epsilon is not None else event

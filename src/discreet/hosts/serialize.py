@@ -1,0 +1,61 @@
+"""What would leave of an object, for its author: the same conversions, and no installation around them.
+
+The rule that keeps it honest: it shows what the recorder would record of the object by the object's own rows, through
+the very same filter, and makes no file: what needs the secrets of an installation is shown as a placeholder.
+"""
+
+from ..privacy import Filter, keys
+from ..privacy.declaration import Declaration, Event
+from ..privacy.objects import clean_object
+from ..privacy.rows import Rows
+from ..telemetry import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ..privacy import Convert
+    from ..privacy.declaration import Row
+
+NO_HASH = "0" * 16  # the form of a hash; by chance one in 2**64 is it
+BY_LOT = "<by lot>"  # in the place of an answer by lot, of whatever type that would be
+
+
+def serialize(thing: object, *, level: str = "basic") -> "dict[str, Any]":
+    """The properties that would leave of an `Event` instance, or of an object with `_telemetry_keys()`, as a new dict.
+
+    `level` is that of the user's consent, "basic" or "enhanced". A `Hash` is shown as sixteen zeros, and an answer by
+    lot (`epsilon=`) as the text `<by lot>`. A sampled event is shown as if a lot fell on it. Where the event would be
+    dropped, as a value does not fit its conversion, the result is empty; `DISCREET_DEBUG=1` shows why. What the
+    `events=` of a `Telemetry` say is not known here; a row that they declare takes the place of the object's own.
+
+    Raises `TypeError` for any other object, and nothing else. No file is read or made.
+    """
+    if not isinstance(thing, Event) and not keys.speaks(type(thing)):
+        raise TypeError(f"a {type(thing).__name__} is neither an Event nor an object with {keys.METHOD}()")
+    border = Recorder("serialize").border
+    found: Any = border("conversion", _clean, thing, level)
+    return found or {}
+
+
+class _Rows(Rows):
+    """The rows where no installation is at hand: no salt to hash or to draw with, and every event is recorded."""
+
+    def _drawn(self, rate: float) -> bool:
+        return True
+
+    def _bind(self, event: str, field: str, row: "Row", common: bool) -> "Convert":
+        if isinstance(row, dict) or row.epsilon is None or self._withholds(row):
+            return super()._bind(event, field, row, common)
+        return lambda value: None if row.convert(value) is None else BY_LOT
+
+
+class _Shown(Filter):
+    def __init__(self, declaration: Declaration, level: str) -> None:
+        super().__init__(declaration, level, lambda *_: NO_HASH, lambda _: None)
+        self._declared = _Rows(declaration, *self._installation)
+
+
+def _clean(thing: object, level: str) -> "dict[str, Any] | None":
+    declaration = Declaration([type(thing)] if isinstance(thing, Event) else ())
+    return clean_object(_Shown(declaration, level), thing, {})[1]

@@ -1,0 +1,144 @@
+"""Shells and Makefiles: `discreet --tool NAME run -- COMMAND`, and what it needs of the command line.
+
+    discreet --tool NAME [--data-dir DIR] run [--event EVENT] [--] COMMAND ...
+    discreet --manifest FILE [--tool NAME] [--data-dir DIR] run ...
+
+The rule that keeps it honest: `run` is as if it were not there. The command's output, exit status and signals are its
+own, whether telemetry is on or off, and nothing of its name or arguments is recorded.
+
+A Makefile pays for `run` at each target, so the usual way to type it is read here, without `argparse` and the verbs.
+What is not plainly right is left to them: they know how to say what is wrong.
+"""
+
+import os
+import time
+
+from .. import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from ..telemetry import Recorder
+    from .child import Child
+
+    _Recorder = TypeVar("_Recorder", bound=Recorder)
+
+EVENT = "run"  # what `run` records, unless it is told another name
+OPTIONS = ("--tool", "--manifest", "--data-dir")
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells report it
+
+
+class Call:
+    """A call of `run` as it was typed: the options before the verb, the event, and the command with its arguments."""
+
+    def __init__(self, options: "dict[str, str]", event: str, command: "list[str]") -> None:
+        self.options = options
+        self.event = event
+        self.command = command
+
+
+def parsed(words: "Sequence[str]") -> Call | None:
+    """The call of `run` that was typed, where it is plainly a right one; None for every other command line."""
+    options, rest = _options(words, OPTIONS)
+    if rest[:1] != ["run"]:
+        return None
+    chosen, command = _options(rest[1:], ("--event",))
+    if command[:1] == ["--"]:
+        command = command[1:]
+    elif command and command[0].startswith("-"):
+        return None
+    event = chosen.get("--event", EVENT)
+    return Call(options, event, command) if command and command[0] and names.legal_name(event) else None
+
+
+def _options(words: "Sequence[str]", known: "tuple[str, ...]") -> "tuple[dict[str, str], list[str]]":
+    """The options at the beginning, each with its value, and the words after them."""
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(words):
+        option, joined, value = words[at].partition("=")
+        if option not in known or (not joined and at + 1 == len(words)):
+            break
+        if not joined:
+            at += 1
+            value = words[at]
+            if value.startswith("-"):  # `argparse` takes it for an option
+                return {}, []
+        found[option] = value
+        at += 1
+    return found, list(words[at:])
+
+
+def opened(
+    kind: "type[_Recorder]", tool: str | None, manifest: str | None = None, directory: str | None = None
+) -> "_Recorder":
+    """The telemetry that the options before a verb mean. Raises `ValueError` with a sentence about what is wrong.
+
+    A directory that was typed beats the one that the environment names.
+    """
+    telemetry = _declared(kind, tool, manifest) if manifest is not None else _undeclared(kind, tool)
+    if directory is not None:
+        head = names.prefix(telemetry.name)
+        variables = (f"{head}_TELEMETRY_DIR", f"{head}__TELEMETRY__DIR")
+        environ = {name: value for name, value in telemetry.environ.items() if name not in variables}
+        place = names.checked_directory(absolute(directory) if directory else directory)
+        telemetry.paths = names.Paths(telemetry.name, environ, place, telemetry.paths.files)
+    return telemetry
+
+
+def absolute(directory: str) -> str:
+    """A directory as it can be typed from anywhere."""
+    return directory if directory.startswith("~/") else os.path.abspath(directory)
+
+
+def _undeclared(kind: "type[_Recorder]", tool: str | None) -> "_Recorder":
+    if tool is None:
+        raise ValueError("name the tool: --tool NAME, or --manifest FILE")
+    telemetry = kind(tool)
+    telemetry.delivery = "none"  # without the tool's declaration everything declared would be passed over as forged
+    return telemetry
+
+
+def _declared(kind: "type[_Recorder]", tool: str | None, manifest: str) -> "_Recorder":
+    from ..manifest import made, read
+
+    if tool is not None:
+        named = read(manifest).get("name", tool)
+        if named != tool:
+            raise ValueError(f"{manifest}: it is the manifest of {named}, not of {tool}")
+    return made(kind, manifest, {"name": tool})
+
+
+def run(telemetry: "Recorder", event: str, argv: "list[str]", complain: "Callable[[str], None]") -> int:
+    """Run a command, record it, and end as it ended: its exit status, unless this process ends by a signal."""
+    from . import child
+
+    try:
+        if os.name == "posix" and not telemetry.recording():
+            child.replace(argv)
+        status = _run_and_record(telemetry, event, child.Child(argv))
+    except (FileNotFoundError, NotADirectoryError):
+        complain(f"{argv[0]}: command not found")
+        return _NOT_FOUND
+    except OSError as error:
+        complain(f"{argv[0]}: cannot be run: {error.strerror}")
+        return _NOT_EXECUTABLE
+    if status < 0:
+        child.end_by(-status)
+    return status
+
+
+def _run_and_record(telemetry: "Recorder", event: str, held: "Child") -> int:
+    """The exit status of the command, or minus the number of the signal that ended it. Raises `OSError` where it cannot
+    be started.
+    """
+    with held:
+        started = time.monotonic_ns()
+        status = held.run()
+        duration = (time.monotonic_ns() - started + 500_000) // 1_000_000
+        code = 128 - status if status < 0 else status  # as shells report it
+        telemetry.track(event, {"duration_ms": duration, "success": code == 0, "exit_code": code})
+        telemetry.close()
+    return status

@@ -1,0 +1,191 @@
+"""A manifest: the options of `Telemetry` from a file that people review, by custom `telemetry.toml`.
+
+    name = "mytool"
+    destination = "https://collector.example.org/v1/traces"
+
+    [fields]                                  # rows for fields of any event
+    duration_ms = "number"
+
+    [events.search]                           # a name with a dot in quotes: [events."import.from_code"]
+    purpose = "are results found at all?"
+    sample = 0.1
+
+    [events.search.fields]
+    results = "count"
+    fmt = {one_of = ["json", "table"], purpose = "is the table output worth its code?"}
+
+The rule that keeps it honest: every key means something or is refused by its name, so that nobody reads a word there
+which the package does not; what it says is checked by the code that checks the same in Python. A secret is refused, for
+the file is public by its purpose.
+
+Format: TOML 1.0 (https://toml.io/en/v1.0.0), as the standard library reads it.
+"""
+
+import os
+
+from . import names, toml
+from .telemetry import Recorder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, TypeVar
+
+    from .sending.destination import Destination
+
+    _Made = TypeVar("_Made", bound=Recorder)
+
+_OPTIONS: "dict[str, Any]" = vars(Recorder)["__init__"].__kwdefaults__
+# Every option that a line can hold. `settings` is the user's configuration: it has no place in the author's file.
+KEYS = ("name", "tool", *(option for option in _OPTIONS if option != "settings"))
+EVENT_KEYS = ("purpose", "sample", "fields")
+# Headers that carry nothing but a secret. The user, or the author's code, may set them.
+SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
+_TABLES = ("fields", "events", "files")
+_KINDS = {str: "text", bool: "true or false"}
+_INFINITE = (float("inf"), float("-inf"))
+
+
+def made(kind: "type[_Made]", path: "str | os.PathLike[str]", overrides: "Mapping[str, Any]") -> "_Made":
+    """A `Telemetry` of the file, with the `overrides` that are not None. Raises `ValueError`."""
+    place, options = os.fspath(path), read(path)
+    given = {option: value for option, value in overrides.items() if value is not None}
+    if "name" not in options and "name" not in given:
+        raise ValueError(f'{place}: it names no tool; write name = "..." at its top')
+    try:
+        found = kind(**{"name": "unnamed", **options})  # the file alone: an override hides no mistake in it
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+    return kind(**{**options, **given}) if given else found
+
+
+def read(path: "str | os.PathLike[str]") -> "dict[str, Any]":
+    """The options that the file holds, `name` among them where it is given.
+
+    Raises `ValueError` that begins with the path; names and rows are not checked before `Telemetry` gets them.
+    """
+    place = os.fspath(path)
+    try:
+        return _options(_document(_text(place)))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{place}: it is not UTF-8 at byte {error.start}") from None
+    except RecursionError:
+        raise ValueError(f"{place}: its values are nested too deeply") from None
+    except OSError as error:
+        raise ValueError(f"{place}: {error.strerror}") from None
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
+
+
+def _document(text: str) -> "dict[str, Any]":
+    try:
+        return toml.read(text)
+    except toml.Unplain:
+        import tomllib  # it reads the rest of TOML, and knows the line of a mistake
+
+        return tomllib.loads(text)
+
+
+def _text(place: str) -> str:
+    content = names.read_small(place)
+    if len(content) >= names.SMALL_BYTES:
+        raise ValueError(f"it is larger than {names.SMALL_BYTES // 1024} KiB")
+    return content.decode()
+
+
+def _options(found: "dict[str, Any]") -> "dict[str, Any]":
+    _check_keys("", found, KEYS)
+    for key, value in found.items():
+        _check_value(key, value)
+    if "tool" in found:
+        if "name" in found:
+            raise ValueError("name and tool are the same; write one of them")
+        found["name"] = found.pop("tool")
+    for option in _TABLES:
+        if option in found and not isinstance(found[option], dict):
+            raise ValueError(f"{option} must be a table, such as [{option}]")
+    for option, value in found.items():
+        if option not in (*_TABLES, "destination") and type(value) is not _kind(option):
+            raise ValueError(f"{option} must be {_KINDS[_kind(option)]}, not {value!r}")
+    if "destination" in found:
+        found["destination"] = _destinations(found["destination"])
+    if "events" in found:
+        found["events"] = {event: _event(event, spec) for event, spec in found["events"].items()}
+    return found
+
+
+def _kind(option: str) -> type:
+    return bool if type(_OPTIONS.get(option)) is bool else str
+
+
+def _event(event: str, spec: object) -> "dict[str, object]":
+    """The long form of an event, whose keys are of the right kinds."""
+    where = f"event {event!r}"
+    if not isinstance(spec, dict):
+        raise ValueError(f"{where} must be a table, such as [events.{event}]")
+    for key, value in spec.items():
+        if key not in EVENT_KEYS and isinstance(value, dict):
+            raise ValueError(f'{where}: unknown key {key!r}; a name with a dot is quoted: [events."{event}.{key}"]')
+    _check_keys(f"{where}: ", spec, EVENT_KEYS, f"; its fields stand under [events.{event}.fields]")
+    if not isinstance(spec.get("purpose", ""), str):
+        raise ValueError(f"{where}: purpose must be text, not {spec['purpose']!r}")
+    if type(spec.get("sample", 1)) not in (int, float):
+        raise ValueError(f"{where}: sample must be a number above 0 and at most 1, not {spec['sample']!r}")
+    if not isinstance(spec.get("fields", {}), dict):
+        raise ValueError(f"{where}: fields must be a table, such as [events.{event}.fields]")
+    return {**spec, "fields": spec.get("fields", {})}
+
+
+def _destinations(given: object) -> "list[Destination]":
+    items = given if isinstance(given, list) else [given]
+    return [
+        _destination("destination" if item is given else f"destination {at}", item)
+        for at, item in enumerate(items, start=1)
+    ]
+
+
+def _destination(where: str, item: object) -> "Destination":
+    from .sending.destination import Destination
+
+    options: dict[str, Any] = item if isinstance(item, dict) else {"url": item}
+    _check_keys(f"{where}: ", options, ("url", *vars(Destination)["__init__"].__kwdefaults__))
+    if "url" not in options:
+        raise ValueError(f"{where}: url is missing")
+    if type(options.get("allow_http", False)) is not bool:
+        raise ValueError(f"{where}: allow_http must be true or false")
+    headers = options.get("headers", {})
+    for name in headers if isinstance(headers, dict) else ():
+        if name.lower() in SECRET_HEADERS:
+            raise ValueError(f"{where}: headers: {name} is a secret, which has no place in a file for everybody")
+    try:
+        made = Destination(**options)
+    except ValueError as error:
+        raise ValueError(f"{where}: {error}") from None
+    if made.user:
+        raise ValueError(f"{where}: url: a user and a password have no place in a file for everybody")
+    return made
+
+
+def _check_keys(where: str, table: "Mapping[str, object]", known: "Iterable[str]", more: str = "") -> None:
+    for key in table:
+        if key not in known:
+            raise ValueError(f"{where}unknown key {key!r}{_meant(key, known)}{more}")
+
+
+def _check_value(where: str, value: object) -> None:
+    """Refuse what TOML knows and JSON does not: dates, times, infinities and NaN."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_value(f"{where}.{key}", inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_value(where, inner)
+    elif type(value) not in (str, int, float, bool) or value in _INFINITE or value != value:
+        raise ValueError(f"{where}: {value} is neither text, true, false nor a finite number")
+
+
+def _meant(key: str, known: "Iterable[str]") -> str:
+    from difflib import get_close_matches  # for a sentence that ends the program, and no other time
+
+    found = get_close_matches(key, known, 1)
+    return f"; did you mean {found[0]!r}?" if found else f"; there are {', '.join(known)}"
