@@ -68,7 +68,7 @@ def test_a_user_who_agreed_but_not_now(run_python: Any, home: Path, directory: P
 
 
 def test_all_that_a_yes_makes(run_python: Any, home: Path, directory: Path) -> None:
-    """With a yes there are the log, what the first run disclosed and, for this author asked for both, a salt and an id."""
+    """With a yes there are the log, what the first run disclosed and, as this author asked for both, salt and id."""
     result = run_python(PROGRAM)
     assert (result.returncode, result.stdout, result.stderr) == (0, "True True\n", "")
     assert files_under(home) == [".mytool", ".mytool/telemetry"] + [
