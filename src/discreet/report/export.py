@@ -107,8 +107,8 @@ def _summed(numbers: Sequence[float]) -> str:
     low, high = numbers[(size - 1) // 2], numbers[size // 2]
     median = low if low == high else (low + high) / 2
     return (
-        f"{size:,} number{'s' * (size > 1)}: sum {_number(total)}, mean {_number(total / size)}, median {_number(median)}, "
-        f"{_number(numbers[0])} to {_number(numbers[-1])}"
+        f"{size:,} number{'s' * (size > 1)}: sum {_number(total)}, mean {_number(total / size)}, "
+        f"median {_number(median)}, {_number(numbers[0])} to {_number(numbers[-1])}"
     )
 
 
