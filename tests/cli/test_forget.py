@@ -291,7 +291,8 @@ def test_what_cannot_be_shown_is_not_done(host: Host, output: str, form: str) ->
             stdout = stack.enter_context(os.fdopen(writer, "wb", 0))
         done = subprocess.run(
             shlex.split(f"{sys.executable} {host.script} telemetry forget --yes"), stdout=stdout,
-            env={**clean_environment(host.home), "PYTHONUNBUFFERED": ""}, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+            env={**clean_environment(host.home), "PYTHONUNBUFFERED": ""}, stderr=subprocess.PIPE, text=True,
+            timeout=30, check=False,
         )  # fmt: skip
         assert (done.returncode, "what cannot be shown is not done" in done.stderr) == (1, True)
         assert (requests, everything(host)) == ([], before)
