@@ -11,6 +11,7 @@ from typing import Any
 
 from conftest import clean_environment
 from discreet import names
+from discreet.privacy.declaration import Declaration
 from discreet.sending import work
 from discreet.sending.destination import Destination
 from discreet.sending.plan import Plan
@@ -78,7 +79,8 @@ class Host:
         """Let the destination be seen for the first time, so that what follows is delivered to it."""
         assert self.destination is not None
         paths = names.Paths("mytool", {}, str(self.directory))
-        plan = Plan("mytool", paths, (self.destination,), None, mode="opt-in", environ={}, settings={})
+        declaration = Declaration({"search": {"n": "number", "kind": {"one_of": ["json", "täble"]}}})
+        plan = Plan("mytool", paths, (self.destination,), declaration, mode="opt-in", environ={}, settings={})
         assert work.run(plan, until=time.monotonic() + 10)
 
     def previewed(self) -> list[bytes]:
