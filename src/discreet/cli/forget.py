@@ -39,7 +39,7 @@ def forget_arguments(parser: argparse.ArgumentParser) -> None:
 def forget(session: Session, arguments: argparse.Namespace) -> int:
     """Ask for the deletion of what was sent, and erase all data and the stored answer."""
     from ..sending import forget as asking
-    from ..sending.lock import DeliveryLock
+    from ..sending.lock import TAKING_LEAVE_SECONDS, DeliveryLock
 
     if session.alone:
         raise Misuse(
@@ -52,7 +52,8 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.yes:
         data.check_terminal("forget")
-    with DeliveryLock(session.paths) as held:  # what another deliverer sends meanwhile would not be asked for
+    # What another deliverer sends meanwhile would not be asked for.
+    with DeliveryLock(session.paths, patience=TAKING_LEAVE_SECONDS) as held:
         if not held:
             raise Failure("another deliverer is at work; try again in a moment")
         try:
