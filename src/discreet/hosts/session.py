@@ -57,6 +57,9 @@ class SilentSession(Silent):
     def close(self) -> None:
         """End nothing."""
 
+    def __enter__(self) -> "SilentSession":
+        return self
+
 
 SILENT = SilentSession()
 
