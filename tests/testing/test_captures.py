@@ -30,7 +30,8 @@ def test_a_named_instance(home: Path) -> None:
     No file is made, and afterwards the instance is off as before.
     """
     telemetry = Telemetry("mytool", fields={"query": "text_count"})
-    assert not telemetry.enabled
+    telemetry.track("search", n=12)
+    assert telemetry.off
     with capture(telemetry) as events:
         assert telemetry.enabled
         telemetry.track("search", query="a secret", n=12, other="a secret")
@@ -87,7 +88,7 @@ def test_everything_is_restored(make_telemetry: Make) -> None:
     make = Recorder.__init__
     telemetry.track("search", n=1)
     state = dict(vars(telemetry))
-    with pytest.raises(ValueError, match="invalid literal"), capture(telemetry):
+    with pytest.raises(ValueError, match="invalid literal"), capture(telemetry), telemetry.command("inside"):
         telemetry.track("search", n=int("x"))
     assert vars(telemetry) == state
     with capture():
@@ -153,6 +154,7 @@ def test_the_gate_decides(monkeypatch: pytest.MonkeyPatch, variables: dict[str, 
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     telemetry = Telemetry("mytool")
+    assert not telemetry.decision.enabled
     with capture(telemetry, level=None) as events:
         telemetry.track("search", n=1)
     assert len(events) == number
@@ -178,6 +180,7 @@ def test_the_names() -> None:
     assert done.stdout == "\n"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="waits for children")
 def test_the_plugin(pytester_like: Callable[..., str], home: Path) -> None:
     """The fixture of the plugin captures, and in its test nothing can be sent, not even by an instance that was made
     before and not by the verb; a test without it is as if the plugin were not there.
@@ -185,7 +188,7 @@ def test_the_plugin(pytester_like: Callable[..., str], home: Path) -> None:
     output = pytester_like(
         conftest='pytest_plugins = ["discreet.testing.pytest_plugin"]',
         module="""
-import socket
+import os, pytest, socket
 import discreet
 from discreet.sending.connection import Connection
 from discreet.testing import allow
@@ -212,6 +215,8 @@ def test_nothing_is_sent(discreet_events, capsys):
     late.track("search", n=1)
     assert late.close(10.0)
     assert early.close(10.0)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
     assert early.main(["flush"]) == 1
     try:
         server.accept()
