@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .consent import Decision
     from .hosts import Scope, Silent
     from .hosts.serialize import serialize
+    from .hosts.session import Session, SilentSession
     from .privacy.conversions import (
         Aggregate,
         Boolean,
@@ -135,6 +136,16 @@ class Telemetry(Recorder):
         from .hosts import current
 
         return current(self)
+
+    def session(self, every: float | None = None, /, **facts: object) -> "Session | SilentSession":
+        """Begin a session: what a long-running process does, added up, as one event `session` when it ends.
+
+        A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) what was added
+        up since the last time is also recorded at intervals, as `part` 1, 2, ... Never raises.
+        """
+        from .hosts.session import begin
+
+        return begin(self, every, facts)
 
     def disclosure(self) -> str:
         """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and

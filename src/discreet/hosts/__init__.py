@@ -82,7 +82,7 @@ class Scope:
                 self._variable.reset(self._token)
         except ValueError:
             pass  # left in another context than entered: that context's own value goes with it
-        code = _exit_code(error, self._facts.pop("exit_code", 0))
+        code = exit_code(error, self._facts.pop("exit_code", 0))
         properties: dict[str, object] = {
             "command": self._name,
             "duration_ms": (ended - self._started + 500_000) // 1_000_000,
@@ -174,7 +174,7 @@ def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
     return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
 
 
-def _exit_code(error: BaseException | None, given: object) -> int:
+def exit_code(error: BaseException | None, given: object) -> int:
     """The exit status that the interpreter makes of an exception; `given` is what the command itself stated."""
     if error is not None and not isinstance(error, SystemExit):
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
