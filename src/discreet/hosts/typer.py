@@ -4,6 +4,7 @@ The rule that keeps it honest: Typer makes its commands anew each time an app is
 class that it makes the outermost one of, and that one is recorded as `click.record` does it.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import typer
@@ -24,18 +25,22 @@ def mount(app: typer.Typer, telemetry: Recorder, *, name: str = "telemetry") -> 
 
 
 def record(app: typer.Typer, telemetry: Recorder, *, flags: bool = False) -> None:
-    """Record every command of an app, nested ones as `import.from_code`; see `discreet.hosts.click.record`.
+    """Record every command of an app, nested ones as `import.from_code`; see `discreet.hosts.click.record`. Ctrl-C is
+    130, as Typer says since 0.15.
 
     Call it once the commands are there. With `flags` the names of the options used are recorded as `flags_used`.
     """
-    recording = click.Recording(
-        telemetry, common.records_flags(telemetry, flags, lambda: click.options(get_command(app))), _Called
-    )
+    recording = click.Recording(telemetry, common.records_flags(telemetry, flags, lambda: _options(app)), _Called)
     places: list[tuple[Any, Any]] = [(each, TyperCommand) for each in app.registered_commands]
     given = getattr(app.registered_callback, "cls", None)
     places.append((app.registered_callback if isinstance(given, type) else app.info, TyperGroup))
     for place, usual in places:
         place.cls = _recorded(place.cls if isinstance(place.cls, type) else usual, recording)
+
+
+def _options(app: typer.Typer) -> Iterator[str]:
+    """The names of the options of an app, without Typer's own about completion."""
+    return (name for name in click.options(get_command(app)) if name not in ("install_completion", "show_completion"))
 
 
 def _recorded(base: Any, recording: click.Recording) -> type:
