@@ -113,7 +113,7 @@ def test_exceptions(telemetry: Telemetry, recorded: Recorded, host: Host, error:
 def test_what_is_no_command(
     telemetry: Telemetry, recorded: Recorded, host: Host, capsys: pytest.CaptureFixture[str], words: str
 ) -> None:
-    """Help, the version and what argparse refuses end as ever, and are not recorded; nor is a line without a command."""
+    """Help, the version and what argparse refuses end as ever, and are not recorded; nor is a line without one."""
     with pytest.raises(SystemExit) as ended:
         dispatch(host.parser, telemetry, words.split())
     assert ended.value.code == (0 if words.endswith(("help", "version")) else 2)
@@ -166,7 +166,7 @@ def test_async(telemetry: Telemetry, recorded: Recorded, host: Host) -> None:
 
 
 def test_flags(make_telemetry: Callable[..., Telemetry], recorded: Recorded, telemetry: Telemetry, host: Host) -> None:
-    """With `flags` the names of typed options are counted: abbreviated, joined or short, and never a value or a word."""
+    """With `flags` the names of typed options are counted: abbreviated, joined or short; never a value or a word."""
     for words in (
         ["-v", "import", "c", f"-o{SECRET}", "--lev", "3", "--no-fast"],
         ["import", "c", "--level=3", "--level=4", "--", "--out-dir", SECRET],

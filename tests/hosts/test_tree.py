@@ -80,7 +80,7 @@ def test_nothing_is_set_while_off(host: Host) -> None:
     assert host(DO_NOT_TRACK="1") == ["False", "nothing", "nothing"]
 
 
-@pytest.mark.parametrize("value", ["", "0", "garbage", "-1", "١", "9" * 10, "9" * 5000])
+@pytest.mark.parametrize("value", ["", "0", "garbage", "-1", "\u0661", "9" * 10, "9" * 5000])
 def test_a_variable_that_says_nothing(host: Host, value: str) -> None:
     """What names no living process is passed over, and is gone after a command of our own."""
     found = host("inner", **{INSIDE: value})
@@ -95,7 +95,7 @@ def test_a_variable_of_a_living_process(host: Host) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_a_fork(host: Host) -> None:
     """A fork within a command is no outer one: neither at the end of what it copied nor by a command of its own."""
-    more = "\n    ".join(("child = os.fork()", "if not child: inner(); return", "os.waitpid(child, 0)"))
+    more = "child = os.fork()\n    if not child: inner(); return\n    os.waitpid(child, 0)"
     assert host(more=more)[-3:] == ["seen", "seen", "outer"]
 
 
