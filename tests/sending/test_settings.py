@@ -202,7 +202,7 @@ def test_the_environment_beats_the_settings() -> None:
 
 
 def test_settings_of_another_kind() -> None:
-    """A list, a table or a boolean is refused and told, by where it was read; as an address it sends nothing anywhere."""
+    """A list, a table or a boolean is refused and told by where it was read; as an address it sends nothing."""
     found, problems = in_force({}, settings={"batch_size": True, "headers": ["a: b"]})
     assert (found[0].batch_size, found[0].headers) == (10, {})
     assert problems == [
