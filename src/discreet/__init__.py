@@ -99,7 +99,8 @@ class Telemetry(Recorder):
     a mapping of event to fields or as `Event` classes, and `fields` what any event may carry. `consent` is "opt-in",
     "opt-out" (records only after a notice was shown), "local" (never any network) or "off". `settings` is the user's
     own configuration as a mapping. `data_dir` moves the files (`~/.<name>/telemetry`), `files` renames them. `identity`
-    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
+    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent). With
+    `once_per_tree` a tool that calls itself records the outer command only.
 
     Raises `ValueError` naming the option that is wrong; nothing later raises or prints. Makes no file and starts no
     thread before the first event of a user who agreed.

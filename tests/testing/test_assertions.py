@@ -23,7 +23,8 @@ TOOL = """
 import os, sys, time
 on = "MYTOOL_TELEMETRY_OPT_IN" in os.environ
 import discreet
-telemetry = discreet.init("mytool", version="1.0", destination=discreet.Destination({url!r}, batch_size=1, batch_interval=0))
+destination = discreet.Destination({url!r}, batch_size=1, batch_interval=0)
+telemetry = discreet.init("mytool", version="1.0", destination=destination)
 with telemetry.command("run"):
     print("out", *sys.argv[1:])
     print("err", file=sys.stderr)
