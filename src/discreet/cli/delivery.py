@@ -5,6 +5,7 @@ header is ever shown. The rooms of delivery are entered by these verbs alone.
 """
 
 import argparse
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..sending.delivery import Delivery
     from ..sending.destination import Destination
     from ..sending.plan import Plan
+    from ..sending.wire import Request
 
 _SHOWN = 20  # receipts of `sent`
 _SECONDS = 120.0  # the longest that a person waits for `flush`
@@ -77,7 +79,8 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def preview_wire(session: Session) -> int:
-    """The next request to each destination, as it would be sent."""
+    """The next request to each destination, as it would be sent, and that for feature flags, where it is due."""
+    from ..sending import renewal
     from ..sending.delivery import Delivery, Withdrawn
 
     plan = _plan(session, "preview --wire")
@@ -87,15 +90,24 @@ def preview_wire(session: Session) -> int:
         raise Failure(f"nothing would be sent: {reason}") from None
     for destination in plan.destinations:
         number, request = delivery.next_request(destination)
+        where = f"{destination.shown} ({destination.format})"
         if request is None:
-            session.say(f"# {destination.shown} ({destination.format}): nothing waits")
-            continue
-        session.say(f"# {destination.shown} ({destination.format}): {counted(number, 'record')}")
-        session.say(f"{request.method} {request.url}")
-        session.say("headers: " + ", ".join(request.headers))
-        if request.body:
-            session.put(request.body.decode(), exactly=True)
+            session.say(f"# {where}: nothing waits")
+        else:
+            _say_request(session, f"{where}: {counted(number, 'record')}", request)
+    asking = renewal.next_request(plan, time.time())
+    if asking is not None:
+        who = "the id of the installation" if plan.flags == "install" else "a random number, another one each time"
+        _say_request(session, f"feature flags; the distinct_id is {who}", asking)
     return 0
+
+
+def _say_request(session: Session, what: str, request: "Request") -> None:
+    session.say(f"# {what}")
+    session.say(f"{request.method} {request.url}")
+    session.say("headers: " + ", ".join(request.headers))
+    if request.body:
+        session.put(request.body.decode(), exactly=True)
 
 
 def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]":
@@ -148,4 +160,7 @@ def _plan(session: Session, verb: str) -> "Plan":
         print(f"{session.command}: {problem}", file=sys.stderr)
     if not found:
         raise Failure(f"{session.telemetry.name} sends nothing anywhere: no destination is set")
-    return plan_of(session.telemetry, found)
+    plan = plan_of(session.telemetry, found)
+    if os.path.lexists(session.paths["flags"]):  # some run of the tool has looked one up
+        plan.flags = session.telemetry.identity
+    return plan

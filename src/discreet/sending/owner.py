@@ -37,6 +37,12 @@ class Owner(Protocol):
         """Whether the stored consent is the one that the queued records were made under."""
 
 
+class Flagged(Protocol):
+    """The feature flags of a process, as far as a delivery knows them."""
+
+    asks: bool
+
+
 class Delivered(Protocol):
     """The recorder, as far as a delivery knows it: everything that the gate, the filter and the log go by."""
 
@@ -49,7 +55,12 @@ class Delivered(Protocol):
     declaration: Declaration | None
     destinations: tuple[Destination, ...]
     delivery: str
+    identity: str
     signature: object
+
+    @property
+    def flagged(self) -> Flagged | None:
+        """The flags, where one was looked up."""
 
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
         """Run `work` where no error reaches the host."""
