@@ -196,7 +196,8 @@ def _body(connection: Connection, status: int, fields: "dict[str, str]", rest: b
             rest += more
     except OSError:
         pass  # the status is known, and half a body shows that it is half
-    return _joined(rest) if "chunked" in fields.get("transfer-encoding", "").lower() else rest[:most]
+    chunked = "chunked" in fields.get("transfer-encoding", "").lower()
+    return _joined(rest)[:most] if chunked else rest[: int(wanted)]
 
 
 def _joined(chunks: bytes) -> bytes:

@@ -46,7 +46,7 @@ def read(body: bytes) -> "tuple[Found, bool]":
     Raises `ValueError` where there are none to be had: no answer of a known shape, or the project's quota is used up.
     """
     said = decoded(body.decode())
-    if not isinstance(said, dict) or "feature_flags" in (said.get("quotaLimited") or ()):
+    if not isinstance(said, dict) or "feature_flags" in str(said.get("quotaLimited")):
         raise ValueError("no flags")
     flags, legacy, payloads = (said.get(key) for key in ("flags", "featureFlags", "featureFlagPayloads"))
     if isinstance(flags, dict):
@@ -76,4 +76,7 @@ def _payload(given: object) -> str:
 
 
 def _text(value: object) -> str:
-    return json.dumps(False if value is None else value, separators=(",", ":"))
+    try:
+        return json.dumps(False if value is None else value, separators=(",", ":"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
