@@ -93,7 +93,9 @@ def test_what_is_not_as_drawn(content: bytes, paths: names.Paths, directory: Pat
 def test_lines_that_are_none(paths: names.Paths, directory: Path) -> None:
     """A line with another kind of key, with nothing after it or with what a terminal obeys is passed over."""
     directory.mkdir()
-    more = b'"k y":true,\n"' + b"k" * 129 + b'":true,\n"e":\n"esc":"\x1b[31m",\nnothing\n"b":"test"\n},"payloads":{\n}}\n'
+    more = (
+        b'"k y":true,\n"' + b"k" * 129 + b'":true,\n"e":\n"esc":"\x1b[31m",\nnothing\n"b":"test"\n},"payloads":{\n}}\n'
+    )
     Path(paths["flags"]).write_bytes(GOOD + more)
     assert flags.read(paths["flags"]).values == {"a": "true", "b": '"test"'}
 

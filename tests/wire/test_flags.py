@@ -57,7 +57,9 @@ def test_the_question() -> None:
 )
 def test_where_it_goes(url: str, asked: str) -> None:
     """Beside the address that takes the events, with the destination's own headers and credentials."""
-    receiver = Destination(url.replace("://", "://user:secret@"), format="posthog", api_key="k", headers={"X-Team": "a"})
+    receiver = Destination(
+        url.replace("://", "://user:secret@"), format="posthog", api_key="k", headers={"X-Team": "a"}
+    )
     request = flags.ask(receiver, "mytool", WHO)
     assert request.url == asked
     assert (request.headers["X-Team"], request.headers["Authorization"]) == ("a", "Basic dXNlcjpzZWNyZXQ=")
