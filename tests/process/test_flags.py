@@ -81,6 +81,32 @@ def test_who_looks_up_none_asks_for_none(hosts: Hosts) -> None:
     assert not (hosts.directory / "flags.json").exists()
 
 
+def test_an_hour_later(hosts: Hosts) -> None:
+    """A run that records nothing starts a child for flags alone, once they are due again."""
+    with posthog() as server:
+        script = looking(hosts, server.origin, track=False)
+        for number in (1, 2):
+            hosts.run(script)
+            wait_until(lambda number=number: len(asked(server)) == number)
+            hosts.wait_for_the_end()
+            cache = hosts.directory / "flags.json"
+            cache.write_text(cache.read_text().replace('"due":1', '"due":'))
+        assert asked(server)[0]["distinct_id"] != asked(server)[1]["distinct_id"]
+
+
+def test_nobody_is_started_for_who_looks_up_none(hosts: Hosts) -> None:
+    """Flags that are due are no reason to start a child for a run that wants to know none."""
+    with posthog() as server:
+        script = hosts.program(f"{server.origin}/batch/", api_key="phc_key", batch_size=1000, batch_interval=86_400)
+        hosts.run(script)
+        wait_until(lambda: "shown" in (hosts.directory / "delivery.json").read_text())
+        hosts.wait_for_the_end()
+        before = os.stat(hosts.directory / "delivery.json").st_mtime_ns
+        hosts.run(script)
+        hosts.wait_for_the_end()
+        assert os.stat(hosts.directory / "delivery.json").st_mtime_ns == before
+
+
 @pytest.mark.parametrize(
     "variables", [{"DO_NOT_TRACK": "1"}, {"MYTOOL_TELEMETRY_DEBUG": "1"}, {"MYTOOL_TELEMETRY_ENDPOINT": "{}"}], ids=str
 )
