@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from discreet.consent import stored
 from discreet.sending import flags, receipts
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.destination import Destination
@@ -286,6 +287,20 @@ def test_nothing_is_asked_while_it_is_off(how: str, world: World, receiver: Rece
     with pytest.raises(Withdrawn):
         receiver.renew()
     assert not receiver.asked
+
+
+def test_a_host_that_is_new(world: World, receiver: Receiver) -> None:
+    """Whom a later version of the tool names is asked for nothing until the user agrees again; nor is a deliverer
+    started for it more than once a day.
+    """
+    stored.store(world.paths, "true", "2026-11-20T10:30:00Z", ["> other.example.org"])
+    receiver.renew(own=())
+    assert not receiver.asked
+    assert not flags.due(world.paths, world.destinations, world.now + DAY - 60)
+    stored.store(world.paths, "true", "2026-11-20T10:30:00Z", ["> us.i.posthog.com"])
+    world.now += DAY
+    receiver.renew(own=())
+    assert len(receiver.asked) == 1
 
 
 def test_hostile_files(world: World, receiver: Receiver) -> None:

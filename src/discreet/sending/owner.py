@@ -12,13 +12,21 @@ from ..privacy.declaration import Declaration
 from .destination import Destination
 
 
-class Owner(Protocol):
-    """The recorder, as far as the sender knows it."""
+class Noted(Protocol):
+    """The recorder, as far as a first run is noted of it."""
 
     name: str
+    paths: names.Paths
+    environ: dict[str, str]
+    declaration: Declaration | None
+    signature: object
+
+
+class Owner(Noted, Protocol):
+    """The recorder, as far as the sender knows it."""
+
     version: str
     off: bool
-    paths: names.Paths
     losses: dict[str, int]
 
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
@@ -43,20 +51,15 @@ class Flagged(Protocol):
     asks: bool
 
 
-class Delivered(Protocol):
+class Delivered(Noted, Protocol):
     """The recorder, as far as a delivery knows it: everything that the gate, the filter and the log go by."""
 
-    name: str
     mode: str
-    paths: names.Paths
-    environ: dict[str, str]
     settings: Mapping[str, object]
     lifted: tuple[str, ...]
-    declaration: Declaration | None
     destinations: tuple[Destination, ...]
     delivery: str
     identity: str
-    signature: object
 
     @property
     def flagged(self) -> Flagged | None:

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 
 class Plan:
-    """`run` is the run id of the process that made the plan, `signature` that of the consent it records under; `flags`
-    is for whom it wants to know the feature flags ("run" or "install", as `identity`), "" where it does not.
+    """`run` is the run id of the process that made the plan, `signature` that of the consent it records under, `own`
+    the hosts that the user's environment names; `flags` is for whom it wants to know the feature flags ("run" or
+    "install", as `identity`), "" where it does not.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Plan:
         run: str = "",
         signature: object = None,
         flags: str = "",
+        own: "tuple[str, ...]" = (),
     ) -> None:
         self.tool = tool
         self.paths = paths
@@ -47,6 +49,7 @@ class Plan:
         self.run = run
         self.signature = signature
         self.flags = flags
+        self.own = own
 
     def decide(self) -> consent.Decision:
         """What the gate says now. The files are looked at anew; a test runner stays what it was."""
@@ -70,6 +73,7 @@ class Plan:
             "run": self.run,
             "signature": self.signature,
             "flags": self.flags,
+            "own": list(self.own),
         }
 
 
@@ -94,6 +98,7 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         run=values["run"],
         signature=values["signature"],
         flags=values["flags"],
+        own=tuple(values["own"]),
     )
 
 

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .destination import Destination
     from .http import Outcome
     from .plan import Plan
     from .wire import Request
@@ -21,21 +22,29 @@ if TYPE_CHECKING:
 ANSWER_BYTES = 512 * 1024  # of an answer that are read: some hundred flags with all that is said of each
 
 
-def renew(plan: "Plan", now: float, exchange: "Callable[..., Outcome]", tell: "Callable[[str], None]") -> None:
+def renew(
+    plan: "Plan",
+    now: float,
+    may_go_to: "Callable[[Destination], bool]",
+    exchange: "Callable[..., Outcome]",
+    tell: "Callable[[str], None]",
+) -> None:
     """Ask for the flags if they are due at `now` (epoch seconds), and keep the answer.
 
-    `exchange` sends a request, and raises where that is no longer agreed to. Raises `OSError` where the disk fails.
+    `may_go_to` is whether the user has agreed to a receiver; `exchange` sends a request, and raises where that is no
+    longer agreed to. Raises `OSError` where the disk fails.
     """
-    receiver = flags.asked(plan.destinations)
-    request = next_request(plan, now)
-    if receiver is None or request is None:
+    receiver, cache = _due(plan, now)
+    if receiver is None:
         return
-    cache = flags.read(plan.paths["flags"])
-    if cache.source != receiver.project:
-        cache = flags.Cache(receiver.project)
-    cache.failures += 1
-    cache.due = int(now + max(flags.AGE_SECONDS, states.backoff(2 * flags.AGE_SECONDS, cache.failures)))
+    agreed = may_go_to(receiver)
+    cache.failures += agreed
+    pause = max(flags.AGE_SECONDS, states.backoff(2 * flags.AGE_SECONDS, cache.failures))
+    cache.due = int(now + (pause if agreed else states.DAY_SECONDS))
     flags.save(plan.paths, cache)
+    if not agreed:
+        return
+    request = wire.ask(receiver, plan.tool, _who(plan))
     outcome = exchange(request, receiver, keep=ANSWER_BYTES)
     verdict = outcome.verdict
     if verdict == "delivered":
@@ -49,12 +58,19 @@ def renew(plan: "Plan", now: float, exchange: "Callable[..., Outcome]", tell: "C
     tell(f"{_shown(request)}: flags, {outcome.status or outcome.error}: {verdict}")
 
 
-def next_request(plan: "Plan", now: float) -> "Request | None":
+def next_request(plan: "Plan", now: float, may_go_to: "Callable[[Destination], bool]") -> "Request | None":
     """The request for flags that is due; None where none is, or nobody wants to know."""
+    receiver, _ = _due(plan, now)
+    return None if receiver is None or not may_go_to(receiver) else wire.ask(receiver, plan.tool, _who(plan))
+
+
+def _due(plan: "Plan", now: float) -> "tuple[Destination | None, flags.Cache]":
+    """Whom to ask, if that is due, and what it last said."""
     receiver = flags.asked(plan.destinations) if plan.flags else None
-    if receiver is None or not flags.read(plan.paths["flags"]).is_due(receiver.project, now):
-        return None
-    return wire.ask(receiver, plan.tool, _who(plan))
+    cache = flags.read(plan.paths["flags"])
+    if receiver is None or not cache.is_due(receiver.project, now):
+        return None, cache
+    return receiver, cache if cache.source == receiver.project else flags.Cache(receiver.project)
 
 
 def _who(plan: "Plan") -> str:
