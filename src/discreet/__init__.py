@@ -148,6 +148,27 @@ class Telemetry(Recorder):
 
         return begin(self, every, facts)
 
+    def flag(self, key: str, default: "Any" = None, *, rollout: object = None, payload: bool = False) -> "Any":
+        """The value of a feature flag: True, False, the name of a variant, or `default` where it is not known.
+
+        With `rollout` the author decides, without any network: a share from 0 to 1 of all installations gets True, the
+        others False; or a mapping of variants to their shares, of which the rest gets `default`. Without it PostHog
+        does, where there is such a destination: the answer is what it last said, and is renewed behind the process's
+        back for the next one. With `payload` the payload that PostHog has for the flag, in the place of its value.
+
+        While telemetry is off, the default, always; but `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits,
+        never raises.
+        """
+        from .hosts.flags import of
+
+        return of(self).look(key, default, rollout, payload)
+
+    def flags(self) -> "dict[str, Any]":
+        """A new dict of every flag that is known now, with its value. Never waits, never raises."""
+        from .hosts.flags import of
+
+        return of(self).known()
+
     def disclosure(self) -> str:
         """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and
         every way to turn it off.

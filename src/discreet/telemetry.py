@@ -40,6 +40,7 @@ class Recorder:
 
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
+    flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
     _sender: "Sender | None" = None
 
     def __init__(
@@ -189,6 +190,8 @@ class Recorder:
         if cleaner is None:
             return
         given = {**properties, **more} if properties and more else properties or more
+        if self.flagged is not None:
+            given = self.flagged.ride(event, given)
         if type(event) is str:
             cleaned = cleaner.clean(event, given)
         else:
