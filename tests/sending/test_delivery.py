@@ -355,6 +355,7 @@ ALIEN = {
     "key": {"user": "me"},
     "version": {"version": "/home/me"},
     "py": {"py": "3.11 me"},
+    "an address for py": {"py": "203.0.113.79"},
     "os": {"os": "Linux/me"},
     "event": {"event": "Search me"},
     "time": {"time": "yesterday"},
