@@ -6,13 +6,10 @@ The rule that keeps it honest: they tell the effective state, the gate's own, an
 import argparse
 import json
 import os
-import time
 
 from .. import consent, names
 from ..consent import explain as worded
-from ..consent import stored
 from ..sending import losses, period
-from ..sending.log import timestamp
 from .delivery import destinations, waiting
 from .session import Session, counted
 
@@ -37,8 +34,7 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 def on(session: Session, arguments: argparse.Namespace) -> int:
     """Store a yes as of now, and tell whether it takes effect."""
     session.check_place()
-    stored.store(session.paths, "enhanced" if arguments.enhanced else "true", timestamp(time.time()))
-    period.begin(session.paths)
+    period.answer(session.paths, "enhanced" if arguments.enhanced else "true")
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
@@ -53,8 +49,7 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
 def off(session: Session, arguments: argparse.Namespace) -> int:
     """Store a no as of now; the data stays."""
     session.check_place()
-    stored.store(session.paths, "false", timestamp(time.time()))
-    period.begin(session.paths)
+    period.answer(session.paths, "false")
     session.say(f"Telemetry of {session.telemetry.name} is off. Nothing more is recorded, and nothing is sent.")
     events, size = _measure(session)
     if events:

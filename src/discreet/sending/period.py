@@ -5,10 +5,20 @@ the places here is exact to the record; where it cannot be done (another deliver
 deliverer sees that the stored consent is not the one it knew, and begins the period by its date.
 """
 
+import time
+
 from .. import consent, names
+from ..consent import stored
 from . import outbox
 from . import state as states
 from .lock import DeliveryLock
+from .log import timestamp
+
+
+def answer(paths: names.Paths, word: str) -> None:
+    """Store the user's answer (one of `stored.ANSWERS`) as of now; its period begins. Raises as `stored.store` does."""
+    stored.store(paths, word, timestamp(time.time()))
+    begin(paths)
 
 
 def begin(paths: names.Paths) -> None:
