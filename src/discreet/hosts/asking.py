@@ -112,7 +112,7 @@ def _answer(recorder: Recorder, seconds: float) -> bool:
             from ..privacy.disclosure import content
             from ..privacy.page import markdown
 
-            _say(*markdown(content(recorder)).splitlines(), wrapped=False)
+            _say(*markdown(content(recorder)).splitlines())
     return False
 
 
@@ -138,7 +138,7 @@ def _summary(recorder: Recorder) -> "Iterator[str]":
     yield f"{kept}, and sent to {', '.join(hosts)}." if hosts else f"{kept}. Nothing is sent."
 
 
-def _say(*lines: str, end: str = "\n", wrapped: bool = True) -> None:
+def _say(*lines: str, end: str = "\n") -> None:
     """Print lines on stderr, none of them wider than a person likes to read."""
     import shutil
     import textwrap
@@ -148,8 +148,8 @@ def _say(*lines: str, end: str = "\n", wrapped: bool = True) -> None:
     width = min(shutil.get_terminal_size().columns, _WIDTH)
     for text in lines or ("",):
         plain = shown(text, sys.stderr)
-        if wrapped and len(plain) > width > 2:
-            deeper = " " * (len(plain) - len(plain.lstrip()) + 2 * plain.startswith(" "))
+        if len(plain) > width and plain[:1] != "|":  # a row of a table stays one
+            deeper = "  " if plain[:1] == "-" else 2 * (len(plain) - len(plain.lstrip())) * " "
             plain = textwrap.fill(
                 plain, width, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
             )
