@@ -9,7 +9,6 @@ import sys
 import time
 
 from .. import names
-from ..consent import asking, notice
 from ..telemetry import Recorder
 from . import terminal
 
@@ -65,6 +64,8 @@ def tell(recorder: Recorder) -> bool:
     """See `Telemetry.notice`."""
     if recorder.mode != "opt-out" or not _may_speak(recorder, sys.stderr):
         return False
+    from ..consent import notice
+
     lines, known = notice.lines(recorder), notice.shown(recorder.paths)
     if known and set(lines) <= set(known):
         return False
@@ -87,7 +88,11 @@ def tell(recorder: Recorder) -> bool:
 
 def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
     """Whether a person is there, is to be spoken to, and what comes of it can be kept: else it would come each time."""
-    if not terminal.attended(*streams) or not asking.may_speak(recorder.facts(), getattr(sys, "argv", [])):
+    if not terminal.attended(*streams):
+        return False
+    from ..consent.asking import may_speak
+
+    if not may_speak(recorder.facts(), getattr(sys, "argv", [])):
         return False
     paths = recorder.paths
     place = paths.directory

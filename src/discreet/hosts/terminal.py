@@ -6,13 +6,16 @@ or by a kill, there is nothing to put back.
 
 import os
 import time
-from typing import Any, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
 
 _PAUSE = 0.05  # seconds between two looks at the keyboard, on Windows
 _LINE_BYTES = 4096  # a terminal keeps no longer line
 
 
-def attended(*streams: TextIO | None) -> bool:
+def attended(*streams: "TextIO | None") -> bool:
     """Whether each stream is a terminal in whose foreground this process runs: from the background, reading would stop
     it. Never raises.
     """
@@ -26,7 +29,7 @@ def attended(*streams: TextIO | None) -> bool:
     return True
 
 
-def is_idle(stream: TextIO) -> bool:
+def is_idle(stream: "TextIO") -> bool:
     """Whether the terminal takes lines, and nothing was typed ahead, which was meant for somebody else."""
     if os.name == "nt":
         return not _keyboard().kbhit()
@@ -38,7 +41,7 @@ def is_idle(stream: TextIO) -> bool:
     return bool(by_line) and not select.select([descriptor], [], [], 0)[0]
 
 
-def line(stream: TextIO, seconds: float) -> str | None:
+def line(stream: "TextIO", seconds: float) -> str | None:
     """What is typed until Enter; None where that takes longer, or the input ends. Raises `OSError`."""
     if os.name == "nt":
         return line_of_keys(_keyboard(), time.monotonic() + seconds)
@@ -52,7 +55,7 @@ def line(stream: TextIO, seconds: float) -> str | None:
     return None
 
 
-def line_of_keys(keyboard: Any, until: float) -> str | None:
+def line_of_keys(keyboard: "Any", until: float) -> str | None:
     """The same on Windows, whose console is read key by key; `keyboard` is its module `msvcrt`."""
     typed = ""
     while time.monotonic() < until:
@@ -70,7 +73,7 @@ def line_of_keys(keyboard: Any, until: float) -> str | None:
     return None
 
 
-def _keyboard() -> Any:
+def _keyboard() -> "Any":
     import msvcrt
 
     return msvcrt
