@@ -1,12 +1,11 @@
-"""The file `notice`: what it holds, what counts as said, and when the gate takes it for shown."""
+"""The file `notice`: what it holds, what stays in it, and when the gate takes it for shown."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from discreet import Hash, Number, Telemetry, names
-from discreet.consent import decide, look, notice
+from discreet import names
+from discreet.consent import decide, look, stored
 
 SINCE = "2026-11-20T10:30:00Z"
 
@@ -17,80 +16,39 @@ def paths(home: Path) -> names.Paths:
     return names.Paths("mytool", {"HOME": str(home)})
 
 
-def lines(**options: Any) -> list[str]:
-    """What a disclosure of a tool with these options covers, without what each one covers."""
-    return sorted(set(notice.lines(Telemetry("mytool", **options))) - set(notice.lines(Telemetry("mytool"))))
+def first(paths: names.Paths) -> list[str]:
+    """The words of its first line."""
+    return Path(paths["notice"]).read_text().partition("\n")[0].split(" ")
 
 
 def test_what_it_holds(paths: names.Paths) -> None:
-    """When, a digest, and a line for each event, field and host, spelled as everywhere."""
-    telemetry = Telemetry(
-        "mytool",
-        consent="opt-out",
-        identity="install",
-        destination="https://collector.example.org:8443/key/v1/traces?key=1",
-        fields={"files": {"number": {"round_to": 10}, "purpose": "how large?"}, "token": "forbid"},
-        events={"search": {"fmt": {"one_of": ["table", "json"]}, "found": {"all": "count", "new": "count"}}},
-    )
-    notice.store(paths, notice.lines(telemetry), SINCE)
-    first, *rest = Path(paths["notice"]).read_text().splitlines()
-    when, digest = first.split(" ")
-    assert when == SINCE
-    assert len(digest) == 16
-    assert [line for line in rest if not line.startswith("command")] == [
-        "* files number round_to=10",
-        "+ install",
-        "> https://collector.example.org:8443",
-        "search",
-        'search fmt one_of "json" "table"',
-        "search found/all count",
-        "search found/new count",
-    ]
-    assert "command duration_ms number" in rest
-    assert notice.shown(paths) == rest == notice.lines(telemetry)
-
-
-@pytest.mark.parametrize(
-    ("options", "added"),
-    [
-        ({"fields": {"n": "count"}}, ["* n count"]),
-        ({"fields": {"n": Number(round_to=10)}}, ["* n number round_to=10"]),
-        ({"events": {"command": {"n": Hash()}}}, ["command n hash"]),
-        ({"events": {"search": {}}}, ["search"]),
-        ({"identity": "install"}, ["+ install"]),
-        ({"destination": "https://example.org/t"}, ["> https://example.org"]),
-    ],
-    ids=str,
-)
-def test_what_is_an_addition(options: dict[str, Any], added: list[str]) -> None:
-    """A field, another conversion, an event, a number of the installation, a host: each is a line more."""
-    assert lines(**options) == added
-
-
-def test_what_is_none() -> None:
-    """Purposes, examples, the version and what leaves nothing are not covered, since nothing more is recorded."""
-    assert lines(version="2", fields={"a": "forbid"}, events={"command": {"purpose": "why", "fields": {}}}) == []
-    closed = Telemetry("mytool", events={"search": {}})
-    assert "*" not in notice.lines(closed)
-    assert "*" in notice.lines(Telemetry("mytool"))
+    """When, a digest of what was told, and what that covered, as `opt-in` holds it."""
+    told = ["> example.org", "search", 'search fmt one_of "json" "table"']
+    stored.note(paths, told, SINCE)
+    when, digest = first(paths)
+    assert (when, len(digest)) == (SINCE, 16)
+    assert stored.covered(paths, "notice") == told
+    assert Path(paths["notice"]).stat().st_mode & 0o777 == 0o600
 
 
 def test_what_was_said_stays_said(paths: names.Paths) -> None:
-    """Two versions of a tool used in turn do not forget each other's lines; the digest is that of the last one."""
-    notice.store(paths, ["a", "b"], SINCE)
-    digest = Path(paths["notice"]).read_text().split()[1]
-    notice.store(paths, ["b", "c"], SINCE)
-    assert notice.shown(paths) == ["a", "b", "c"]
-    assert Path(paths["notice"]).read_text().split()[1] != digest
-    notice.store(paths, ["a", "b"], SINCE)
-    assert Path(paths["notice"]).read_text().split()[1] == digest
+    """Two versions used in turn do not forget each other's lines; of a field the last word holds; the digest is of
+    what was told last.
+    """
+    stored.note(paths, ["a", "a n number", "b"], SINCE)
+    digest = first(paths)[1]
+    stored.note(paths, ["a", "a n count", "c", "> x"], SINCE)
+    assert stored.covered(paths, "notice") == ["> x", "a", "a n count", "b", "c"]
+    assert first(paths)[1] != digest
+    stored.note(paths, ["a", "a n number", "b"], SINCE)
+    assert first(paths)[1] == digest
 
 
 def test_it_never_grows_past_what_is_read(paths: names.Paths) -> None:
     """What would not be read again is not kept beside the present lines."""
-    notice.store(paths, [f"old_{number} x count" for number in range(4000)], SINCE)
-    notice.store(paths, ["command"], SINCE)
-    assert notice.shown(paths) == ["command"]
+    stored.note(paths, [f"old_{number} x count" for number in range(3000)], SINCE)
+    stored.note(paths, [f"new_{number} x count" for number in range(3000)], SINCE)
+    assert stored.covered(paths, "notice") == sorted(f"new_{number} x count" for number in range(3000))
 
 
 @pytest.mark.parametrize("content", ["", "\n", "shown\n", "false 2026-11-20\n"])
@@ -104,4 +62,3 @@ def test_the_gate_wants_a_date(paths: names.Paths, content: str) -> None:
     Path(paths["notice"]).unlink()
     Path(paths["notice"]).mkdir()
     assert not decide(look("mytool", "opt-out", environ, paths)).enabled
-    assert notice.shown(paths) == []

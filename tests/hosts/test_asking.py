@@ -10,7 +10,7 @@ import pytest
 
 from conftest import clean_environment
 from discreet import Telemetry
-from discreet.consent import notice as notices
+from discreet.consent import stored
 from discreet.hosts import asking
 from terminal import Terminal
 
@@ -80,8 +80,9 @@ def test_answers(*, answers: Any, undecided: Any, capsys: Any, place: Path, type
     telemetry = undecided(consent=mode)
     assert telemetry.ask() is said
     assert answers == []
-    word, since = (place / "opt-in").read_text().split()
+    (word, since), *covered = [line.split() for line in (place / "opt-in").read_text().splitlines()]
     assert word == ("true" if said else "false")
+    assert (["command", "duration_ms", "number"] in covered) == said
     assert since.endswith("Z")
     assert telemetry.enabled == said
     out, err = capsys.readouterr()
@@ -246,6 +247,37 @@ def test_an_addition_is_told(answers: Any, undecided: Any, place: Path, capsys: 
     assert capsys.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("options", "variables", "told"),
+    [
+        ({"fields": {"n": {"number": {"round_to": 10}}}}, {}, False),
+        ({"fields": {"n": {"number": {"round_to": 20}}}}, {}, False),
+        (
+            {"version": "2", "fields": {"n": {"number": {"round_to": 10}, "purpose": "another"}, "m": "forbid"}},
+            {},
+            False,
+        ),
+        ({}, {"MYTOOL_TELEMETRY_ENDPOINT": "https://127.0.0.1/t"}, False),
+        ({"fields": {"n": "number"}}, {}, True),
+        ({"fields": {"n": "hash"}}, {}, True),
+        ({"events": {"command": {"m": "count"}}}, {}, True),
+        ({"identity": "install"}, {}, True),
+        ({"destination": "https://example.org/t"}, {}, True),
+    ],
+    ids=str,
+)
+def test_what_is_told_again(
+    answers: Any, undecided: Any, options: dict[str, Any], variables: dict[str, str], *, told: bool
+) -> None:
+    """A field, a conversion that lets out more, a host, an id of the installation; nothing else, and each only once."""
+    assert undecided(consent="opt-out", fields={"n": {"number": {"round_to": 10}}}).notice()
+    telemetry = undecided(consent="opt-out", **options)
+    telemetry.environ |= variables
+    assert telemetry.notice() == told
+    assert telemetry.off == told
+    assert not undecided(consent="opt-out", **options).notice()
+
+
 def test_off_stays_off_after_a_notice(answers: Any, undecided: Any, place: Path) -> None:
     """A yes that is typed in another window does not begin in the run that showed the notice."""
     assert undecided(consent="opt-out").notice()
@@ -272,7 +304,7 @@ def test_a_notice_that_was_not_read_is_none(answers: Any, undecided: Any, monkey
     monkeypatch.setattr(sys, "stderr", Broken())
     assert telemetry.notice() is False
     assert [reason for reason, _ in swallowed] == ["notice"]
-    assert not notices.shown(telemetry.paths)
+    assert not stored.covered(telemetry.paths, "notice")
     assert telemetry.off
     assert not undecided(consent="opt-out").enabled
 

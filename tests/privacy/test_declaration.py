@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conftest import case
 from discreet import (
     Aggregate,
     Boolean,
@@ -67,7 +68,7 @@ SPELLINGS: list[tuple[object, ...]] = [
 ]
 
 
-@pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda each: repr(each[1])[:40])
+@pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda each: case(each[1]))
 def test_the_spellings_of_a_row_are_equal(spellings: tuple[object, ...]) -> None:
     """An object, a word and a mapping declare the same row, in a mapping of events and in an Event class alike."""
     wanted = shape(spellings[0])
@@ -135,7 +136,7 @@ WRONG: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "text"), WRONG, ids=lambda each: repr(each)[:40])
+@pytest.mark.parametrize(("spec", "text"), WRONG, ids=case)
 def test_an_error_names_event_and_field(spec: object, text: str) -> None:
     """A row that is none is refused with the event and the field, once, wherever it is written."""
     with pytest.raises(ValueError, match=text) as caught:
@@ -311,7 +312,7 @@ def test_the_long_form_of_an_event() -> None:
         ({"fields": {"n": "count"}, "purpose": "hash"}, {"n": Count()}),
         ({"purpose": "text_count", "sample": "number"}, {"purpose": TextCount(), "sample": Number()}),
     ],
-    ids=repr,
+    ids=case,
 )
 def test_which_mapping_is_the_long_form(spec: object, fields: dict[str, Any]) -> None:
     """Only one with a mapping under `fields`, and nothing beside it but a text `purpose` and a number `sample`."""

@@ -10,10 +10,11 @@ import os
 from .. import consent, names
 from ..consent import explain as worded
 from ..sending import losses, period
-from .delivery import destinations, waiting
+from .delivery import additions, destinations, disclosed, waiting
 from .session import Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
+_ADDITIONS = 6  # of what is new since the user agreed, named one by one
 _COUNT_BYTES = 1 << 16  # read at a time to count lines
 
 
@@ -34,7 +35,7 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 def on(session: Session, arguments: argparse.Namespace) -> int:
     """Store a yes as of now, and tell whether it takes effect."""
     session.check_place()
-    period.answer(session.paths, "enhanced" if arguments.enhanced else "true")
+    period.answer(session.paths, "enhanced" if arguments.enhanced else "true", disclosed(session))
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
@@ -84,6 +85,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
     for destination, number, fortune in waiting(session):
         session.say(f"  sent to  {destination.shown} ({destination.format}): {number:,} waiting, {fortune}")
+    _say_additions(session)
     dropped = {} if nowhere else losses.read(session.paths["losses"])
     if dropped:
         reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
@@ -109,6 +111,7 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
         session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
     for problem in destinations(session)[1]:
         session.say(f"   {problem}")
+    _say_additions(session)
     session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     _say_change(session, decision)
     if session.alone:
@@ -116,6 +119,15 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             f"Asked without {session.telemetry.name} itself: its consent mode is not known here, opt-in is assumed."
         )
     return 0
+
+
+def _say_additions(session: Session) -> None:
+    """Tell what a later version added to what the user agreed to."""
+    added = additions(session)
+    if added:
+        shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
+        session.say(f"  new      since you agreed: {shown}. It stays on this machine until you agree again:")
+        session.say(f"           {session.command} on")
 
 
 def _state(decision: consent.Decision) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
+    from ..sending.destination import Destination
+
 _SECONDS = (1.0, 600.0)  # a limit below is nobody's time to read, one above is none
 _TRIES = 5  # lines typed that are no answer, after which it is no
 _EVENTS = 5  # shown with their purpose
@@ -46,10 +48,13 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
         raise
     if not answer and os.path.lexists(recorder.paths["consent"]):
         return None  # said meanwhile, in another window
-    from ..sending import period
+    from ..sending import first, period
 
     try:
-        period.answer(recorder.paths, "true" if answer else "false")
+        if answer:
+            period.answer(recorder.paths, "true", first.disclosed(recorder, _receivers(recorder)))
+        else:
+            period.answer(recorder.paths, "false")
     except OSError as error:
         _say(f"The answer could not be kept ({error.strerror}), so it is no for now.")
         return None
@@ -64,10 +69,14 @@ def tell(recorder: Recorder) -> bool:
     """See `Telemetry.notice`."""
     if recorder.mode != "opt-out" or not _may_speak(recorder, sys.stderr):
         return False
-    from ..consent import notice
+    from ..consent import stored
+    from ..sending import first
 
-    lines, known = notice.lines(recorder), notice.shown(recorder.paths)
-    if known and set(lines) <= set(known):
+    told = first.disclosed(recorder, _receivers(recorder))
+    if recorder.identity == "install":
+        told.append("+ install")  # all runs of this installation can be told to be one's: nothing less than a field
+    known = stored.covered(recorder.paths, "notice")
+    if known and not _added(recorder, told, known):
         return False
     # Before a word is said, for this run and for whatever it starts.
     recorder.off = True
@@ -82,8 +91,28 @@ def tell(recorder: Recorder) -> bool:
     )
     from ..sending.log import timestamp
 
-    notice.store(recorder.paths, lines, timestamp(time.time()))
+    stored.note(recorder.paths, told, timestamp(time.time()))
     return True
+
+
+def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
+    """Whether a notice of the lines `told` says more than one of the lines `known` did."""
+    if set(told) <= set(known):
+        return False  # so it is nearly always, and nothing more is loaded
+    from ..privacy.coverage import Coverage
+
+    hosts = [line[2:] for line in told if line[0] == ">"]
+    more = Coverage(known, recorder.declaration).additions(hosts)
+    return bool(more) or ("+ install" in told and "+ install" not in known)
+
+
+def _receivers(recorder: Recorder) -> "tuple[Destination, ...]":
+    """The destinations in force."""
+    if recorder.mode == "local":
+        return ()
+    from ..sending.settings import Settings
+
+    return Settings(recorder.name, recorder.environ, recorder.settings).destinations(recorder.destinations)
 
 
 def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
@@ -124,7 +153,6 @@ def _answer(recorder: Recorder, seconds: float) -> bool:
 def _summary(recorder: Recorder) -> "Iterator[str]":
     """The disclosure in a few lines: what for, what, and where to."""
     from ..privacy.disclosure import content
-    from ..sending.settings import Settings
 
     found = content(recorder)
     events = found["events"]
@@ -135,10 +163,7 @@ def _summary(recorder: Recorder) -> "Iterator[str]":
         yield f"  and {len(events) - _EVENTS} more"
     yield ""
     yield "Never recorded: what you type, text of yours, paths, names of files, hosts and users."
-    destinations = recorder.destinations if recorder.mode != "local" else ()
-    if recorder.mode != "local":
-        destinations = Settings(recorder.name, recorder.environ, recorder.settings).destinations(destinations)
-    hosts = sorted({"/".join(one.shown.split("/")[:3]) for one in destinations})
+    hosts = sorted({"/".join(one.shown.split("/")[:3]) for one in _receivers(recorder)})
     kept = f"Records are kept in {recorder.paths['log']}"
     yield f"{kept}, and sent to {', '.join(hosts)}." if hosts else f"{kept}. Nothing is sent."
 
