@@ -21,9 +21,9 @@ from discreet import (
     TextCount,
     Version,
 )
-from discreet.privacy import COMMAND, conversions
+from discreet.privacy import OWN, conversions
 from discreet.privacy.conversions import Conversion
-from discreet.privacy.declaration import CONVERSIONS, CommandName, Declaration, ErrorName, row
+from discreet.privacy.declaration import CONVERSIONS, OWN_EVENTS, Declaration, ErrorName, row
 
 
 def shape(value: object) -> object:
@@ -209,16 +209,18 @@ def test_the_rows_of_an_event() -> None:
     assert "kind" in (declaration.rows("command") or {})
 
 
-def test_an_author_adds_to_command() -> None:
-    """`command` keeps its own rows, and an author's fields, or a subclass of it, add more."""
+@pytest.mark.parametrize("event", OWN)
+def test_an_author_adds_to_an_own_event(event: str) -> None:
+    """Own events keep their rows, and an author's fields, or a subclass, add more and close nothing."""
 
-    class Command(Event):
+    class Mine(Event, name=event):
         files = Count()
 
-    for declaration in (Declaration([Command]), Declaration({"command": {"files": "count"}})):
-        rows = declaration.rows("command") or {}
-        assert set(rows) == {*COMMAND, "files"}
-        assert type(rows["command"]) is CommandName
+    for declaration in (Declaration([Mine]), Declaration({event: {"files": "count"}})):
+        rows = declaration.rows(event) or {}
+        assert set(rows) == {*OWN[event], "files"}
+        assert type(rows["error"]) is ErrorName
+        assert not declaration.closed
 
 
 def test_declared_error_names() -> None:
@@ -245,12 +247,14 @@ def test_changing_the_mapping_afterwards_changes_nothing() -> None:
     assert set(rows["results"]) == {"a"}  # type: ignore[arg-type]  # a mapping of rows
 
 
-def test_the_quick_rows_of_command_are_the_declared_ones(odd_values: Any) -> None:
-    """Without a declaration `command` has rows of functions: the same fields, which let out the same or nothing."""
-    declared = Declaration().rows("command") or {}
-    assert set(COMMAND) == set(declared)
+@pytest.mark.parametrize("event", OWN)
+def test_the_quick_rows_of_own_events_are_the_declared_ones(event: str, odd_values: Any) -> None:
+    """Without a declaration own events have rows of functions: the same fields, which let out the same or nothing."""
+    assert set(OWN) == set(OWN_EVENTS)
+    declared = Declaration().rows(event) or {}
+    assert set(OWN[event]) == set(declared)
     plain = ["import.x", "Import", "OSError", "MyError", "", 0, 12, -3, 0.5, 2**53, 2**53 + 1, 1e300, True, False, None]
-    for name, quick in COMMAND.items():
+    for name, quick in OWN[event].items():
         slow = declared[name]
         assert isinstance(slow, Conversion)
         same = 0

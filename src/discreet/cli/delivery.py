@@ -5,6 +5,7 @@ header is ever shown. The rooms of delivery are entered by these verbs alone.
 """
 
 import argparse
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..sending.delivery import Delivery
     from ..sending.destination import Destination
     from ..sending.plan import Plan
+    from ..sending.wire import Request
 
 _SHOWN = 20  # receipts of `sent`
 _SECONDS = 120.0  # the longest that a person waits for `flush`
@@ -79,7 +81,8 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def preview_wire(session: Session) -> int:
-    """The next request to each destination, as it would be sent."""
+    """The next request to each destination, as it would be sent, and that for feature flags, where it is due."""
+    from ..sending import renewal
     from ..sending.delivery import Delivery, Withdrawn
 
     plan = _plan(session, "preview --wire")
@@ -88,19 +91,29 @@ def preview_wire(session: Session) -> int:
     except Withdrawn as reason:
         raise Failure(f"nothing would be sent: {reason}") from None
     for destination in plan.destinations:
-        if not delivery.may_go_to(destination):
-            session.say(f"# {destination.shown} ({destination.format}): {_fortune(delivery, destination)}")
-            continue
+        where = f"{destination.shown} ({destination.format})"
         number, request = delivery.next_request(destination)
-        if request is None:
-            session.say(f"# {destination.shown} ({destination.format}): nothing waits")
-            continue
-        session.say(f"# {destination.shown} ({destination.format}): {counted(number, 'record')}")
-        session.say(f"{request.method} {request.url}")
-        session.say("headers: " + ", ".join(request.headers))
-        if request.body:
-            session.put(request.body.decode(), exactly=True)
+        if not delivery.may_go_to(destination):
+            session.say(f"# {where}: {_fortune(delivery, destination)}")
+        elif request is None:
+            session.say(f"# {where}: nothing waits")
+        else:
+            session.say(f"# {where}: {counted(number, 'record')}")
+            say_request(session, request)
+    asking = renewal.next_request(plan, time.time(), delivery.may_go_to)
+    if asking is not None:
+        who = "the id of the installation" if plan.flags == "install" else "a random number, another one each time"
+        session.say(f"# feature flags; the distinct_id is {who}")
+        say_request(session, asking)
     return 0
+
+
+def say_request(session: Session, request: "Request") -> None:
+    """Print a request as it would be sent: address, names of headers, body."""
+    session.say(f"{request.method} {request.url}")
+    session.say("headers: " + ", ".join(request.headers))
+    if request.body:
+        session.put(request.body.decode(), exactly=True)
 
 
 def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]":
@@ -112,6 +125,14 @@ def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]
         return (), []
     settings = Settings(telemetry.name, telemetry.environ, telemetry.settings)
     return settings.destinations(telemetry.destinations), settings.problems
+
+
+def in_force(session: Session) -> "tuple[Destination, ...]":
+    """The destinations in force; what was refused is told on stderr."""
+    found, problems = destinations(session)
+    for problem in problems:
+        print(f"{session.command}: {problem}", file=sys.stderr)
+    return found
 
 
 def disclosed(session: Session) -> "list[str]":
@@ -172,9 +193,10 @@ def _plan(session: Session, verb: str) -> "Plan":
             f"Try `{session.telemetry.name} telemetry {verb}`."
         )
     session.check_place()
-    found, problems = destinations(session)
-    for problem in problems:
-        print(f"{session.command}: {problem}", file=sys.stderr)
+    found = in_force(session)
     if not found:
         raise Failure(f"{session.telemetry.name} sends nothing anywhere: no destination is set")
-    return plan_of(session.telemetry, found)
+    plan = plan_of(session.telemetry, found)
+    if os.path.lexists(session.paths["flags"]):  # some run of the tool has looked one up
+        plan.flags = session.telemetry.identity
+    return plan
