@@ -136,14 +136,15 @@ class Recorder:
     def decision(self) -> "Decision":
         """May we record: `enabled`, `level`, `reason` and `source`, decided once a process. Never raises OSError."""
         if self._decision is None:
-            from .consent import Decision, decide, signature
+            from .consent import decide, signature
 
             # Before the files are read: a change in between is then noticed at the first write.
             self.signature = signature(self.paths)
-            decided = decide(self.facts())
-            if self.off and decided.enabled:
-                decided = Decision(False, "basic", "default", "default", "late")
-            self._decision = decided
+            self._decision = decide(self.facts())
+        if self.off and self._decision.enabled:
+            from .consent import Decision
+
+            self._decision = Decision(False, "basic", "default", "default", "late")
         return self._decision
 
     @property
@@ -249,7 +250,7 @@ class Recorder:
         withdraw.require_sight(self.paths)
         self.signature = now
         self._decision = decide(self.facts())
-        self.off = not self._decision.enabled
+        self.off = self.off or not self._decision.enabled
         self._filter = self._pseudonyms = None  # another level, another salt
         return False
 

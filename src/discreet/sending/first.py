@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     """Note what this process discloses, and from when its destinations are given records. Never raises OSError."""
     paths, period = owner.paths, repr(owner.signature)
-    covered = coverage.lines(owner.declaration, declared_hosts(owner, destinations))
+    covered = disclosed(owner, destinations)
     try:
         files.make_directory(paths.directory, below=paths.below)
         if os.path.lexists(paths["delivery"]):
@@ -42,6 +42,11 @@ def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
         files.write_private(paths["delivery"], text.encode(), replace=os.path.lexists(paths["delivery"]))
     except OSError:
         return  # somebody else was first, or it cannot be written: then the first deliverer decides
+
+
+def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
+    """What a disclosure of now covers, with these destinations in force."""
+    return coverage.lines(owner.declaration, declared_hosts(owner, destinations))
 
 
 def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
