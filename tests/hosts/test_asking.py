@@ -103,7 +103,7 @@ def test_what_the_question_says(answers: Any, undecided: Any, capsys: Any, monke
     question, _, rest = err.partition(PROMPT)
     for text in (
         "  search_0: why 0",
-        "and 2 more",
+        "and 3 more",
         "Never recorded",
         "https://example.org.",
         "12 seconds",
