@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..telemetry import Recorder
 
 _COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an `async def`; importing `inspect` costs 20 ms
+_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE, bit 9 of the flags of a type
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 # What `functools.update_wrapper` copies, newest spelling of the annotations first; `functools` costs 4 ms.
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
@@ -51,8 +52,6 @@ SILENT = Silent()
 
 class Scope:
     """One run of one command. `add` gives it facts; leaving it records the event."""
-
-    __slots__ = ("_facts", "_name", "_owner", "_recorder", "_started", "_token", "_variable")
 
     def __init__(self, recorder: "Recorder", owner: "Command", name: str, facts: "dict[str, object]") -> None:
         self._recorder = recorder
@@ -97,8 +96,6 @@ class Scope:
 
 class Command:
     """What `Telemetry.command` returns: decorate a function with it, or enter it."""
-
-    __slots__ = ("_entered", "_facts", "_name", "_recorder")
 
     def __init__(self, recorder: "Recorder", name: object, facts: "dict[str, object]") -> None:
         self._recorder = recorder
@@ -168,9 +165,14 @@ def current(recorder: "Recorder") -> "Scope | Silent":
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
     if recorder.scopes is not None:
         return recorder.scopes
-    from _contextvars import ContextVar
-
-    made: ContextVar[Scope | None] = ContextVar("discreet_scope", default=None)
+    for kind in object.__subclasses__():
+        # The class is in the interpreter from its start; the module that names it is mostly a shared library of its
+        # own, a third of a millisecond to load. A flag tells it from a class that somebody wrote.
+        if kind.__name__ == "ContextVar" and not kind.__flags__ & _WRITTEN_IN_PYTHON:
+            break
+    else:
+        from _contextvars import ContextVar as kind
+    made: ContextVar[Scope | None] = kind("discreet_scope", default=None)
     return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
 
 
