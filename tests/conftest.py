@@ -30,6 +30,11 @@ LOOPBACK = ("127.", "::1", "localhost")
 FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How thorough the long proofs are."""
+    parser.addoption("--canaries", type=int, default=200_000, help="events with secrets in them (default: 200000)")
+
+
 def clean_environment(home: Path) -> dict[str, str]:
     """This process's environment without anything that the gate looks at, and with a home of its own."""
     rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS)

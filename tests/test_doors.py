@@ -64,6 +64,13 @@ DOORS = {
         ),
         f"{ENABLED} {DECLARED} discreet.privacy.sampling",
     ),
+    "on, the first run": (
+        (
+            "os.unlink(os.environ['HOME'] + '/.mytool/telemetry/delivery.json')\n"
+            "discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} discreet.sending.first discreet.privacy.coverage discreet.privacy.spelled discreet.files",
+    ),
     "on, with a loss": (
         "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)",
         f"{ENABLED} discreet.sending.losses discreet.files",
@@ -98,6 +105,10 @@ def loaded(home: Path, tmp_path: Path) -> Any:
 def test_doors(loaded: Any, door: str) -> None:
     """Each program loads exactly the rooms of its row, and no heavy module of the standard library."""
     program, rooms = DOORS[door]
+    if "first" not in door:
+        loaded(program)  # a first run under a consent notes what it discloses
+    else:
+        loaded(DOORS["on"][0])
     found = loaded(program)
     assert found & set(HEAVY.split()) == set()
     ours = {name for name in found if name.partition(".")[0] == "discreet"}

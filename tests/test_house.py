@@ -184,6 +184,7 @@ def test_what_an_enabled_track_loads(home: Path, destination: str, more: set[str
         f"import discreet; discreet.init('mytool', version='1'{destination}); discreet.track('search', {{'n': 1}})\n"
         "assert discreet.flush(5.0)"
     )
+    loaded_by(program, home)  # the first run under a consent notes what it discloses
     ours, others = loaded_by(program, home)
     road = {"discreet", "discreet.names", "discreet.telemetry", "discreet.consent", "discreet.consent.environments"}
     road |= {"discreet.privacy", "discreet.sending", "discreet.sending.log", "discreet.files"}

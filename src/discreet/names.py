@@ -143,8 +143,8 @@ def current_user() -> int | None:
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
-def read_small(path: str, user: int | None = None) -> bytes:
-    """The content of a regular file of at most `SMALL_BYTES` bytes (more is cut off).
+def read_small(path: str, user: int | None = None, most: int = SMALL_BYTES) -> bytes:
+    """The content of a regular file, at most `most` bytes of it (more is cut off).
 
     With `user`, a file that belongs to anybody else raises `PermissionError`. Raises `OSError` as `open` does, and for
     anything that is not a regular file.
@@ -153,7 +153,7 @@ def read_small(path: str, user: int | None = None) -> bytes:
     try:
         status = os.fstat(descriptor)
         check_ours(status, path, user)
-        return os.read(descriptor, min(status.st_size + 1, SMALL_BYTES))
+        return os.read(descriptor, min(status.st_size + 1, most))
     finally:
         os.close(descriptor)
 

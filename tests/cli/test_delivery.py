@@ -15,6 +15,7 @@ import pytest
 
 from conftest import clean_environment
 from discreet import names
+from discreet.privacy.declaration import Declaration
 from discreet.sending import work
 from discreet.sending.destination import Destination
 from discreet.sending.lock import DeliveryLock
@@ -83,7 +84,8 @@ class Host:
         """Let the destination be seen for the first time, so that what follows is delivered to it."""
         assert self.destination is not None
         paths = names.Paths("mytool", {}, str(self.directory))
-        plan = Plan("mytool", paths, (self.destination,), None, mode="opt-in", environ={}, settings={})
+        declaration = Declaration({"search": {"n": "number", "kind": {"one_of": ["json", "täble"]}}})
+        plan = Plan("mytool", paths, (self.destination,), declaration, mode="opt-in", environ={}, settings={})
         assert work.run(plan, until=time.monotonic() + 10)
 
     def previewed(self) -> list[bytes]:
@@ -256,6 +258,39 @@ def test_status(host: Host) -> None:
         assert "1 waiting, it refuses us (status 403); tried again in 24 hours" in host.verb("status")
         host.verb("flush")
         assert "0 waiting, last answer 200" in host.verb("status")
+
+
+def test_what_was_added_since_is_told(host: Host) -> None:
+    """What a later version adds to what was agreed to is named by `status`, `explain` and `flush`, and not sent."""
+    with receiving(host) as requests:
+        host.verb("on")
+        stored = (host.directory / "opt-in").read_text().splitlines()
+        assert 'search kind one_of "json" "täble"' in stored
+        assert "> 127.0.0.1" in stored
+        host.script.write_text(host.script.read_text().replace('"kind": OneOf', '"m": Number(), "kind": OneOf'))
+        host.record(1)
+        for verb in ("status", "explain"):
+            told = host.verb(verb)
+            assert "new      since you agreed: search.m. It stays on this machine until you agree again:" in told
+            assert "mytool telemetry on\n" in told
+        assert host.verb("flush").splitlines()[-1] == "Not sent, being new since you agreed: search.m."
+        host.verb("on")
+        assert "since you agreed" not in host.verb("status")
+    assert len(requests) == 1
+
+
+def test_a_new_host_is_told(host: Host) -> None:
+    """A destination on a host that the user has not agreed to is named, and nothing is sent there."""
+    host.verb("on")
+    with serving(answering(200)) as server:
+        host.to(server.url)
+        host.record(1)
+        status = host.verb("status")
+        assert "new since you agreed, so nothing is sent there" in status
+        assert "since you agreed: the host 127.0.0.1." in status
+        assert b"new since you agreed" in b"".join(host.previewed())
+        assert "Not sent, being new since you agreed: the host 127.0.0.1." in host.verb("flush")
+    assert server.requests == []
 
 
 def test_on_leaves_what_lies_there(host: Host) -> None:

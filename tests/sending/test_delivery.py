@@ -440,11 +440,11 @@ def test_enhanced_fields_leave_under_an_enhanced_consent_alone(world: World, lev
 
 def test_batches_are_bounded(world: World) -> None:
     """A request carries all that is pending, in order, up to 500 records and 512 KiB."""
+    world.declaration = Declaration(fields={f"f{at}": OneOf("x" * 250) for at in range(30)})
     world.record(*range(1, 1201))
     world.deliver()
     assert world.sizes() == [500, 500, 200]
     assert world.got() == list(range(1, 1201))
-    world.declaration = Declaration(fields={f"f{at}": OneOf("x" * 250) for at in range(30)})
     world.record(*range(2000, 2200), properties={f"f{at}": "x" * 250 for at in range(30)})
     world.deliver()
     assert [len(request.body) <= 512 * 1024 for request in world.requests] == [True] * len(world.requests)

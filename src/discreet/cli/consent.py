@@ -13,10 +13,11 @@ from ..consent import explain as worded
 from ..consent import stored
 from ..sending import losses, period
 from ..sending.log import timestamp
-from .delivery import destinations, waiting
+from .delivery import additions, destinations, disclosed, waiting
 from .session import Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
+_ADDITIONS = 6  # of what is new since the user agreed, named one by one
 _COUNT_BYTES = 1 << 16  # read at a time to count lines
 
 
@@ -37,7 +38,8 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 def on(session: Session, arguments: argparse.Namespace) -> int:
     """Store a yes as of now, and tell whether it takes effect."""
     session.check_place()
-    stored.store(session.paths, "enhanced" if arguments.enhanced else "true", timestamp(time.time()))
+    answer = "enhanced" if arguments.enhanced else "true"
+    stored.store(session.paths, answer, timestamp(time.time()), covers=disclosed(session))
     period.begin(session.paths)
     decision = session.decide()
     name = session.telemetry.name
@@ -89,6 +91,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
     for destination, number, fortune in waiting(session):
         session.say(f"  sent to  {destination.shown} ({destination.format}): {number:,} waiting, {fortune}")
+    _say_additions(session)
     dropped = {} if nowhere else losses.read(session.paths["losses"])
     if dropped:
         reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
@@ -114,6 +117,7 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
         session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
     for problem in destinations(session)[1]:
         session.say(f"   {problem}")
+    _say_additions(session)
     session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     _say_change(session, decision)
     if session.alone:
@@ -121,6 +125,15 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             f"Asked without {session.telemetry.name} itself: its consent mode is not known here, opt-in is assumed."
         )
     return 0
+
+
+def _say_additions(session: Session) -> None:
+    """Tell what a later version added to what the user agreed to."""
+    added = additions(session)
+    if added:
+        shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
+        session.say(f"  new      since you agreed: {shown}. It stays on this machine until you agree again:")
+        session.say(f"           {session.command} on")
 
 
 def _state(decision: consent.Decision) -> str:

@@ -68,6 +68,8 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
         raise Failure(f"nothing is sent: {reason}") from None
     if not at_it:
         raise Failure("another deliverer is at work; try again in a moment")
+    for added in additions(session):
+        session.say(f"Not sent, being new since you agreed: {added}.")
     if not told:
         session.say("Nothing waits to be sent.")
         return 0
@@ -86,6 +88,9 @@ def preview_wire(session: Session) -> int:
     except Withdrawn as reason:
         raise Failure(f"nothing would be sent: {reason}") from None
     for destination in plan.destinations:
+        if not delivery.may_go_to(destination):
+            session.say(f"# {destination.shown} ({destination.format}): {_fortune(delivery, destination)}")
+            continue
         number, request = delivery.next_request(destination)
         if request is None:
             session.say(f"# {destination.shown} ({destination.format}): nothing waits")
@@ -109,6 +114,31 @@ def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]
     return settings.destinations(telemetry.destinations), settings.problems
 
 
+def disclosed(session: Session) -> "list[str]":
+    """What a yes of now covers: all that the tool's disclosure says. Nothing is known of it without the tool itself."""
+    from ..privacy import coverage
+    from ..sending.first import declared_hosts
+
+    if session.alone:
+        return []
+    return coverage.lines(session.telemetry.declaration, declared_hosts(session.telemetry, destinations(session)[0]))
+
+
+def additions(session: Session) -> "list[str]":
+    """What was added since the user agreed, and so is not sent: events, fields, hosts."""
+    from ..sending.courier import plan_of
+    from ..sending.delivery import Delivery, Withdrawn
+
+    found, _ = destinations(session)
+    if not found or session.alone or session.paths.problem:
+        return []
+    try:
+        delivery = Delivery(plan_of(session.telemetry, found), until=0.0, dry=True)
+    except Withdrawn:
+        return []
+    return delivery.coverage.additions({one.host: None for one in found if not delivery.may_go_to(one)})
+
+
 def waiting(session: Session) -> "list[tuple[Destination, int, str]]":
     """Each destination in force with how many records wait for it, and how it fares in a few words."""
     found, _ = destinations(session)
@@ -126,6 +156,8 @@ def waiting(session: Session) -> "list[tuple[Destination, int, str]]":
 
 def _fortune(delivery: "Delivery", destination: "Destination") -> str:
     place = delivery.place(destination)
+    if not delivery.may_go_to(destination):
+        return "new since you agreed, so nothing is sent there"
     seconds = max(0, int(place.wake - time.time()))
     if place.held:
         return f"it refuses us (status {place.status}); tried again in {counted(seconds // 3600 + 1, 'hour')}"

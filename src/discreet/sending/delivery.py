@@ -17,7 +17,7 @@ import os
 import time
 
 from .. import consent
-from . import http, outbox, receipts, wire
+from . import entering, http, outbox, receipts, wire
 from . import state as states
 from .connection import Trust
 from .distrust import Distrust
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     # A line: its record, or None and why; its file, and the spot behind it.
     Entry: TypeAlias = tuple[Record | None, str, str, outbox.Spot]
 
-DAY_SECONDS = 86_400.0
+DAY_SECONDS = entering.DAY_SECONDS
 SHORTEST_BACKOFF = 0.5  # seconds after the first failure, for a destination whose `batch_interval` is shorter
 PATIENCE_SECONDS = 2.0  # a deliverer about to end waits so long for a destination that may be tried again
 
@@ -78,9 +78,10 @@ class Delivery:
         decision = plan.decide()
         if not decision.enabled:
             raise Withdrawn(decision.reason)
-        self._distrust = Distrust(plan.tool, plan.declaration, decision.level)
         self._state = states.load(plan.paths["delivery"])
-        self._begin()
+        self.coverage = entering.enter(plan, self._state, self._signature, decision.row, clock())
+        self._save()
+        self._distrust = Distrust(plan.tool, plan.declaration, decision.level, self.coverage)
 
     def work(self, lock: "DeliveryLock") -> None:
         """Deliver what is due, look once more, and end. Raises `Withdrawn`, and `OSError` where the disk fails."""
@@ -115,34 +116,15 @@ class Delivery:
             while time.monotonic() < self._until and self._due(destination) and self._send(destination):
                 continue
 
-    def _begin(self) -> None:
-        """Enter the period of the consent that stands now, and give each new destination its place."""
-        paths, state, run = self._plan.paths, self._state, f'"run":"{self._plan.run}"'.encode()
-        changed = [sign[2] for sign in self._signature if sign is not None]
-        since = timestamp(max(changed) / 1e9) if changed else ""
-        # Whether all that the process of the plan has recorded lies in the period that stands now.
-        known = bool(self._plan.run) and self._plan.signature == self._signature
-        if state.period != repr(self._signature):
-            offsets, floor = outbox.start(paths, lambda line: (known and run in line) or time_of(line) > since > "")
-            for place in state.places.values():
-                place.enter(outbox.settled(paths, place), offsets, floor)
-            state.period, state.seen = repr(self._signature), ""
-        for destination in self._plan.destinations:
-            if destination.key not in state.places:
-                place = states.Place(destination.shown, timestamp(self._clock()))
-                place.offsets, place.floor = outbox.start(
-                    paths,
-                    lambda line: (
-                        (run in line and bool(self._plan.run) and (known or time_of(line) > since))
-                        or (state.seen != "" and (state.empty or time_of(line) > state.seen))
-                    ),
-                )
-                state.places[destination.key] = place
-        self._save()
+    def may_go_to(self, destination: "Destination") -> bool:
+        """Whether the user has agreed to a destination's host, or chosen it."""
+        return entering.may_go_to(destination, self._plan, self.coverage)
 
     def _due(self, destination: "Destination") -> bool:
         """Whether a delivery is due: enough records wait, or one has waited long enough."""
         place = self._state.places[destination.key]
+        if not self.may_go_to(destination):
+            return False
         now = self._clock()
         forced = self._force and destination.key not in self._failed
         if place.asleep(now) and not forced:

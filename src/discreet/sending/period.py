@@ -21,7 +21,7 @@ def begin(paths: names.Paths) -> None:
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
                 place.enter(ends, ends, floor)
-            state.period = repr(consent.signature(paths))
+            state.period, state.covered = repr(consent.signature(paths)), []
             states.save(paths, state, [])
     except OSError:
         return

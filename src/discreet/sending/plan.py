@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 
 class Plan:
-    """`run` is the run id of the process that made the plan, `signature` that of the consent it records under."""
+    """`run` is the run id of the process that made the plan, `signature` that of the consent it records under, `own`
+    the hosts that the user's environment names.
+    """
 
     def __init__(
         self,
@@ -32,6 +34,7 @@ class Plan:
         lifted: "tuple[str, ...]" = (),
         run: str = "",
         signature: object = None,
+        own: "tuple[str, ...]" = (),
     ) -> None:
         self.tool = tool
         self.paths = paths
@@ -43,6 +46,7 @@ class Plan:
         self.lifted = lifted
         self.run = run
         self.signature = signature
+        self.own = own
 
     def decide(self) -> consent.Decision:
         """What the gate says now. The files are looked at anew; a test runner stays what it was."""
@@ -65,6 +69,7 @@ class Plan:
             "lifted": list(self.lifted),
             "run": self.run,
             "signature": self.signature,
+            "own": list(self.own),
         }
 
 
@@ -88,6 +93,7 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         lifted=tuple(values["lifted"]),
         run=values["run"],
         signature=values["signature"],
+        own=tuple(values["own"]),
     )
 
 

@@ -13,7 +13,7 @@ nothing goes to the one that it was to replace, nor do the headers and keys that
 """
 
 from .. import names
-from .destination import FORMATS, POSTHOG_HOST, Destination
+from .destination import FORMATS, POSTHOG_HOST, Destination, split
 from .headers import parsed
 
 TYPE_CHECKING = False
@@ -44,6 +44,17 @@ class Settings:
             if at is not None:
                 found = (*found[:at], self._with_headers(found[at]), *found[at + 1 :])
         return tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
+
+    def hosts(self) -> "tuple[str, ...]":
+        """The hosts that the settings name: the user's own choice. Never raises."""
+        urls = [self._get("ENDPOINT"), self._get("POSTHOG_HOST") or (self._api_key() and POSTHOG_HOST)]
+        found = []
+        for url in filter(None, urls):
+            try:
+                found.append(split(url)[2])
+            except ValueError:
+                continue  # refused as a destination too
+        return tuple(found)
 
     def _endpoint(self, url: str) -> "tuple[Destination, ...]":
         """The user's own address, and no other: nothing goes anywhere where it is refused."""

@@ -1,12 +1,13 @@
 """delivery.json: how far each destination is, and when it may be tried again.
 
-    {"v":1,"plan":"<key> <wake> <attempt> <file> <offset>;...","period":"<signature>","destinations":{"<key>":{
+    {"v":1,"plan":"<key> <wake> <attempt> <file> <offset>;...","period":"<signature>","covered":[...],
+     "destinations":{"<key>":{
       "shown":"https://example.org/t","since":"2026-11-20T10:30:00Z","offsets":{...},"anchor":[id,time],"floor":time,
       "wake":0,"attempt":0,"failures":0,"held":false,"status":0,"limit":500}}}
 
-`offsets`, `anchor` and `floor` are explained in `outbox`. Before the first deliverer there is only what the first
-process that saw a destination noted before its first record (`handover.note_first_sight`): `seen`, when that was, and
-`empty`, whether there was no log yet.
+`offsets`, `anchor` and `floor` are explained in `outbox`, `covered` in privacy/coverage.py: what a consent covers that
+does not say so itself. Before the first deliverer there is only what the first process noted before its first record
+(`first`): with destinations `seen`, when that was, and `empty`, whether there was no log yet.
 
 The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, and read as
 hostile input: what is not as drawn here counts as never seen, which sends nothing old. `plan` repeats, for each
@@ -32,8 +33,8 @@ class Place:
     """One destination's place in the log and its fortune. Times are epoch seconds, 0 for never.
 
     `wake` is when it may be tried again, `attempt` when it last was, `failures` how often in a row it failed, `held`
-    whether it refused us, `status` the last HTTP status, `limit` the most records of one request, `since` when it was
-    first seen.
+    whether it refused us, `agreed` whether the consent covers its host, `status` the last HTTP status, `limit` the most
+    records of one request, `since` when it was first seen.
     """
 
     def __init__(self, shown: str, since: str) -> None:
@@ -46,6 +47,7 @@ class Place:
         self.attempt = 0.0
         self.failures = 0
         self.held = False
+        self.agreed = True
         self.status = 0
         self.limit = MOST_RECORDS
 
@@ -58,13 +60,24 @@ class Place:
         self.offsets = {file: max(spot, here.get(file, outbox.START)) for file, spot in offsets.items()}
         self.anchor = ("", "")
         self.floor = max(self.floor, floor)
+        self.agree()
+
+    def agree(self, *, until: float = 0.0) -> None:
+        """The consent covers the host; or, with `until`, it does not, and nobody need look again before that time."""
+        if until:
+            self.agreed, self.wake = False, until
+        elif not self.agreed:
+            self.agreed, self.wake = True, 0.0
 
 
 class State:
-    """All of `delivery.json`. `period` is the signature of the consent that the places were made under."""
+    """All of `delivery.json`. `period` is the signature of the consent that the places were made under, `covered` what
+    the first run under it disclosed.
+    """
 
     def __init__(self) -> None:
         self.period = ""
+        self.covered: list[str] = []
         self.seen = ""
         self.empty = False
         self.places: dict[str, Place] = {}
@@ -78,6 +91,7 @@ def load(path: str) -> State:
         if content["v"] != 1:
             return state
         state.period = str(content["period"])
+        state.covered = [line for line in content.get("covered", []) if isinstance(line, str)]
         if not content["destinations"] and "seen" in content:
             state.seen, state.empty = _text(content["seen"]), content["empty"] is True
         state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
@@ -102,6 +116,7 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
         "v": 1,
         "plan": plan,
         "period": state.period,
+        "covered": state.covered,
         "destinations": {key: vars(place) for key, place in state.places.items()},
     }
     files.write_private(paths["delivery"], json.dumps(content, separators=(",", ":")).encode() + b"\n")
@@ -123,6 +138,7 @@ def _place(value: "dict[str, Any]") -> Place:
     place.failures = min(_whole(value["failures"]), 1_000)
     place.status = _whole(value["status"])
     place.held = value["held"] is True
+    place.agreed = value.get("agreed") is not False
     place.limit = min(max(1, _whole(value["limit"])), MOST_RECORDS)
     return place
 
