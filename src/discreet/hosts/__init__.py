@@ -165,14 +165,15 @@ def current(recorder: "Recorder") -> "Scope | Silent":
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
     if recorder.scopes is not None:
         return recorder.scopes
+    variable: Any = None
     for kind in object.__subclasses__():
         # The class is in the interpreter from its start; the module that names it is mostly a shared library of its
         # own, a third of a millisecond to load. A flag tells it from a class that somebody wrote.
         if kind.__name__ == "ContextVar" and not kind.__flags__ & _WRITTEN_IN_PYTHON:
-            break
-    else:
-        from _contextvars import ContextVar as kind
-    made: ContextVar[Scope | None] = kind("discreet_scope", default=None)
+            variable = kind
+    if variable is None:
+        from _contextvars import ContextVar as variable  # noqa: N813  # another interpreter, which has it elsewhere
+    made: ContextVar[Scope | None] = variable("discreet_scope", default=None)
     return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
 
 
