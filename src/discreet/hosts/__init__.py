@@ -165,16 +165,21 @@ def current(recorder: "Recorder") -> "Scope | Silent":
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
     if recorder.scopes is not None:
         return recorder.scopes
-    variable: Any = None
-    for kind in object.__subclasses__():
-        # The class is in the interpreter from its start; the module that names it is mostly a shared library of its
-        # own, a third of a millisecond to load. A flag tells it from a class that somebody wrote.
-        if kind.__name__ == "ContextVar" and not kind.__flags__ & _WRITTEN_IN_PYTHON:
-            variable = kind
-    if variable is None:
-        from _contextvars import ContextVar as variable  # noqa: N813  # another interpreter, which has it elsewhere
-    made: ContextVar[Scope | None] = variable("discreet_scope", default=None)
+    made: ContextVar[Scope | None] = context_variable()("discreet_scope", default=None)
     return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
+
+
+def context_variable() -> "type[ContextVar[Any]]":
+    """The class `contextvars.ContextVar`, without the module that names it: mostly a shared library, 0.3 ms to load.
+
+    CPython has the class from its start. A flag tells it from one of that name that somebody wrote.
+    """
+    for kind in object.__subclasses__():
+        if kind.__name__ == "ContextVar" and not kind.__flags__ & _WRITTEN_IN_PYTHON:
+            return kind  # type: ignore[return-value]  # as its name says
+    from _contextvars import ContextVar
+
+    return ContextVar
 
 
 def _exit_code(error: BaseException | None, given: object) -> int:
