@@ -6,6 +6,7 @@ if it leaves a thread behind.
 
 import _thread
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -33,6 +34,11 @@ FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thorough the long proofs are."""
     parser.addoption("--canaries", type=int, default=200_000, help="events with secrets in them (default: 200000)")
+
+
+def case(value: object) -> str:
+    """A case's name: without an address in memory, since each worker of a parallel run must know it by the same one."""
+    return re.sub(r" at 0x[0-9a-f]+", "", ascii(value))[:60]
 
 
 def clean_environment(home: Path) -> dict[str, str]:

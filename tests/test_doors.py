@@ -41,10 +41,21 @@ DOORS = {
         "with discreet.init('never').command('run'):\n    pass",
         f"{IMPORT} discreet.hosts",
     ),
+    "never asked, session": (
+        "with discreet.init('never').session() as session:\n    session.count('n')",
+        f"{IMPORT} discreet.hosts discreet.hosts.session",
+    ),
     "on": ("discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.flush(10.0)", ENABLED),
     "on, command": (
         "with discreet.init('mytool').command('run') as scope:\n    scope.add(n=1)\nassert discreet.close(10.0)",
         f"{ENABLED} discreet.hosts",
+    ),
+    "on, session": (
+        (
+            "with discreet.init('mytool').session(60) as session:\n    session.count('n')\n"
+            "    session.observe('ms', 1)\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} discreet.hosts discreet.hosts.session",
     ),
     "on, declared": (
         "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\nassert discreet.close(10.0)",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .consent import Decision
     from .hosts import Scope, Silent
     from .hosts.serialize import serialize
+    from .hosts.session import Session, SilentSession
     from .privacy.conversions import (
         Aggregate,
         Boolean,
@@ -98,7 +99,8 @@ class Telemetry(Recorder):
     a mapping of event to fields or as `Event` classes, and `fields` what any event may carry. `consent` is "opt-in",
     "opt-out" (records only after a notice was shown), "local" (never any network) or "off". `settings` is the user's
     own configuration as a mapping. `data_dir` moves the files (`~/.<name>/telemetry`), `files` renames them. `identity`
-    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
+    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent). With
+    `once_per_tree` a tool that calls itself records the outer command only.
 
     Raises `ValueError` naming the option that is wrong; nothing later raises or prints. Makes no file and starts no
     thread before the first event of a user who agreed.
@@ -135,6 +137,16 @@ class Telemetry(Recorder):
         from .hosts import current
 
         return current(self)
+
+    def session(self, every: float | None = None, /, **facts: object) -> "Session | SilentSession":
+        """Begin a session: what a long-running process does, added up, as one event `session` when it ends.
+
+        A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) what was added
+        up since the last time is also recorded at intervals, as `part` 1, 2, ... Never raises.
+        """
+        from .hosts.session import begin
+
+        return begin(self, every, facts)
 
     def disclosure(self) -> str:
         """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and

@@ -57,6 +57,7 @@ class Recorder:
         identity: str = "run",
         destination: object = None,
         delivery: str = "auto",
+        once_per_tree: bool = False,
     ) -> None:
         if not names.legal_tool(name):
             raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {name!r}")
@@ -69,6 +70,8 @@ class Recorder:
         ):
             if value not in legal:
                 raise ValueError(f"{option} must be one of {', '.join(legal)}, not {value!r}")
+        if once_per_tree is not False and once_per_tree is not True:
+            raise ValueError(f"once_per_tree must be True or False, not {once_per_tree!r}")
         if settings is not None and not hasattr(settings, "keys"):
             raise ValueError(f"settings must be a mapping, not {settings!r}")
         directory, renamed = "", None
@@ -96,6 +99,7 @@ class Recorder:
         self.mode = consent
         self.identity = identity
         self.delivery = delivery
+        self.once_per_tree = once_per_tree
         self.settings = settings or {}
         self.environ = names.environment()
         self.paths = names.Paths(name, self.environ, directory, renamed)

@@ -61,7 +61,7 @@ exec {python} "$@"
 """
 VERBS = (
     ("status",), ("status", "--json"), ("explain",), ("preview", "-n", "500"), ("preview", "--wire"), ("report",),
-    ("sent", "--ids"), ("flush",), ("disclosure",), ("disclosure", "--format", "schema"), ("on",),
+    ("export",), ("sent", "--ids"), ("flush",), ("disclosure",), ("disclosure", "--format", "schema"), ("on",),
 )  # fmt: skip
 
 

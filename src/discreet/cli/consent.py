@@ -7,16 +7,20 @@ import argparse
 import json
 import os
 import time
+from collections.abc import Iterator
 
 from .. import consent, names
 from ..consent import explain as worded
 from ..consent import stored
-from ..sending import losses, period
+from ..hosts import tree
+from ..sending import losses, period, settings
 from ..sending.log import timestamp
 from .delivery import additions, destinations, disclosed, waiting
 from .session import Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
+# What a configuration may hold: two words of the gate's, and where to send.
+_SETTINGS = ("disable_telemetry", "tools_over_privacy", "tools_above_privacy", *map(str.lower, settings.KEYS))
 _ADDITIONS = 6  # of what is new since the user agreed, named one by one
 _COUNT_BYTES = 1 << 16  # read at a time to count lines
 
@@ -115,7 +119,7 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             verdict = consent.ON if decision.enabled else consent.OFF
         mark = "=>" if line.row == decision.row else "  "
         session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
-    for problem in destinations(session)[1]:
+    for problem in (*destinations(session)[1], *_remarks(session)):
         session.say(f"   {problem}")
     _say_additions(session)
     session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
@@ -125,6 +129,18 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             f"Asked without {session.telemetry.name} itself: its consent mode is not known here, opt-in is assumed."
         )
     return 0
+
+
+def _remarks(session: Session) -> Iterator[str]:
+    """What no row of the gate tells: settings that are none, and whose commands are recorded."""
+    telemetry = session.telemetry
+    for key in telemetry.settings:
+        if key not in _SETTINGS:
+            yield f"settings: {key} is no setting, and changes nothing"
+    if telemetry.once_per_tree:
+        variable = tree.variable(telemetry.name)
+        inside = f"; {variable} says that this is an inner one" if tree.inside(telemetry.name) else ""
+        yield f"{telemetry.name} records the outermost of its commands that run one another{inside}"
 
 
 def _say_additions(session: Session) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..sending.delivery import Delivery
     from ..sending.destination import Destination
     from ..sending.plan import Plan
+    from ..sending.wire import Request
 
 _SHOWN = 20  # receipts of `sent`
 _SECONDS = 120.0  # the longest that a person waits for `flush`
@@ -96,11 +97,16 @@ def preview_wire(session: Session) -> int:
             session.say(f"# {destination.shown} ({destination.format}): nothing waits")
             continue
         session.say(f"# {destination.shown} ({destination.format}): {counted(number, 'record')}")
-        session.say(f"{request.method} {request.url}")
-        session.say("headers: " + ", ".join(request.headers))
-        if request.body:
-            session.put(request.body.decode(), exactly=True)
+        say_request(session, request)
     return 0
+
+
+def say_request(session: Session, request: "Request") -> None:
+    """Print a request as it would be sent: address, names of headers, body."""
+    session.say(f"{request.method} {request.url}")
+    session.say("headers: " + ", ".join(request.headers))
+    if request.body:
+        session.put(request.body.decode(), exactly=True)
 
 
 def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]":
@@ -112,6 +118,14 @@ def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]
         return (), []
     settings = Settings(telemetry.name, telemetry.environ, telemetry.settings)
     return settings.destinations(telemetry.destinations), settings.problems
+
+
+def in_force(session: Session) -> "tuple[Destination, ...]":
+    """The destinations in force; what was refused is told on stderr."""
+    found, problems = destinations(session)
+    for problem in problems:
+        print(f"{session.command}: {problem}", file=sys.stderr)
+    return found
 
 
 def disclosed(session: Session) -> "list[str]":
@@ -175,9 +189,7 @@ def _plan(session: Session, verb: str) -> "Plan":
             f"Try `{session.telemetry.name} telemetry {verb}`."
         )
     session.check_place()
-    found, problems = destinations(session)
-    for problem in problems:
-        print(f"{session.command}: {problem}", file=sys.stderr)
+    found = in_force(session)
     if not found:
         raise Failure(f"{session.telemetry.name} sends nothing anywhere: no destination is set")
     return plan_of(session.telemetry, found)

@@ -60,6 +60,7 @@ class Scope:
         self._facts = facts
         self._variable = _variable(recorder)
         self._token: Token[Scope | None] | None = None
+        self._process: object = None  # which process entered it, where that matters
         self._started = 0
 
     def add(self, **facts: object) -> None:
@@ -68,6 +69,10 @@ class Scope:
 
     def __enter__(self) -> "Scope":
         self._token = self._variable.set(self)
+        if self._recorder.once_per_tree:
+            from . import tree
+
+            self._process = self._recorder.border("command", tree.enter, self._recorder.name)
         self._started = time.monotonic_ns()
         return self
 
@@ -81,7 +86,12 @@ class Scope:
                 self._variable.reset(self._token)
         except ValueError:
             pass  # left in another context than entered: that context's own value goes with it
-        code = _exit_code(error, self._facts.pop("exit_code", 0))
+        if self._process is not None:
+            from . import tree
+
+            if not tree.leave(self._recorder.name, self._process):
+                return
+        code = exit_code(error, self._facts.pop("exit_code", 0))
         properties: dict[str, object] = {
             "command": self._name,
             "duration_ms": (ended - self._started + 500_000) // 1_000_000,
@@ -97,6 +107,8 @@ class Scope:
 class Command:
     """What `Telemetry.command` returns: decorate a function with it, or enter it."""
 
+    kind = Scope
+
     def __init__(self, recorder: "Recorder", name: object, facts: "dict[str, object]") -> None:
         self._recorder = recorder
         self._name = name
@@ -110,9 +122,7 @@ class Command:
     def __call__(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
         """Record each call of `function`, plain or `async`; name, signature and result stay what they are."""
         name = self._name or getattr(function, "__name__", "")
-        code = getattr(function, "__code__", None)
-
-        if code is not None and code.co_flags & _COROUTINE:
+        if is_coroutine(function):
 
             async def awaited(*arguments: "Any", **named: "Any") -> "Any":
                 with self._begin(name):
@@ -153,13 +163,24 @@ class Command:
     def _begin(self, name: object) -> "Scope | Silent":
         if not self._recorder.recording():
             return SILENT
-        return Scope(self._recorder, self, name if type(name) is str else "", dict(self._facts))
+        if self._recorder.once_per_tree:
+            from . import tree
+
+            if current(self._recorder) is not SILENT or tree.inside(self._recorder.name):
+                return SILENT
+        return self.kind(self._recorder, self, name if type(name) is str else "", dict(self._facts))
 
 
 def current(recorder: "Recorder") -> "Scope | Silent":
     """The innermost running command of this context; a silent one where there is none."""
     variable = recorder.scopes
     return (variable.get() if variable is not None else None) or SILENT
+
+
+def is_coroutine(function: object) -> bool:
+    """Whether a function, or a method, was written with `async def`."""
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & _COROUTINE)
 
 
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
@@ -182,7 +203,7 @@ def context_variable() -> "type[ContextVar[Any]]":
     return ContextVar
 
 
-def _exit_code(error: BaseException | None, given: object) -> int:
+def exit_code(error: BaseException | None, given: object) -> int:
     """The exit status that the interpreter makes of an exception; `given` is what the command itself stated."""
     if error is not None and not isinstance(error, SystemExit):
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1

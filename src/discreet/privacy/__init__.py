@@ -47,14 +47,17 @@ def _number(value: object) -> "Clean | None":
     return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None  # type: ignore[operator, return-value]
 
 
-# The event that `Telemetry.command` records, where the author declared nothing. `declaration` has the same rows with
-# their purposes, and a test holds the two together.
-COMMAND: "dict[str, Convert]" = {
-    "command": command_name,
-    "duration_ms": _number,
-    "success": bool,
-    "exit_code": _number,
-    "error": error_name,
+# The events that `Telemetry.command` and `session` record, where the author declared nothing. `declaration` has the
+# same rows with their purposes, and a test holds the two together.
+OWN: "dict[str, dict[str, Convert]]" = {
+    "command": {
+        "command": command_name,
+        "duration_ms": _number,
+        "success": bool,
+        "exit_code": _number,
+        "error": error_name,
+    },
+    "session": {"part": _number, "duration_ms": _number, "success": bool, "error": error_name},
 }
 
 
@@ -174,7 +177,7 @@ class Filter:
         if not names.legal_name(event):
             self._lose("event_name")
             return None
-        rows: dict[str, Convert] = COMMAND if event == "command" else {}
+        rows: dict[str, Convert] = OWN.get(event, {})
         if self._declared is not None:
             declared = self._declared.prepare(event)
             if declared is None or event in self._declared.sampled:

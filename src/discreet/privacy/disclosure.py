@@ -64,8 +64,10 @@ _LOOK = (
     ("explain", "every rule, and the one that decided"),
     ("preview", "the last records as they stand in the file; with `--wire` the next request, byte for byte"),
     ("report", "a table of what was recorded"),
+    ("export", "sums and counts by day, to pass on yourself"),
     ("sent", "what has left: when, where to, how much"),
     ("clear", "erase all of it, your stored answer too"),
+    ("forget", "the same, after asking receivers to delete what was sent"),
 )
 
 

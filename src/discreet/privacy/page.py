@@ -199,10 +199,11 @@ def _fields(found: "Sequence[dict[str, Any]]", *, leveled: bool) -> str:
         )
         for field in found
     ]
-    return _table(head, rows) if leveled else _table(head[:-1], [row[:-1] for row in rows])
+    return table(head, rows) if leveled else table(head[:-1], [row[:-1] for row in rows])
 
 
-def _table(head: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> str:
+def table(head: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> str:
+    """A table of Markdown, whatever stands in its cells but a line break."""
     lines = [head, ["---"] * len(head), *[[cell.replace("|", "\\|") for cell in row] for row in rows]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
