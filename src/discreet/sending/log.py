@@ -72,8 +72,10 @@ class Encoder:
         for name, value in properties.items():  # spelled out: quicker than a comprehension, and no function to load
             if type(value) is int:
                 fields.append(f'"{name}":{value}')
+            elif value is True:
+                fields.append(f'"{name}":true')
             else:
-                fields.append(f'"{name}":{"true" if value is True else "false" if value is False else _value(value)}')
+                fields.append(f'"{name}":{_value(value)}')
         try:
             event_id = self._ids.pop()  # one step: no two threads get the same
         except IndexError:
