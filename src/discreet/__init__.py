@@ -223,14 +223,7 @@ class Telemetry(Recorder):
         return mount(subparsers, self, name=name, dest=dest)
 
 
-class _Nothing:
-    """Stands where no default instance is: always off."""
-
-    __slots__ = ()
-    off = True
-
-
-_default: "Telemetry | _Nothing" = _Nothing()
+_default: "Telemetry | type[Recorder]" = Recorder  # where no instance is the class stands for one: it is always off
 
 
 def init(name: str, **options: "Any") -> Telemetry:
@@ -248,7 +241,7 @@ def init(name: str, **options: "Any") -> Telemetry:
 def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
     """`Telemetry.track` of the default instance; does nothing before `init`. Never raises."""
     if not _default.off:
-        _default.track(event, properties, **more)  # type: ignore[union-attr]  # only a Telemetry is ever not off
+        _default.track(event, properties, **more)  # type: ignore[arg-type]  # no class: that is off
 
 
 def flush(timeout: float = 1.0) -> bool:
