@@ -74,7 +74,7 @@ def dispatch(
     if hasattr(function, common.VERBS):
         return function(arguments)
     name = ".".join(steps) or common.part(getattr(function, "__name__", ""))
-    command = Command(telemetry, name, {common.FLAGS: list(used)} if noted else {})
+    command = Command(telemetry, name, {common.FLAGS: list(used)} if used else {})
     return _run(command, function, arguments)
 
 

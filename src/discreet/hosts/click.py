@@ -145,7 +145,8 @@ class Recording:
         ):
             return None
         name = ".".join(path) or _own_name(command)
-        return self._called(self._telemetry, name, {common.FLAGS: _used(context)} if self._flags else {})
+        used = _used(context) if self._flags else []
+        return self._called(self._telemetry, name, {common.FLAGS: used} if used else {})
 
     def _twin(self, found: "Any", before: "list[tuple[str, Any]]", path: "tuple[str, ...]") -> "Any":
         """A copy of a command that is recorded: the host's own may be found in another place, too."""
