@@ -180,6 +180,32 @@ class Telemetry(Recorder):
 
         return markdown(content(self))
 
+    def ask(self, timeout: float = 30.0) -> bool | None:
+        """Ask the user for consent, once, on the terminal: True for a yes, False for a no, both stored; None where
+        nobody was asked.
+
+        Asks in the modes "opt-in" and "local" only, where nothing was decided yet, and only a person: stdin, stdout and
+        stderr are the terminal and the process is in its foreground; not in tests, under CI or a coding agent, at
+        `--help`, or for a shell's completion. No is the default: for Enter, for the end of the input, and after
+        `timeout` seconds (1 to 600; the nearest counts for others) in which nothing was typed.
+
+        Prints on stderr alone. Raises nothing but `KeyboardInterrupt`: Ctrl-C is the host's, and is no answer.
+        """
+        from .hosts.asking import ask
+
+        return self.border("ask", ask, self, timeout)  # type: ignore[return-value]  # as `ask` says, or None
+
+    def notice(self) -> bool:
+        """Show the notice of an "opt-out" tool, unless all it would say was shown before; whether it was shown now.
+
+        On stderr, and to a person only, as `ask`, though stdin and stdout may be anything. The run that shows it
+        records nothing, what it starts neither: `<TOOL>_NO_TELEMETRY` is set for these. Call it before the first event.
+        Never raises.
+        """
+        from .hosts.asking import tell
+
+        return bool(self.border("notice", tell, self))
+
     def main(self, argv: "Sequence[str] | None" = None) -> int:
         """Run the verbs (`mytool telemetry ...`) on `argv`, by default `sys.argv[1:]`; the exit status.
 
@@ -197,14 +223,7 @@ class Telemetry(Recorder):
         return mount(subparsers, self, name=name, dest=dest)
 
 
-class _Nothing:
-    """Stands where no default instance is: always off."""
-
-    __slots__ = ()
-    off = True
-
-
-_default: "Telemetry | _Nothing" = _Nothing()
+_default: "Telemetry | type[Recorder]" = Recorder  # where no instance is the class stands for one: it is always off
 
 
 def init(name: str, **options: "Any") -> Telemetry:
@@ -222,7 +241,7 @@ def init(name: str, **options: "Any") -> Telemetry:
 def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
     """`Telemetry.track` of the default instance; does nothing before `init`. Never raises."""
     if not _default.off:
-        _default.track(event, properties, **more)  # type: ignore[union-attr]  # only a Telemetry is ever not off
+        _default.track(event, properties, **more)  # type: ignore[arg-type]  # no class: that is off
 
 
 def flush(timeout: float = 1.0) -> bool:

@@ -38,6 +38,7 @@ class Recorder:
     `off` is True once it is known that nothing will be recorded: one attribute, so that a disabled call costs a branch.
     """
 
+    off = True  # as long as no instance says otherwise
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
     flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
@@ -101,7 +102,7 @@ class Recorder:
         self.delivery = delivery
         self.once_per_tree = once_per_tree
         self.settings = settings or {}
-        self.environ = dict(os.environ)
+        self.environ = names.environment()
         self.paths = names.Paths(name, self.environ, directory, renamed)
         self._decision: Decision | None = None
         self.signature: object = None
@@ -136,14 +137,15 @@ class Recorder:
     def decision(self) -> "Decision":
         """May we record: `enabled`, `level`, `reason` and `source`, decided once a process. Never raises OSError."""
         if self._decision is None:
-            from .consent import Decision, decide, signature
+            from .consent import decide, signature
 
             # Before the files are read: a change in between is then noticed at the first write.
             self.signature = signature(self.paths)
-            decided = decide(self.facts())
-            if self.off and decided.enabled:
-                decided = Decision(False, "basic", "default", "default", "late")
-            self._decision = decided
+            self._decision = decide(self.facts())
+        if self.off and self._decision.enabled:
+            from .consent import Decision
+
+            self._decision = Decision(False, "basic", "default", "default", "late")
         return self._decision
 
     @property
@@ -249,7 +251,7 @@ class Recorder:
         withdraw.require_sight(self.paths)
         self.signature = now
         self._decision = decide(self.facts())
-        self.off = not self._decision.enabled
+        self.off = self.off or not self._decision.enabled
         self._filter = self._pseudonyms = None  # another level, another salt
         return False
 
@@ -280,14 +282,11 @@ class Recorder:
                 return True
         if f"{head}_TELEMETRY_OPT_IN" in environ or f"{head}__TELEMETRY__OPT_IN" in environ or self.paths.problem:
             return False
-        return not (_may_say_yes(self.paths["consent"]) or os.path.lexists(self.paths["enabled"]))
-
-
-def _may_say_yes(path: str) -> bool:
-    """Whether the file `opt-in` may hold a yes: not where it is missing, and not where it says false."""
-    try:
-        return names.read_small(path)[:5] != b"false"
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # the gate finds out what it is
+        try:
+            if names.read_small(self.paths["consent"])[:5] != b"false":
+                return False
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # no answer is stored there
+        except OSError:
+            return False  # the gate finds out what it is
+        return not os.path.lexists(self.paths["enabled"])

@@ -137,12 +137,9 @@ def in_force(session: Session) -> "tuple[Destination, ...]":
 
 def disclosed(session: Session) -> "list[str]":
     """What a yes of now covers: all that the tool's disclosure says. Nothing is known of it without the tool itself."""
-    from ..privacy import coverage
-    from ..sending.first import declared_hosts
+    from ..sending import first
 
-    if session.alone:
-        return []
-    return coverage.lines(session.telemetry.declaration, declared_hosts(session.telemetry, destinations(session)[0]))
+    return [] if session.alone else first.disclosed(session.telemetry, destinations(session)[0])
 
 
 def additions(session: Session) -> "list[str]":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..telemetry import Recorder
 
 _COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an `async def`; importing `inspect` costs 20 ms
+_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE, bit 9 of the flags of a type
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 # What `functools.update_wrapper` copies, newest spelling of the annotations first; `functools` costs 4 ms.
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
@@ -51,8 +52,6 @@ SILENT = Silent()
 
 class Scope:
     """One run of one command. `add` gives it facts; leaving it records the event."""
-
-    __slots__ = ("_facts", "_name", "_owner", "_process", "_recorder", "_started", "_token", "_variable")
 
     def __init__(self, recorder: "Recorder", owner: "Command", name: str, facts: "dict[str, object]") -> None:
         self._recorder = recorder
@@ -108,7 +107,6 @@ class Scope:
 class Command:
     """What `Telemetry.command` returns: decorate a function with it, or enter it."""
 
-    __slots__ = ("_entered", "_facts", "_name", "_recorder")
     kind = Scope
 
     def __init__(self, recorder: "Recorder", name: object, facts: "dict[str, object]") -> None:
@@ -188,10 +186,21 @@ def is_coroutine(function: object) -> bool:
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
     if recorder.scopes is not None:
         return recorder.scopes
+    made: ContextVar[Scope | None] = context_variable()("discreet_scope", default=None)
+    return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
+
+
+def context_variable() -> "type[ContextVar[Any]]":
+    """The class `contextvars.ContextVar`, without the module that names it: mostly a shared library, 0.3 ms to load.
+
+    CPython has the class from its start. A flag tells it from one of that name that somebody wrote.
+    """
+    for kind in object.__subclasses__():
+        if kind.__name__ == "ContextVar" and not kind.__flags__ & _WRITTEN_IN_PYTHON:
+            return kind  # type: ignore[return-value]  # as its name says
     from _contextvars import ContextVar
 
-    made: ContextVar[Scope | None] = ContextVar("discreet_scope", default=None)
-    return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
+    return ContextVar
 
 
 def exit_code(error: BaseException | None, given: object) -> int:

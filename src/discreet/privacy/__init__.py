@@ -100,7 +100,7 @@ class Filter:
                 return None
             if self._declared is not None and event in self._declared.sampled:
                 cleaned[SAMPLE_RATE] = rows[SAMPLE_RATE](None)  # type: ignore[assignment]  # the rate, whatever it is given
-        bare, most = self._bare, names.PROPERTIES
+        bare, most, low, high = self._bare, names.PROPERTIES, -UNDECLARED_LIMIT, UNDECLARED_LIMIT
         for name, value in properties.items():
             # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
             if type(name) is str and (convert := rows.get(name)) is not None:
@@ -109,7 +109,7 @@ class Filter:
                 ((kind := type(value)) is int or kind is float or kind is bool)
                 and type(name) is str
                 and name in bare
-                and -UNDECLARED_LIMIT < value < UNDECLARED_LIMIT  # type: ignore[operator]
+                and low < value < high  # type: ignore[operator]
             ):
                 result = value  # type: ignore[assignment]  # the default rule where it is plain, for hosts in a hurry
             else:
