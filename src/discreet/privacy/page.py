@@ -108,8 +108,7 @@ def _goes(said: "Content") -> "Iterator[str]":
     yield (
         f"What lay in the file when you last typed `on`, `off` or `clear` is never sent. Besides the records a "
         f"request carries the name and version of {tool} as its `User-Agent`,{keys} and nothing else about you or your "
-        f"machine. Its receiver also learns the address that it comes from, and which records came together. {tool} "
-        f"never waits for it."
+        f"machine. Its receiver also learns the address that it comes from, and which records came together."
     )
     if any(one["flags"] for one in said["destinations"]):
         whom = "the number `install`" if said["identity"] == "install" else "a random number, another one each time"
@@ -151,9 +150,8 @@ def _look(said: "Content") -> "Iterator[str]":
     yield _list([f"`{one['command']}`: {one['words']}." for one in said["look"]])
     yield f"Or open {_log(said)}: one record a line."
     yield (
-        f"All of this is done by the Python package {code(said['source'])}, installed with {tool} as readable source: "
-        f"`privacy` decides what may be recorded, `consent` when, `sending` where it goes. It made this text, too, "
-        f"from the declaration it works with: `{tool} telemetry disclosure`."
+        f"All of this is done by the Python package {code(said['source'])}, installed with {tool} as readable source. "
+        f"It made this text, from the declaration it works with: `{tool} telemetry disclosure`."
     )
 
 
