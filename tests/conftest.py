@@ -43,7 +43,7 @@ def case(value: object) -> str:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """This process's environment without anything that the gate looks at, and with a home of its own."""
-    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS)
+    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS + environments.AGENTS)
     watched = {condition.partition("=")[0] for _, rule in rows for condition in rule}
     kept = {
         name: value

@@ -5,12 +5,15 @@ Modules that cost a command milliseconds are behind a door that most processes n
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import discreet
+from discreet import names
+from discreet.sending import flags
 
 SOURCE = Path(discreet.__file__).parent
 HEAVY = """
@@ -82,6 +85,18 @@ DOORS = {
         ),
         f"{ENABLED} discreet.sending.first discreet.privacy.coverage discreet.privacy.spelled discreet.files",
     ),
+    "never asked, a flag": (
+        "assert discreet.init('never').flag('new-ui', 5) == 5",
+        f"{IMPORT} discreet.hosts discreet.hosts.flags",
+    ),
+    "on, a flag": (
+        "assert discreet.init('mytool').flag('new-ui') == 'test'",
+        f"{ENABLED} discreet.hosts discreet.hosts.flags discreet.sending.flags discreet.files",
+    ),
+    "on, a rollout": (
+        "assert discreet.init('mytool').flag('new-ui', rollout=1)",
+        f"{ENABLED} discreet.hosts discreet.hosts.flags discreet.sending.installation discreet.files",
+    ),
     "on, with a loss": (
         "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)",
         f"{ENABLED} discreet.sending.losses discreet.files",
@@ -95,6 +110,9 @@ def loaded(home: Path, tmp_path: Path) -> Any:
     directory = home / ".mytool" / "telemetry"
     directory.mkdir(parents=True)
     (directory / "opt-in").write_text("true\n")
+    cache = flags.Cache()
+    cache.fetched, cache.values = int(time.time()), {"new-ui": '"test"'}
+    flags.save(names.Paths("mytool", {}, str(directory)), cache)
 
     def run(program: str, **variables: str) -> set[str]:
         script = tmp_path / "program.py"

@@ -148,6 +148,27 @@ class Telemetry(Recorder):
 
         return begin(self, every, facts)
 
+    def flag(self, key: str, default: "Any" = None, *, rollout: object = None, payload: bool = False) -> "Any":
+        """The value of a feature flag: True, False, the name of a variant, or `default` where it is not known.
+
+        With `rollout` the author decides, without any network: a share from 0 to 1 of all installations gets True, the
+        others False; or a mapping of variants to their shares, of which the rest gets `default`. Without it PostHog
+        does, where there is such a destination: the answer is what it last said, and is renewed behind the process's
+        back for the next one. With `payload` the payload that PostHog has for the flag, in the place of its value.
+
+        While telemetry is off, the default, always; but `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits,
+        never raises.
+        """
+        from .hosts.flags import of
+
+        return of(self).look(key, default, rollout, payload)
+
+    def flags(self) -> "dict[str, Any]":
+        """A new dict of every flag that is known now, with its value. Never waits, never raises."""
+        from .hosts.flags import of
+
+        return of(self).known()
+
     def disclosure(self) -> str:
         """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and
         every way to turn it off.
@@ -158,6 +179,32 @@ class Telemetry(Recorder):
         from .privacy.page import markdown
 
         return markdown(content(self))
+
+    def ask(self, timeout: float = 30.0) -> bool | None:
+        """Ask the user for consent, once, on the terminal: True for a yes, False for a no, both stored; None where
+        nobody was asked.
+
+        Asks in the modes "opt-in" and "local" only, where nothing was decided yet, and only a person: stdin, stdout and
+        stderr are the terminal and the process is in its foreground; not in tests, under CI or a coding agent, at
+        `--help`, or for a shell's completion. No is the default: for Enter, for the end of the input, and after
+        `timeout` seconds (1 to 600; the nearest counts for others) in which nothing was typed.
+
+        Prints on stderr alone. Raises nothing but `KeyboardInterrupt`: Ctrl-C is the host's, and is no answer.
+        """
+        from .hosts.asking import ask
+
+        return self.border("ask", ask, self, timeout)  # type: ignore[return-value]  # as `ask` says, or None
+
+    def notice(self) -> bool:
+        """Show the notice of an "opt-out" tool, unless all it would say was shown before; whether it was shown now.
+
+        On stderr, and to a person only, as `ask`, though stdin and stdout may be anything. The run that shows it
+        records nothing, what it starts neither: `<TOOL>_NO_TELEMETRY` is set for these. Call it before the first event.
+        Never raises.
+        """
+        from .hosts.asking import tell
+
+        return bool(self.border("notice", tell, self))
 
     def main(self, argv: "Sequence[str] | None" = None) -> int:
         """Run the verbs (`mytool telemetry ...`) on `argv`, by default `sys.argv[1:]`; the exit status.

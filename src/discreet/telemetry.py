@@ -41,6 +41,7 @@ class Recorder:
     off = True  # as long as no instance says otherwise
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
+    flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
     _sender: "Sender | None" = None
 
     def __init__(
@@ -136,14 +137,15 @@ class Recorder:
     def decision(self) -> "Decision":
         """May we record: `enabled`, `level`, `reason` and `source`, decided once a process. Never raises OSError."""
         if self._decision is None:
-            from .consent import Decision, decide, signature
+            from .consent import decide, signature
 
             # Before the files are read: a change in between is then noticed at the first write.
             self.signature = signature(self.paths)
-            decided = decide(self.facts())
-            if self.off and decided.enabled:
-                decided = Decision(False, "basic", "default", "default", "late")
-            self._decision = decided
+            self._decision = decide(self.facts())
+        if self.off and self._decision.enabled:
+            from .consent import Decision
+
+            self._decision = Decision(False, "basic", "default", "default", "late")
         return self._decision
 
     @property
@@ -190,6 +192,8 @@ class Recorder:
         if cleaner is None:
             return
         given = {**properties, **more} if properties and more else properties or more
+        if self.flagged is not None:
+            given = self.flagged.ride(event, given)
         if type(event) is str:
             cleaned = cleaner.clean(event, given)
         else:
@@ -247,7 +251,7 @@ class Recorder:
         withdraw.require_sight(self.paths)
         self.signature = now
         self._decision = decide(self.facts())
-        self.off = not self._decision.enabled
+        self.off = self.off or not self._decision.enabled
         self._filter = self._pseudonyms = None  # another level, another salt
         return False
 

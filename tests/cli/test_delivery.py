@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ import pytest
 from cli.hosts import SECRET, Host, opened, receiving
 from conftest import clean_environment
 from discreet import names
+from discreet.sending.destination import Destination
 from discreet.sending.lock import DeliveryLock
-from faults.servers import answering, refusing, serving
+from faults.servers import Visit, answering, refusing, serving
 
 
 @pytest.mark.parametrize(("form", "number"), [("beacon", 1), ("json", 1), ("json", 40), ("otlp", 40), ("posthog", 40)])
@@ -259,3 +262,51 @@ def test_without_the_tool(host: Host, verb: list[str]) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert f"Try `mytool telemetry {' '.join(verb)}`." in done.stderr
+
+
+def test_flags_are_shown_before_they_are_asked_for(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """`preview --wire` shows the request that is due, `flush` makes it, `sent` has its receipt; then none is due."""
+
+    def behave(visit: Visit) -> None:
+        visit.read()
+        visit.send(b'HTTP/1.1 200 OK\r\n\r\n{"flags":{"ranking":{"enabled":true}}}')
+
+    with serving(behave) as server:
+        place = Destination.posthog("phc_key", server.origin)
+        telemetry = make_telemetry(destination=place, identity="install", delivery="thread")
+        assert telemetry.main(["preview", "--wire"]) == 0
+        assert "flags" not in capsys.readouterr().out  # nobody has looked one up
+        Path(telemetry.paths["flags"]).touch()
+        assert telemetry.main(["preview", "--wire"]) == 0
+        shown = capsys.readouterr().out.splitlines()
+        assert shown[-4:-1] == [
+            "# feature flags; the distinct_id is the id of the installation",
+            f"POST {server.origin}/flags/?v=2",
+            "headers: User-Agent, Content-Type",
+        ]
+        assert telemetry.main(["flush"]) == 0
+        assert capsys.readouterr().out == f"{server.origin}/flags/: flags, 200: delivered\n"
+        assert server.requests[-1].body.decode() == shown[-1]
+        assert telemetry.main(["sent"]) == 0
+        digest = hashlib.sha256(server.requests[-1].body).hexdigest()[:16]
+        assert (
+            capsys.readouterr().out.splitlines()[-1].endswith(f"200            {digest} {server.origin}/flags/ (flags)")
+        )
+        assert telemetry.main(["preview", "--wire"]) == 0
+        assert "/flags/" not in capsys.readouterr().out
+        assert telemetry.flag("ranking") is True
+
+
+def test_a_random_number_is_shown_as_one(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The request that is shown has another `distinct_id` than the one that is made, and says so."""
+    telemetry = make_telemetry(destination=Destination.posthog("phc_key"), delivery="thread")
+    Path(telemetry.paths["flags"]).touch()
+    bodies = []
+    for _ in range(2):
+        assert telemetry.main(["preview", "--wire"]) == 0
+        *_, said, url, _, body = capsys.readouterr().out.splitlines()
+        assert said == "# feature flags; the distinct_id is a random number, another one each time"
+        assert url == "POST https://us.i.posthog.com/flags/?v=2"
+        bodies.append(json.loads(body)["distinct_id"])
+    assert bodies[0] != bodies[1]
+    assert not os.path.exists(telemetry.paths["id"])

@@ -30,6 +30,11 @@ def test_the_lines() -> None:
         'search fmt one_of "json" "table"',
         "search results/found count",
         "search results/returned count",
+        "session",
+        "session duration_ms number",
+        "session error error_name",
+        "session part number",
+        "session success boolean",
         "> a.example",
         "> b.example",
     ]

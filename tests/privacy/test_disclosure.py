@@ -132,6 +132,7 @@ def test_where_it_goes(consent: str) -> None:
             "batch_interval_seconds": 60.0,
             "time_precision": "day",
             "credentials": False,
+            "flags": False,
             "waits_for_key": False,
         },
         {
@@ -141,6 +142,7 @@ def test_where_it_goes(consent: str) -> None:
             "batch_interval_seconds": 60.0,
             "time_precision": "hour",
             "credentials": False,
+            "flags": False,
             "waits_for_key": False,
         },
     ]
@@ -161,6 +163,7 @@ def test_no_secret_of_a_destination() -> None:
     assert not [secret for secret in SECRETS if secret in everything]
     assert [one["credentials"] for one in found["destinations"]] == [True, True, True, False]
     assert [one["waits_for_key"] for one in found["destinations"]] == [False, False, False, True]
+    assert [one["flags"] for one in found["destinations"]] == [False, False, True, True]
 
 
 def test_the_environment_says_nothing(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:

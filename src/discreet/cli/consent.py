@@ -6,15 +6,12 @@ The rule that keeps it honest: they tell the effective state, the gate's own, an
 import argparse
 import json
 import os
-import time
 from collections.abc import Iterator
 
 from .. import consent, names
 from ..consent import explain as worded
-from ..consent import stored
 from ..hosts import tree
 from ..sending import losses, period, settings
-from ..sending.log import timestamp
 from .delivery import additions, destinations, disclosed, waiting
 from .session import Session, counted
 
@@ -42,9 +39,7 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 def on(session: Session, arguments: argparse.Namespace) -> int:
     """Store a yes as of now, and tell whether it takes effect."""
     session.check_place()
-    answer = "enhanced" if arguments.enhanced else "true"
-    stored.store(session.paths, answer, timestamp(time.time()), covers=disclosed(session))
-    period.begin(session.paths)
+    period.answer(session.paths, "enhanced" if arguments.enhanced else "true", disclosed(session))
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
@@ -59,8 +54,7 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
 def off(session: Session, arguments: argparse.Namespace) -> int:
     """Store a no as of now; the data stays."""
     session.check_place()
-    stored.store(session.paths, "false", timestamp(time.time()))
-    period.begin(session.paths)
+    period.answer(session.paths, "false")
     session.say(f"Telemetry of {session.telemetry.name} is off. Nothing more is recorded, and nothing is sent.")
     events, size = _measure(session)
     if events:

@@ -5,6 +5,7 @@ header is ever shown. The rooms of delivery are entered by these verbs alone.
 """
 
 import argparse
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -80,7 +81,8 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def preview_wire(session: Session) -> int:
-    """The next request to each destination, as it would be sent."""
+    """The next request to each destination, as it would be sent, and that for feature flags, where it is due."""
+    from ..sending import renewal
     from ..sending.delivery import Delivery, Withdrawn
 
     plan = _plan(session, "preview --wire")
@@ -89,15 +91,20 @@ def preview_wire(session: Session) -> int:
     except Withdrawn as reason:
         raise Failure(f"nothing would be sent: {reason}") from None
     for destination in plan.destinations:
-        if not delivery.may_go_to(destination):
-            session.say(f"# {destination.shown} ({destination.format}): {_fortune(delivery, destination)}")
-            continue
+        where = f"{destination.shown} ({destination.format})"
         number, request = delivery.next_request(destination)
-        if request is None:
-            session.say(f"# {destination.shown} ({destination.format}): nothing waits")
-            continue
-        session.say(f"# {destination.shown} ({destination.format}): {counted(number, 'record')}")
-        say_request(session, request)
+        if not delivery.may_go_to(destination):
+            session.say(f"# {where}: {_fortune(delivery, destination)}")
+        elif request is None:
+            session.say(f"# {where}: nothing waits")
+        else:
+            session.say(f"# {where}: {counted(number, 'record')}")
+            say_request(session, request)
+    asking = renewal.next_request(plan, time.time(), delivery.may_go_to)
+    if asking is not None:
+        who = "the id of the installation" if plan.flags == "install" else "a random number, another one each time"
+        session.say(f"# feature flags; the distinct_id is {who}")
+        say_request(session, asking)
     return 0
 
 
@@ -130,12 +137,9 @@ def in_force(session: Session) -> "tuple[Destination, ...]":
 
 def disclosed(session: Session) -> "list[str]":
     """What a yes of now covers: all that the tool's disclosure says. Nothing is known of it without the tool itself."""
-    from ..privacy import coverage
-    from ..sending.first import declared_hosts
+    from ..sending import first
 
-    if session.alone:
-        return []
-    return coverage.lines(session.telemetry.declaration, declared_hosts(session.telemetry, destinations(session)[0]))
+    return [] if session.alone else first.disclosed(session.telemetry, destinations(session)[0])
 
 
 def additions(session: Session) -> "list[str]":
@@ -192,4 +196,7 @@ def _plan(session: Session, verb: str) -> "Plan":
     found = in_force(session)
     if not found:
         raise Failure(f"{session.telemetry.name} sends nothing anywhere: no destination is set")
-    return plan_of(session.telemetry, found)
+    plan = plan_of(session.telemetry, found)
+    if os.path.lexists(session.paths["flags"]):  # some run of the tool has looked one up
+        plan.flags = session.telemetry.identity
+    return plan

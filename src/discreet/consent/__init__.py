@@ -199,7 +199,7 @@ def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths)
         facts.consent_path, facts.marker_path = paths["consent"], paths["enabled"]
         facts.consent = _answer(facts.consent_path, user, ("true", "enhanced"), ON)
         facts.marker = _present(facts.marker_path, user)
-        facts.noticed = mode == "opt-out" and _present(paths["notice"], user)[0] == ON
+        facts.noticed = mode == "opt-out" and _was_shown(paths["notice"], user)
         # Under `sudo` the home may still be the caller's: files made there would lock them out of their own choice.
         for path in (paths.directory, paths.below):
             if path and _present(path, user) == FOREIGN:
@@ -260,6 +260,14 @@ def _present(path: str, user: int | None) -> "Answer":
     except OSError:
         return OFF, "cannot be read"
     return FOREIGN if user is not None and owner != user else (ON, "is present")
+
+
+def _was_shown(path: str, user: int | None) -> bool:
+    """Whether a notice was shown to this user: the file begins with when (see stored.py)."""
+    try:
+        return names.read_small(path, user)[:2] == b"20"
+    except OSError:
+        return False
 
 
 def _on_some_stack(module: str) -> bool:

@@ -32,6 +32,11 @@ UNDECLARED = (
     "command error error_name",
     "command exit_code number",
     "command success boolean",
+    "session",
+    "session duration_ms number",
+    "session error error_name",
+    "session part number",
+    "session success boolean",
 )
 
 

@@ -42,7 +42,7 @@ CONVERSIONS: "dict[str, type[Conversion]]" = {
         conversions.Version,
     )
 }
-OWN_EVENTS = ("command", "session")  # the package's: adding fields to them closes nothing
+OWN_EVENTS = ("command", "session", "flag_exposure")  # the package's: adding fields to them closes nothing
 _BESIDE = ("purpose", "example", "level", "epsilon")  # what may stand beside a word in a mapping
 
 

@@ -51,6 +51,7 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
         lifted=owner.lifted,
         run=run,
         signature=owner.signature,
+        flags=owner.identity if owner.flagged is not None and owner.flagged.asks else "",
         own=own_hosts(owner),
     )
 
@@ -76,7 +77,7 @@ class Courier:
         """In the thread: deliver what is due. Raises nothing that a disk or a network does."""
         shortest = min(one.batch_interval for one in self.destinations)
         self._next_look = time.monotonic() + max(shortest / 2, _LOOK_SECONDS)
-        if handover.due(self._owner.paths, self.destinations, time.time()):
+        if self._due():
             from .work import deliver
 
             deliver(self._plan(run), until=time.monotonic() + THREAD_SECONDS)
@@ -91,8 +92,13 @@ class Courier:
         """At the exit, the log being written: hand over to a child what is due. Raises nothing a system refuses."""
         if self._by_thread:
             return  # a later run, or its thread, delivers
-        if handover.due(self._owner.paths, self.destinations, time.time()):
+        if self._due():
             handover.start(self._plan(run))
+
+    def _due(self) -> bool:
+        flagged = self._owner.flagged
+        asks = flagged is not None and flagged.asks
+        return handover.due(self._owner.paths, self.destinations, time.time(), flags=asks)
 
     def _plan(self, run: str) -> "Plan":
         """Where the consent has changed since, the deliverer must not take all of this run's records for agreed to."""

@@ -45,6 +45,7 @@ class Distrust:
             and ("install" not in record or is_hex(record["install"], 32))
             and not record["version"].strip(names.VERSION_CHARACTERS)
             and not record["py"].strip("0123456789.")
+            and record["py"].count(".") < 3  # four parts are an address
             and not record["os"].strip("abcdefghijklmnopqrstuvwxyz0123456789")
         )
         properties = self._acceptor.properties(record["event"], record["properties"]) if legal else None

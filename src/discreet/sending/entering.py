@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from .destination import Destination
     from .plan import Plan
 
-DAY_SECONDS = 86_400.0
-
 
 def enter(
     plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float
@@ -51,7 +49,7 @@ def enter(
     covered = _covered(plan, state, row)
     for destination in plan.destinations:
         agreed = may_go_to(destination, plan, covered)
-        state.places[destination.key].agree(until=0.0 if agreed else now + DAY_SECONDS)
+        state.places[destination.key].agree(until=0.0 if agreed else now + states.DAY_SECONDS)
     return covered
 
 

@@ -36,12 +36,17 @@ _KEPT = (
 )
 
 
-def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float) -> bool:
-    """Whether a deliverer should be started, as cheaply as it can be told; in doubt, yes. Never raises OSError."""
+def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float, *, flags: bool = False) -> bool:
+    """Whether a deliverer should be started, as cheaply as it can be told; in doubt, yes. With `flags` also where only
+    feature flags are due. Never raises OSError.
+    """
     plan = _plan(paths)
-    if not any(_is_due(plan.get(one.key), one, paths, now) for one in destinations):
-        return False
-    return not somebody_at_work(paths, now)
+    wanted = any(_is_due(plan.get(one.key), one, paths, now) for one in destinations)
+    if flags and not wanted:
+        from .flags import due as flags_due
+
+        wanted = flags_due(paths, destinations, now)
+    return wanted and not somebody_at_work(paths, now)
 
 
 def _plan(paths: names.Paths) -> "dict[str, list[str]]":

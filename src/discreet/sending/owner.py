@@ -45,6 +45,12 @@ class Owner(Noted, Protocol):
         """Whether the stored consent is the one that the queued records were made under."""
 
 
+class Flagged(Protocol):
+    """The feature flags of a process, as far as a delivery knows them."""
+
+    asks: bool
+
+
 class Delivered(Noted, Protocol):
     """The recorder, as far as a delivery knows it: everything that the gate, the filter and the log go by."""
 
@@ -53,6 +59,11 @@ class Delivered(Noted, Protocol):
     lifted: tuple[str, ...]
     destinations: tuple[Destination, ...]
     delivery: str
+    identity: str
+
+    @property
+    def flagged(self) -> Flagged | None:
+        """The flags, where one was looked up."""
 
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
         """Run `work` where no error reaches the host."""

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 class Plan:
     """`run` is the run id of the process that made the plan, `signature` that of the consent it records under, `own`
-    the hosts that the user's environment names.
+    the hosts that the user's environment names; `flags` is for whom it wants to know the feature flags ("run" or
+    "install", as `identity`), "" where it does not.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class Plan:
         lifted: "tuple[str, ...]" = (),
         run: str = "",
         signature: object = None,
+        flags: str = "",
         own: "tuple[str, ...]" = (),
     ) -> None:
         self.tool = tool
@@ -46,6 +48,7 @@ class Plan:
         self.lifted = lifted
         self.run = run
         self.signature = signature
+        self.flags = flags
         self.own = own
 
     def decide(self) -> consent.Decision:
@@ -69,6 +72,7 @@ class Plan:
             "lifted": list(self.lifted),
             "run": self.run,
             "signature": self.signature,
+            "flags": self.flags,
             "own": list(self.own),
         }
 
@@ -93,6 +97,7 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         lifted=tuple(values["lifted"]),
         run=values["run"],
         signature=values["signature"],
+        flags=values["flags"],
         own=tuple(values["own"]),
     )
 

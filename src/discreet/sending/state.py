@@ -15,6 +15,7 @@ destination, what a host at its exit needs to see whether a delivery is due, wit
 """
 
 import json
+import os
 
 from .. import files, names
 from . import outbox
@@ -23,10 +24,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+DAY_SECONDS = 86_400.0
 MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
 _TEXT = 256  # characters of any text in the file
-_SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
+_SANE_SECONDS = 2 * DAY_SECONDS  # no wake is so far ahead, unless the clock was set back since
 
 
 class Place:
@@ -81,6 +83,12 @@ class State:
         self.seen = ""
         self.empty = False
         self.places: dict[str, Place] = {}
+
+
+def backoff(first: float, failures: int) -> float:
+    """Seconds until the next attempt: doubled with each failure, at most a day, between half and all of it."""
+    jitter = 0.5 + int.from_bytes(os.urandom(2), "big") / 131_072
+    return min(first * 2.0 ** min(failures - 1, 20), DAY_SECONDS) * jitter
 
 
 def load(path: str) -> State:
