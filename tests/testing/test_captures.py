@@ -20,7 +20,7 @@ Make = Callable[..., Telemetry]
 @pytest.fixture(autouse=True)
 def _own_default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No default instance of this test stays behind."""
-    monkeypatch.setattr(discreet, "_default", discreet._Nothing())
+    monkeypatch.setattr(discreet, "_default", discreet.telemetry.Recorder)
     yield
     discreet.close(5.0)
 
