@@ -31,7 +31,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=4318, help="the port; 0 is any free one (default: %(default)s)")
     parser.add_argument("--out", default="collected", metavar="DIR", help="where to write (default: ./%(default)s)")
-    parser.add_argument("--limit", type=int, default=LIMIT_BYTES // _MIB, metavar="MIB", help="of all files (default: %(default)s)")  # fmt: skip
+    parser.add_argument(
+        "--limit", type=int, default=LIMIT_BYTES // _MIB, help="MiB of all files (default: %(default)s)"
+    )
     parser.add_argument("--token-file", metavar="FILE", help=f"holds the token that is asked for; or set {TOKEN}")
     parser.add_argument("--no-token", action="store_true", help="listen beyond this machine and ask nobody")
     parser.add_argument("--accept-host", action="append", default=[], metavar="NAME", help="another name in `Host`")

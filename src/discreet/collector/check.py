@@ -31,22 +31,20 @@ class Check:
 
     def record(self, found: dict[str, Any] | None, manner: str) -> dict[str, Any] | None:
         """The record as it may be written, or None, counted. Never raises."""
-        if found is None:
-            return self._lose("not understood")
         record = checked(found)
         if record is None:
-            return self._lose("not a record")
+            self.losses["not a record"] += 1
+            return None
         if self._tool not in ("", record["tool"]):
-            return self._lose("of another tool")
+            self.losses["of another tool"] += 1
+            return None
         if self._acceptor is not None:
             properties = self._declared(record["event"], record["properties"], manner)
             if properties is None:
-                return self._lose("not declared")
+                self.losses["not declared"] += 1
+                return None
             record["properties"] = properties
         return record
-
-    def _lose(self, reason: str) -> None:
-        self.losses[reason] += 1
 
     def _declared(self, event: str, properties: dict[str, Any], manner: str) -> dict[str, Any] | None:
         whole = self._accept(event, properties)
@@ -58,7 +56,7 @@ class Check:
             if read is not None:
                 found |= read
             elif manner == FOREIGN:
-                self._lose("a property that is not declared")
+                self.losses["a property that is not declared"] += 1
             else:
                 return None
         return found

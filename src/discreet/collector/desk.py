@@ -23,12 +23,14 @@ from base64 import b64decode
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
+from .. import names
 from ..privacy.accept import is_hex
 from ..sending.log import ID_BYTES
 from . import decode, page
 from .check import Check
 from .http import BODY_BYTES, Refusal, Request
 from .store import Store
+from .values import Malformed, identity
 
 _JSON = "application/json"
 _FULL_SECONDS = "300"  # until a client may try again where there is no room
@@ -106,7 +108,7 @@ class Desk:
         """The answer to an admitted request with its body. Raises `Refusal`, and `OSError` where nothing was taken."""
         try:
             return self._routes[request.path][request.method](request)
-        except decode.Malformed as error:
+        except Malformed as error:
             raise Refusal(400, str(error)) from None
 
     def cannot(self, error: OSError) -> Refusal:
@@ -152,7 +154,7 @@ class Desk:
 
     def _answer_flags(self, request: Request) -> Answer:
         _content(request)
-        told = {"flags": self._flags, "errorsWhileComputingFlags": False, "requestId": decode.identity("flags")}
+        told = {"flags": self._flags, "errorsWhileComputingFlags": False, "requestId": identity("flags")}
         return Answer(200, _json(told))
 
     def _take(self, found: Iterable[decode.Decoded]) -> tuple[int, int, int]:
@@ -162,8 +164,9 @@ class Desk:
             if record is not None and self._tool and record.get("tool") in ("", decode.UNKNOWN):
                 record["tool"] = self._tool
             legal = self.check.record(record, manner)
-            if legal is not None and self.store.takes(legal["tool"]):
-                records.append(legal)
+            line = _encoded(legal) if legal is not None else ""
+            if legal is not None and len(line.encode()) < names.RECORD_BYTES and self.store.takes(legal["tool"]):
+                records.append((legal["tool"], legal["id"], line))
             else:
                 refused += 1
         stored = self.store.add(records)
@@ -240,6 +243,7 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)  # NaN and the infinities are not JSON
 
 
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 

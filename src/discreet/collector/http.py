@@ -130,7 +130,7 @@ class Reader:
             if len(self._held) >= _CHUNK_LINE or b"\n" in self._held:
                 raise Refusal(400, "a chunk has no size")
             return None
-        size = _SIZE.fullmatch(self._held, 0, end)
+        size = _SIZE.fullmatch(bytes(self._held[:end]))
         if size is None:
             raise Refusal(400, "a chunk has no size")
         del self._held[: end + 2]

@@ -1,7 +1,7 @@
 """The page at `/`: what was received, for people, as it stands now.
 
-The rule that keeps it honest: it is made of the files alone, by the same report as on a terminal; the browser is told to
-load nothing, run nothing and frame nothing, and what comes from a sender is escaped.
+The rule that keeps it honest: it is made of the files alone, by the same report as on a terminal; the browser is told
+to load nothing, run nothing and frame nothing, and what comes from a sender is escaped.
 """
 
 from collections import Counter

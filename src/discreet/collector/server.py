@@ -9,7 +9,6 @@ client must cost a few bytes and not a thread.
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
@@ -42,6 +41,7 @@ class Server:
         self._date = ""
         self._syncing: asyncio.Future[Answer | None] | None = None
         self._stop = asyncio.Event()
+        self.empty = asyncio.Event()  # no connection is left, now that `stopping` is true
 
     async def serve(self, host: str, port: int, ready: Callable[[str, int], None]) -> None:
         """Answer until `stop`; `ready` is given the address once it listens. Raises `OSError` where it cannot."""
@@ -96,9 +96,8 @@ class Server:
         self.stopping = True
         for connection in list(self.connections):
             connection.leave()
-        give_up = self.loop.time() + STOP_SECONDS
-        while self.connections and self.loop.time() < give_up:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.empty.wait(), STOP_SECONDS if self.connections else 0)
         for connection in list(self.connections):
             connection.cut()
         await self.loop.run_in_executor(None, self._pool.shutdown)
@@ -139,6 +138,8 @@ class Connection(asyncio.Protocol):
         """Forget the connection."""
         self._server.connections.discard(self)
         self._release()
+        if self._server.stopping and not self._server.connections:
+            self._server.empty.set()
 
     def data_received(self, data: bytes) -> None:
         """Answer every request that is complete now."""

@@ -11,12 +11,11 @@ half a file. Written means handed to the system, which survives the end of this 
 it to the disk itself.
 """
 
-import json
 import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from .. import files, names
 from ..sending.lock import DeliveryLock
@@ -31,7 +30,6 @@ _DAY = 86_400.0
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.(?:([A-Za-z][A-Za-z0-9_-]{0,63})\.jsonl|forgotten)")
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
 _ID = slice(len(HEAD), len(HEAD) + ID_BYTES)
-_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Store:
@@ -50,7 +48,7 @@ class Store:
         self._torn: dict[str, int] = {}  # by name: the size before a write that failed
         self._dirty: set[str] = set()
         self._tools: set[str] = set()
-        # Of an id its hash, 64 bits under a key of this process: a new one is taken for one of two million once in 10**13.
+        # Of an id its hash, 64 bits under a key of this process: a new one is mistaken for an old one once in 10**13.
         self._known: set[int] = set()
         self._older: set[int] = set()
         self._forgotten: set[int] = set()
@@ -63,17 +61,17 @@ class Store:
             self._lock.__exit__()
             raise
 
-    def add(self, records: Iterable[dict[str, Any]]) -> int:
-        """Write the records whose ids were never seen; how many those were. All of them are in files then.
+    def add(self, records: Iterable[tuple[str, str, str]]) -> int:
+        """Write the records (tool, id, line) whose ids were never seen; how many those were. All are in files then.
 
         Raises `OSError` where one could not be written: the same records can be given again.
         """
         self._turn()
         fresh: dict[str, dict[int, str]] = {}
-        for record in records:
-            key = hash(record["id"])
+        for tool, one, line in records:
+            key = hash(one)
             if key not in self._known and key not in self._older and key not in self._forgotten:
-                fresh.setdefault(record["tool"], {})[key] = _encoded(record)
+                fresh.setdefault(tool, {})[key] = line
         for tool, lines in fresh.items():
             self._append(f"{self._day}.{tool}.jsonl", "\n".join((*lines.values(), "")).encode())
             self._remember(lines)
@@ -122,7 +120,7 @@ class Store:
         return self._size + names.RECORD_BYTES > self._limit
 
     def sync(self) -> Callable[[], None]:
-        """The work, for another thread, that brings what was written to the disk. Raises `OSError`, as the work does."""
+        """The work, for another thread, that brings what was written to the disk. Both raise `OSError`."""
         copies = [os.dup(self._open[name]) for name in self._dirty & self._open.keys()]
         self._dirty.clear()
 
@@ -230,7 +228,7 @@ class Store:
 
 
 def _opened(path: str) -> BinaryIO:
-    return open(path, "rb+", opener=files.open_ours)  # noqa: SIM115  # closed by the caller
+    return open(path, "rb+", opener=files.open_ours)  # closed by the caller
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
