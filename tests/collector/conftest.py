@@ -40,6 +40,7 @@ class Collector:
         self.complaints: list[str] = []
         self.desk = Desk(Store(str(out), limit), check or Check(), **options)
         self.server = Server(self.desk, self.complaints.append)
+        self._asked = False
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -53,11 +54,17 @@ class Collector:
         asyncio.run(self.server.serve("127.0.0.1", 0, ready))
         self.desk.store.close()
 
-    def stop(self) -> None:
-        """End it, once."""
-        if self._thread.is_alive():
+    def ask_to_stop(self) -> None:
+        """As a signal would, once."""
+        if not self._asked:
+            self._asked = True
             self.server.stop()
-            self._thread.join(20)
+
+    def stop(self) -> None:
+        """End it and wait for that."""
+        self.ask_to_stop()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
 
     def records(self) -> list[dict[str, Any]]:
         """What stands in the files, in the order of their names."""

@@ -294,7 +294,7 @@ def test_a_tool_is_no_path(collector: Collector, tmp_path: Path, tool: object) -
     before = sorted(os.listdir(tmp_path))
     assert collector.post("/t", {"records": [{**RECORDS[0], "tool": tool}]}).status == 422
     collector.post("/t", {"t": tool, "e": "search"})
-    event = {"event": "search", "uuid": "x", "properties": {"$app_name": tool}}
+    event = {"event": "search", "uuid": "x", "properties": {"$app_name": tool, "$lib": "posthog-node"}}
     collector.post("/batch/", {"batch": [event]})
     assert {record["tool"] for record in collector.records()} == {"unknown"}
     assert sorted(os.listdir(tmp_path)) == before

@@ -190,22 +190,22 @@ class Desk:
     def _page(self, request: Request) -> Answer | Work:
         if not _is_for_the_page(request):
             return self._beacon(request)  # of a destination without a path
-        tool = request.query.partition("=")[2]
         tools = self.store.tools()
-        if not tool and len(tools) == 1:
-            tool = tools[0]
-        paths = self.store.files(tool, page.DAYS) if tool in tools else []
-        if tool and not paths:
+        tool = request.query.partition("=")[2] or (tools[0] if len(tools) == 1 else "")
+        if not tool:
+            return _html(page.index(tools, self.address))
+        if tool not in tools:
             raise Refusal(404, "there is no such tool")
+        paths = self.store.files(tool, page.DAYS)
 
         def work() -> Answer:
             begun = time.monotonic()
             until, made = self._pages.get(tool, (0.0, ""))
             if begun >= until:
-                made = page.report(paths, tool) if tool else page.index(tools, self.address)
-                # So that reloading takes a fifth of the time at most.
+                made = page.report(paths, tool)
+                # So that looking takes a fifth of the other thread's time at most.
                 self._pages[tool] = (begun + 5 * (time.monotonic() - begun) + 1, made)
-            return Answer(200, made.encode(), "text/html; charset=utf-8", page.HEADERS)
+            return _html(made)
 
         return work
 
@@ -237,6 +237,10 @@ def _expanded(body: bytes) -> bytes:
     if not inflate.eof or inflate.unused_data:
         raise Refusal(400, "the body is not one gzip file")
     return made
+
+
+def _html(made: str) -> Answer:
+    return Answer(200, made.encode(), "text/html; charset=utf-8", page.HEADERS)
 
 
 def _refuse_constant(name: str) -> NoReturn:

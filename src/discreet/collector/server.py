@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
 
     def _advance(self) -> None:
         try:
-            while not (self._busy or self._ending):
+            while not (self._busy or self._ending or self._transport.is_closing()):
                 if self._request is None:
                     request = self._reader.head()
                     if request is None:
