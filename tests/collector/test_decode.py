@@ -287,7 +287,7 @@ def test_odd_values_raise_nothing_else(odd: object) -> None:
     """Whatever stands in a place: a record that the check can judge, none, or `Malformed`."""
     event = {"event": odd, "distinct_id": odd, "timestamp": odd, "uuid": odd, "properties": {"$os": odd, "x": odd}}
     span = dict.fromkeys(("traceId", "spanId", "name", "startTimeUnixNano", "endTimeUnixNano"), odd)
-    value = {kind: odd for kind in ("intValue",)}
+    value = {"intValue": odd}
     for reader, content in (
         (decode.batch, {"batch": [event]}),
         (decode.batch, {"batch": [{"properties": odd}]}),

@@ -23,8 +23,10 @@ def row(number: int, tool: str = "mytool", **more: Any) -> tuple[str, str, str]:
     return (
         tool,
         one,
-        f'{{"v":1,"id":"{one}","time":"2026-11-20T10:00:00Z","run":"","event":"e","tool":"{tool}","version":"",'
-        f'"py":"","os":"","properties":{{{properties}}}}}',
+        (
+            f'{{"v":1,"id":"{one}","time":"2026-11-20T10:00:00Z","run":"","event":"e","tool":"{tool}","version":"",'
+            f'"py":"","os":"","properties":{{{properties}}}}}'
+        ),
     )
 
 

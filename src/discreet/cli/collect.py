@@ -17,7 +17,7 @@ from ..collector.check import Check
 from ..collector.desk import Desk
 from ..collector.server import Server
 from ..collector.store import LIMIT_BYTES, Store
-from .session import Failure, Misuse, Session, counted
+from .session import Failure, Misuse, Session
 
 TOKEN = "DISCREET_COLLECT_TOKEN"  # noqa: S105  # the variable's name
 _TOKEN_LENGTH = 16  # characters at least: who may guess all day finds a short one
@@ -63,8 +63,7 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
         asyncio.run(_serve(session, desk, arguments.host, arguments.port))
     finally:
         store.close()
-    told = f"Stored {counted(desk.stored, 'event')}, {desk.repeated:,} came again, {desk.refused:,} were refused."
-    session.say(told)
+    session.say(f"Events: {desk.stored:,} stored, {desk.repeated:,} that came again, {desk.refused:,} refused.")
     for reason, number in sorted(check.losses.items()):
         session.say(f"  {number:,} {reason}")
     return 0
