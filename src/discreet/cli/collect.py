@@ -53,12 +53,12 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     check = Check(tool, telemetry.declaration, declared=not session.alone)
     hosts = frozenset(name.lower() for name in arguments.accept_host)
     hosts = hosts | _LOOPBACK if alone or hosts else hosts
-    flags = _flags(arguments.flags)
+    answers = _flags(arguments.flags)
     try:
         store = Store(os.path.abspath(arguments.out), arguments.limit * _MIB)
     except BlockingIOError as error:
         raise Failure(f"{error.filename}: {error.strerror}") from None
-    desk = Desk(store, check, hosts=hosts, token=token, tool=tool, flags=flags)
+    desk = Desk(store, check, hosts=hosts, token=token, tool=tool, flags=answers)
     try:
         asyncio.run(_serve(session, desk, arguments.host, arguments.port))
     finally:
@@ -106,7 +106,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _flags(path: str | None) -> dict[str, Any]:
-    """Flags as PostHog's `/flags/?v=2` has them, of `{"new-parser": true, "colour": "blue"}`."""
     if path is None:
         return {}
     try:
@@ -115,6 +114,11 @@ def _flags(path: str | None) -> dict[str, Any]:
         raise Misuse(f"{path}: {error}") from None
     if not isinstance(found, dict) or not all(isinstance(value, (bool, str)) for value in found.values()):
         raise Misuse(f"{path}: it is an object of flags that are true, false or the name of a variant")
+    return flags(found)
+
+
+def flags(given: dict[str, bool | str]) -> dict[str, Any]:
+    """Flags as PostHog's `/flags/?v=2` has them, of `{"new-parser": true, "colour": "blue"}`."""
     return {
         key: {
             "key": key,
@@ -123,5 +127,5 @@ def _flags(path: str | None) -> dict[str, Any]:
             "reason": {"code": "condition_match" if value is not False else "no_condition_match"},
             "metadata": {"id": number, "version": 1, "payload": None},
         }
-        for number, (key, value) in enumerate(found.items())
+        for number, (key, value) in enumerate(given.items(), start=1)
     }
