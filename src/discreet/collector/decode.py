@@ -30,6 +30,7 @@ Decoded: TypeAlias = tuple[dict[str, Any] | None, str]  # a record to be checked
 UNKNOWN = "unknown"  # the tool of an event that names none
 OTHER = "other"  # the event of other software's span or event whose name none of ours can have
 _KEYS = ("v", "id", "time", "run", "event", "tool", "version", "py", "os", "install", "properties")
+_ORDERS = (_KEYS, tuple(key for key in _KEYS if key != "install"))
 _RUNTIMES = ("node", "go")
 _LARGEST_SECOND = 253_402_300_799  # of the year 9999
 _SYSTEMS = {"windows": "win32", "mac os x": "darwin", "macos": "darwin"}  # of OpenTelemetry and PostHog
@@ -55,8 +56,10 @@ def own(content: object) -> Iterator[Decoded]:
             yield None, EXACT
             continue
         made = {**record, "id": identity(record.get("id"))}
-        _take_runtime(made)
-        yield {key: made[key] for key in (*_KEYS, *(made.keys() - _KEYS)) if key in made}, EXACT
+        if tuple(made) not in _ORDERS:
+            _take_runtime(made)
+            made = {key: made[key] for key in (*_KEYS, *(made.keys() - _KEYS)) if key in made}
+        yield made, EXACT
 
 
 def spans(content: object) -> Iterator[Decoded]:

@@ -6,6 +6,7 @@ declaration says of them, and for what a terminal or a page makes of a text.
 """
 
 import json
+from functools import lru_cache
 
 from .. import names
 
@@ -60,7 +61,12 @@ def checked(value: object) -> "Record | None":
 
 def is_time(value: object) -> bool:
     """Whether a value is a real moment written as `2026-11-20T10:30:00Z`."""
-    if not isinstance(value, str) or "".join("d" if "0" <= c <= "9" else c for c in value) != _SHAPE:
+    return isinstance(value, str) and _is_moment(value)
+
+
+@lru_cache(1024)  # many records of one reading share their hour, or their second
+def _is_moment(value: str) -> bool:
+    if "".join("d" if "0" <= c <= "9" else c for c in value) != _SHAPE:
         return False
     year, month, day = int(value[:4]), int(value[5:7]), int(value[8:10])
     if not (year and 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]):
