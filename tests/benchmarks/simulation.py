@@ -56,6 +56,7 @@ class Outcome(NamedTuple):
     refused: int
     delays: list[float]  # seconds from an event to its receipt
     waiting: int  # events that are on the disks at the end
+    events: int  # that were recorded
     clients: int
 
 
@@ -125,14 +126,15 @@ def simulate(clients: int, seed: int, rules: Rules) -> Outcome:
     """So many clients. The same seed makes the same starts, whatever the rules."""
     chance = random.Random(seed)
     os.urandom = random.Random(seed).randbytes  # what the package draws its jitter from
-    outcome = Outcome(Counter(), 0, [], 0, clients)
-    refused = waiting = 0
+    outcome = Outcome(Counter(), 0, [], 0, 0, clients)
+    refused = waiting = events = 0
     for _ in range(clients):
         kind = chance.choices(list(KINDS), list(KINDS.values()))[0]
         zone = chance.choices(list(ZONES), list(ZONES.values()))[0]
-        more = client(starts(chance, kind, zone), outcome, rules)
-        refused, waiting = refused + more[0], waiting + more[1]
-    return outcome._replace(refused=refused, waiting=waiting)
+        runs = starts(chance, kind, zone)
+        more = client(runs, outcome, rules)
+        refused, waiting, events = refused + more[0], waiting + more[1], events + len(runs)
+    return outcome._replace(refused=refused, waiting=waiting, events=events)
 
 
 def rates(outcome: Outcome, width: int) -> list[float]:
@@ -152,11 +154,11 @@ def told(outcome: Outcome) -> Iterator[str]:
         yield f"highest {name:11} ordinary  {before:8.1f} requests/s, {before / ordinary:5.2f} times the mean"
         yield f"               after the outage {after:6.1f} requests/s, {after / ordinary:5.2f} times the mean"
     delays = sorted(outcome.delays)
-    total = len(delays) + outcome.waiting
+    lost = outcome.events - len(delays) - outcome.waiting
     shares = [duration(delays[int(len(delays) * share)]) for share in (0.5, 0.95, 0.99)]
     yield f"delay: median, p95, p99, most {', '.join(shares)}, {duration(delays[-1])}"
-    yield f"events, lost of them          {total * MILLION // outcome.clients:,}, 0"
-    yield f"still on their disks          {100 * outcome.waiting / total:.2f} %"
+    yield f"events, lost of them          {outcome.events * MILLION // outcome.clients:,}, {lost}"
+    yield f"still on their disks          {100 * outcome.waiting / outcome.events:.2f} %"
     yield f"requests refused              {outcome.refused * MILLION // outcome.clients:,}"
 
 
@@ -183,7 +185,7 @@ def draw(outcomes: dict[str, Outcome], file: Path) -> None:
     import matplotlib as mpl  # of the extra `bench`, and only for this
 
     mpl.use("svg")
-    mpl.rcParams["svg.hashsalt"] = "discreet"
+    mpl.rcParams.update({"svg.hashsalt": "discreet", "svg.fonttype": "none", "path.simplify": True})
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(figsize=(9, 4))

@@ -13,7 +13,7 @@ import pytest
 from discreet.collector.check import Check
 from discreet.collector.desk import Desk
 from discreet.collector.server import Server
-from discreet.collector.store import LIMIT_BYTES, Store
+from discreet.collector.store import Store
 from discreet.sending import wire
 from discreet.sending.destination import Destination
 
@@ -35,7 +35,7 @@ class Answer(NamedTuple):
 class Collector:
     """A running collector: its address, what it stored, and ways to talk to it."""
 
-    def __init__(self, out: Path, *, check: Check | None = None, limit: int = LIMIT_BYTES, **options: Any) -> None:
+    def __init__(self, out: Path, *, check: Check | None = None, limit: int = 1 << 30, **options: Any) -> None:
         self.out = out
         self.complaints: list[str] = []
         self.desk = Desk(Store(str(out), limit), check or Check(), **options)

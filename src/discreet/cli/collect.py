@@ -5,23 +5,21 @@ where every user of the machine could read it.
 """
 
 import argparse
-import asyncio
 import json
 import os
-import signal
-from ipaddress import ip_address
 from typing import Any
 
 from .. import names
-from ..collector.check import Check
-from ..collector.desk import Desk
-from ..collector.server import Server
-from ..collector.store import LIMIT_BYTES, Store
 from .session import Failure, Misuse, Session
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..collector.desk import Desk
 
 TOKEN = "DISCREET_COLLECT_TOKEN"  # noqa: S105  # the variable's name
 _TOKEN_LENGTH = 16  # characters at least: who may guess all day finds a short one
 _MIB = 1 << 20
+_LIMIT = 1024  # MiB
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
 UNNAMED = "unknown"  # the tool where neither --tool nor --manifest names one
 
@@ -31,9 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=4318, help="the port; 0 is any free one (default: %(default)s)")
     parser.add_argument("--out", default="collected", metavar="DIR", help="where to write (default: ./%(default)s)")
-    parser.add_argument(
-        "--limit", type=int, default=LIMIT_BYTES // _MIB, help="MiB of all files (default: %(default)s)"
-    )
+    parser.add_argument("--limit", type=int, default=_LIMIT, help="MiB of all files (default: %(default)s)")
     parser.add_argument("--token-file", metavar="FILE", help=f"holds the token that is asked for; or set {TOKEN}")
     parser.add_argument("--no-token", action="store_true", help="listen beyond this machine and ask nobody")
     parser.add_argument("--accept-host", action="append", default=[], metavar="NAME", help="another name in `Host`")
@@ -42,6 +38,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def collect(session: Session, arguments: argparse.Namespace) -> int:
     """Receive until SIGINT or SIGTERM."""
+    import asyncio  # here, since with the room behind it it costs every other verb more than itself
+
+    from ..collector.check import Check
+    from ..collector.desk import Desk
+    from ..collector.store import Store
+
     token = _token(arguments.token_file)
     alone = _is_loopback(arguments.host)
     if not (alone or token or arguments.no_token):
@@ -69,7 +71,11 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(session: Session, desk: Desk, host: str, port: int) -> None:
+async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:
+    import signal
+
+    from ..collector.server import Server
+
     server = Server(desk, session.complain)
 
     def end(number: int, _: object) -> None:
@@ -99,6 +105,8 @@ def _token(path: str | None) -> str:
 
 
 def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
     try:
         return ip_address(host).is_loopback
     except ValueError:

@@ -24,7 +24,6 @@ from ..sending.log import HEAD, ID_BYTES, timestamp
 GENERATION = 1_000_000  # ids; two generations are known, the newer one growing: at most 150 MiB
 FORGOTTEN = 1_000_000  # ids to be forgotten, in `_ID_DAYS`
 TOOLS = 100  # each has an open file
-LIMIT_BYTES = 1 << 30  # of all files; then nothing is taken until there is room
 _ID_DAYS = names.SENT_DAYS + 1  # no client sends what is older
 _DAY = 86_400.0
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.(?:([A-Za-z][A-Za-z0-9_-]{0,63})\.jsonl|forgotten)")
@@ -35,10 +34,10 @@ _ID = slice(len(HEAD), len(HEAD) + ID_BYTES)
 class Store:
     """One directory, used by one collector. Raises `OSError` (`BlockingIOError` where another one uses it).
 
-    `limit` bounds the bytes of all files; `clock` gives seconds since the epoch.
+    Over `limit` bytes of all files nothing is taken until there is room; `clock` gives seconds since the epoch.
     """
 
-    def __init__(self, directory: str, limit: int = LIMIT_BYTES, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, directory: str, limit: int = 1 << 30, clock: Callable[[], float] = time.time) -> None:
         self.directory = directory
         self._limit = limit
         self._clock = clock
