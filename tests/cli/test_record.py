@@ -236,7 +236,7 @@ def test_log_in_a_tool_that_declares(make_telemetry: Any, capsys: Any, place: Pa
     for _ in ("on", "off"):
         assert telemetry.main(["log", "push", "--set", "files=3"]) == 2
         assert capsys.readouterr().err == (
-            "mytool telemetry: mytool declares its events, and push is none of them; there are command, sync\n"
+            "mytool telemetry: mytool declares its events, and push is none of them; there are command, session, sync\n"
         )
         telemetry.off = True
     assert len(recorded(place)) == 1

@@ -114,7 +114,7 @@ def test_log_of_an_undeclared_event(discreet: Discreet, place: Path, answer: str
     done = discreet("log", "push")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(
-        ": mytool declares its events, and push is none of them; there are command, make.apply, sync\n"
+        ": mytool declares its events, and push is none of them; there are command, make.apply, session, sync\n"
     )
     assert recorded(place) == []
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..telemetry import Recorder
-from . import consent, data, delivery, disclosure, record
+from . import consent, data, delivery, disclosure, export, forget, record
 from .session import Failure, Misuse, OutputLost, Session
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -44,6 +44,13 @@ VERBS = (
     Verb("preview", "the last records, as they stand in the log", "preview -n 3", data.preview_arguments, data.preview),
     Verb("report", "a table of what was recorded", "report", data.report_arguments, data.report),
     Verb(
+        "export",
+        "a summary to read and to pass on: sums and counts by day, no ids",
+        "export --out usage.md",
+        export.export_arguments,
+        export.export,
+    ),
+    Verb(
         "sent",
         "what left: when, where, how much, and the receiver's answer",
         "sent -n 5",
@@ -52,6 +59,13 @@ VERBS = (
     ),
     Verb("flush", "deliver what waits now, in the foreground", "flush", consent.no_arguments, delivery.flush),
     Verb("clear", "erase all data and the stored answer", "clear --yes", data.clear_arguments, data.clear),
+    Verb(
+        "forget",
+        "ask receivers to delete what was sent, then erase it all here",
+        "forget --yes",
+        forget.forget_arguments,
+        forget.forget,
+    ),
     Verb(
         "log",
         "record one event, from a shell or a Makefile",

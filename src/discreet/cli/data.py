@@ -51,7 +51,7 @@ def preview(session: Session, arguments: argparse.Namespace) -> int:
 
     skipped: Tally = Counter()
     shown: deque[str] = deque(maxlen=arguments.n)
-    for line, _ in read.lines(_log_files(session), skipped):
+    for line, _ in read.lines(log_files(session), skipped):
         # Between its values, and in a key given twice, a line may hold what the reader of records never sees.
         if line.isprintable():
             shown.append(line)
@@ -77,7 +77,7 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
         if not os.path.exists(path):
             raise Failure(f"{path}: no such file")
     skipped: Tally = Counter()
-    summary = summarize.summarize(read.records(arguments.file or _log_files(session), skipped))
+    summary = summarize.summarize(read.records(arguments.file or log_files(session), skipped))
     if not (summary.total or skipped) and session.decide().enabled:
         session.say("Nothing is recorded yet, but telemetry is on: what is used from now on will be.")
         return 0
@@ -89,13 +89,23 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
 def clear(session: Session, arguments: argparse.Namespace) -> int:
     """Erase data and state, after asking."""
     session.check_place()
-    found = _ours(session)
-    if found and not arguments.yes and not _agreed(session, found):
-        session.say("Nothing was erased.")
-        return 0
+    found = ours(session)
+    if found and not arguments.yes:
+        check_terminal("clear")
+        session.say(f"This erases all telemetry of {session.telemetry.name}, your stored answer among it:")
+        say_paths(session, found)
+        if not confirmed(session, "Erase them?"):
+            session.say("Nothing was erased.")
+            return 0
+    erase(session, found)
+    return 0
+
+
+def erase(session: Session, found: list[str]) -> None:
+    """Erase these files and say so, and what telemetry is then. Raises `Failure` where something stays."""
     # A notice is only ever shown by an opt-out tool, which without a stored no would begin again by itself.
     begins_by_itself = session.telemetry.mode == "opt-out" or session.paths.files["notice"] in found
-    failure = _erase(session, found)
+    failure = remove(session, found)
     if begins_by_itself:
         stored.store(session.paths, "false", timestamp(time.time()))
     elif found:
@@ -108,24 +118,30 @@ def clear(session: Session, arguments: argparse.Namespace) -> int:
         session.say(f"There is nothing of {session.telemetry.name} in {session.paths.directory}.")
     decision = session.decide()
     session.say(f"Telemetry of {session.telemetry.name} is {'on' if decision.enabled else 'off'}: {decision.reason}.")
-    return 0
 
 
-def _agreed(session: Session, found: list[str]) -> bool:
-    """Ask on the terminal; no is the answer to everything but a yes. Raises `Misuse` where there is no terminal."""
+def check_terminal(verb: str) -> None:
+    """Raise `Misuse` where there is nobody to ask."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
-        raise Misuse("clear asks on a terminal only; give --yes to erase without being asked")
-    session.say(f"This erases all telemetry of {session.telemetry.name}, your stored answer among it:")
+        raise Misuse(f"{verb} asks on a terminal only; give --yes to erase without being asked")
+
+
+def say_paths(session: Session, found: list[str]) -> None:
+    """Print the files, one a line."""
     for name in found:
         session.say(f"  {os.path.join(session.paths.directory, name)}")
+
+
+def confirmed(session: Session, question: str) -> bool:
+    """Ask on the terminal; no is the answer to everything but a yes."""
     try:
-        return input("Erase them? [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         session.say()
         return False
 
 
-def _ours(session: Session) -> list[str]:
+def ours(session: Session) -> list[str]:
     """The names of the files of the table that are there, the stored answer first: running processes look at it."""
     wanted = list(session.paths.files.values())
     wanted += [names.rotated(session.paths.files["log"], number) for number in range(1, names.LOG_FILES)]
@@ -140,7 +156,7 @@ def _ours(session: Session) -> list[str]:
     return [name for name in wanted if name in present] + left_over
 
 
-def _erase(session: Session, found: list[str]) -> Failure | None:
+def remove(session: Session, found: list[str]) -> Failure | None:
     """Erase all that can be erased; a failure that names what could not."""
     failures = []
     for name in found:
@@ -159,7 +175,8 @@ def _remove(path: str) -> None:
         pass  # another process was quicker: gone is gone
 
 
-def _log_files(session: Session) -> list[str]:
+def log_files(session: Session) -> list[str]:
+    """The paths that the log may have, oldest records first. Raises `Failure` where it has no place."""
     from ..report import read
 
     if session.paths.problem:
