@@ -216,7 +216,7 @@ def test_a_crash_loses_nothing_that_was_answered(collect: Callable[..., Any], tm
 def test_our_own_client_end_to_end(
     collect: Callable[..., Any], run_python: Callable[..., Any], home: Path, tmp_path: Path
 ) -> None:
-    """A tool whose user said yes, delivering by the verb `flush`."""
+    """A tool whose user said yes: its event arrives by the verb `flush`, and is erased by the verb `forget`."""
     url = address(collect())
     directory = home / ".mytool" / "telemetry"
     directory.mkdir(parents=True)
@@ -234,3 +234,6 @@ def test_our_own_client_end_to_end(
     assert (done.returncode, done.stderr) == (0, "")
     (file,) = (tmp_path / "collected").glob("*.jsonl")
     assert json.loads(file.read_text())["properties"] == {"n": 12}
+    done = run_python(program.replace("['flush']", "['forget', '--yes']").replace("telemetry.track", "dict"))
+    assert done.returncode == 0, done.stderr
+    assert file.read_text().isspace()

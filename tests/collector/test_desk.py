@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
-from collector.conftest import Collector, head
+from collector.conftest import Collector, head, written
+from discreet.cli.collect import flags
 from discreet.collector.check import Check
 from discreet.collector.http import BODY_BYTES
 from discreet.privacy.declaration import Declaration
 from discreet.report.read import lines
 from discreet.sending.wire import cut, flat
+from discreet.sending.wire.flags import ask, read
 from wire.cases import RECORDS
 
 FORMS = ("beacon", "json", "otlp", "posthog")
@@ -390,13 +392,17 @@ def test_a_destination_without_a_path(collector: Collector) -> None:
 
 
 def test_flags(start: Callable[..., Collector]) -> None:
-    """What was given, or none; and who asked is not written down."""
-    flags = {"new-parser": {"key": "new-parser", "enabled": True, "variant": None}}
-    collector = start(flags=flags)
-    for path in ("/flags/?v=2", "/flags?v=4"):
-        answer = collector.post(path, {"api_key": "phc", "distinct_id": "jane"})
-        assert answer.json()["flags"] == flags
-        assert answer.json()["errorsWhileComputingFlags"] is False
+    """What was given, or none, as our own client reads it; and who asked is not written down."""
+    collector = start(flags=flags({"new-parser": True, "old": False, "colour": "blue"}))
+    answer = collector.ask(written(ask(collector.destination("posthog"), "mytool", "jane")))
+    found, whole = read(answer.body)
+    assert {key: flag and flag[0] for key, flag in found.items()} == {
+        "new-parser": "true",
+        "old": "false",
+        "colour": '"blue"',
+    }
+    assert whole
+    assert collector.post("/flags?v=4", {"api_key": "phc", "distinct_id": "jane"}).status == 200
     assert [path.name for path in collector.out.iterdir()] == ["lock"]
 
 
