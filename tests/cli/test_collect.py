@@ -234,6 +234,8 @@ def test_our_own_client_end_to_end(
     assert (done.returncode, done.stderr) == (0, "")
     (file,) = (tmp_path / "collected").glob("*.jsonl")
     assert json.loads(file.read_text())["properties"] == {"n": 12}
-    done = run_python(program.replace("['flush']", "['forget', '--yes']").replace("telemetry.track", "dict"))
+    done = run_python(
+        program.replace("['flush']", "['forget', '--yes']").replace("telemetry.track('search', n=12)\n", "")
+    )
     assert done.returncode == 0, done.stderr
     assert file.read_text().isspace()

@@ -149,6 +149,14 @@ def test_with_a_manifest(start: Callable[..., Collector], form: str) -> None:
     assert collector.desk.refused == 6
 
 
+def test_the_kinds_of_values_with_a_manifest(start: Callable[..., Collector]) -> None:
+    """In a URL everything is text, so a number may be a choice of that name; JSON says what is what."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    assert collector.get("/t?t=mytool&e=search&fmt=12").status == 204
+    assert collector.post("/t", {"records": [{**RECORDS[0], "properties": {"fmt": 12}}]}).status == 422
+    assert [record["properties"] for record in collector.records()] == [{"fmt": "12"}]
+
+
 def test_other_software_with_a_manifest(start: Callable[..., Collector]) -> None:
     """Its undeclared properties are left out and counted, its declared ones kept; what names no tool is this tool's."""
     collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
