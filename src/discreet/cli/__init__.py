@@ -83,7 +83,7 @@ VERBS = (
 )
 
 
-def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> None:
+def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> "argparse._SubParsersAction[argparse.ArgumentParser]":
     """Give `parser` the verbs as sub-commands; each sets `verb`, to be run by `run_verb`.
 
     `head` is what is typed before a verb, for usage lines and examples, where it is not the parser's own name.
@@ -91,16 +91,23 @@ def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> None:
     head = head or parser.prog
     rows = parser.add_subparsers(title="verbs", metavar="VERB", required=True, prog=head)
     for verb in VERBS:
-        child = rows.add_parser(
-            verb.word,
-            help=verb.summary,
-            description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
-            epilog=f"example: {head} {verb.example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,  # an example broken over two lines cannot be copied
-            allow_abbrev=False,
-        )
-        verb.arguments(child)
-        child.set_defaults(verb=verb)
+        add_verb(rows, verb, head)
+    return rows
+
+
+def add_verb(rows: "argparse._SubParsersAction[argparse.ArgumentParser]", verb: Verb, head: str) -> None:
+    """Give one more verb to those of `add_verbs`."""
+    child = rows.add_parser(
+        verb.word,
+        prog=f"{head} {verb.word}",
+        help=verb.summary,
+        description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
+        epilog=f"example: {head} {verb.example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # an example broken over two lines cannot be copied
+        allow_abbrev=False,
+    )
+    verb.arguments(child)
+    child.set_defaults(verb=verb)
 
 
 def run_verb(session: Session, arguments: argparse.Namespace) -> int:
