@@ -1,8 +1,8 @@
 """Read the log back by the hundred, for sums over millions of records.
 
-Most of a log is lines exactly as this package writes them. Of these, what stands before the properties is read by one
-expression and known again; what stands in the properties is asked of each different value once, and not of each record.
-Any other line goes through `read.record_of`.
+Most of a log is lines exactly as this package writes them. Of these, what stands at a known place is cut out there,
+what many have in common is read once, and what a value may be is asked of a column at a time. Any other line goes
+through `read.record_of`.
 
 The rule that keeps it honest: whatever the lines are, what is counted is what `read.records` would have yielded, and a
 test compares the two.
@@ -10,7 +10,6 @@ test compares the two.
 
 import json
 import os
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,22 +22,38 @@ from ..sending.log import quote
 from ..sending.records import is_text, is_time
 from .read import FOREIGN, Progress, Record, Tally, blocks, record_of
 
-Column: TypeAlias = Counter[Any] | dict[str, Counter[Any]]
-Key: TypeAlias = tuple[str, ...]  # an event and its fields
-Apart: TypeAlias = tuple[str, float | None, str | None]  # a command, a rate, and the value of a field asked for
-Found: TypeAlias = "tuple[Facts, str, dict[str, Any]]"
+Flat: TypeAlias = Counter[Any] | list[float]
+Column: TypeAlias = Flat | dict[str, Flat]
+Found: TypeAlias = "tuple[Facts, bytes, bytes, dict[str, Any]]"  # the day, a line with the time, the properties
+Key: TypeAlias = tuple[str, str, float | None, str | None, tuple[str, ...]]
 
 RATE = "sample_rate"
 _LEAST = 1e-9  # a rate below that was declared by nobody; its reciprocal would drown all others
-_PENDING = 1000  # records held before they are added up: few enough to stay in the fast memory of the processor
+_PENDING = 2000  # records held before they are added up: few enough to stay in the fast memory of the processor
 _FEW = 8  # lines not worth to be halved once more to find the one that is not as the log writes it
-_HEADS = 1024  # known again: versions, systems and events have few combinations
-# A line as the log writes it. Whether there ever was such a day is asked once for each day.
-_LINE = re.compile(
-    r'^\{"v":1,"id":"[0-9a-f-]{36}","time":"([0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z)",'
-    r'"run":"[0-9a-f]{16}",("event":[^{\n]*"properties":)(\{.*\})\}$',
-    re.MULTILINE,
+_HEADS = 4096  # known again: versions, systems and events have few combinations
+_PROPERTIES = b'"properties":'
+_DIGITS, _HEX = b"0123456789", b"0123456789abcdef"
+# What may stand at each place of a line as the log writes it, up to its facts: {"v":1,"id":"...","time":"... "event":...
+_SHAPE = (
+    *[b"%c" % byte for byte in b'{"v":1,"id":"'],
+    *[_HEX + b"-"] * 36,
+    *[b"%c" % byte for byte in b'","time":"'],
+    *[_DIGITS if place not in (4, 7) else b"-" for place in range(10)],
+    *(b"T", b"012", _DIGITS, b":", b"012345", _DIGITS, b":", b"012345", _DIGITS, b"Z"),
+    *[b"%c" % byte for byte in b'","run":"'],
+    *[_HEX] * 16,
+    *(b'"', b","),
 )
+_FIXED = len(_SHAPE)
+_DAY, _HOUR, _TIME = slice(59, 69), slice(70, 72), slice(59, 79)
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(constant)  # NaN and the infinities, which no record holds
+
+
+_parse = json.JSONDecoder(parse_constant=_refused).decode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +73,8 @@ KEYS = ("event", "tool", "version", "py", "os")
 class Pack(NamedTuple):
     """Records of the same event with the same fields; where they have these, of the same command and rate.
 
-    `days`, `facts` and `fields` say how often each value occurs, `fields` by name, and for a mapping by name and name
-    within it. The values of one field are all booleans, all numbers, all texts or all mappings.
+    `fields` has a column for each name: a list of numbers; booleans or texts, with how often each occurs; or, for a
+    mapping, such columns by the name within it.
     """
 
     event: str
@@ -67,8 +82,8 @@ class Pack(NamedTuple):
     rate: float  # at which they were recorded; 1 where none is given
     by: str | None  # the value of the field asked for, as text
     number: int
-    days: Counter[str]
-    facts: Counter[Facts]
+    days: list[bytes]  # such as b"2026-11-20"
+    facts: list[Facts]
     fields: dict[str, Column]
 
 
@@ -92,40 +107,34 @@ def packs(
 ) -> Iterator[Pack]:
     """The records of these files, as `read.records` yields them, added up; in which order is not said."""
     tally = Counter() if losses is None else losses
-    heads: dict[str, Facts] = {}
-    pending: dict[Key, list[Found]] = {}
-    held = 0
+    heads: dict[bytes, Facts] = {}
+    pending: list[Found] = []
     for lines in blocks(paths, tally, progress):
         found = _found(lines, heads, tally)
-        if asked is not EVERYTHING:
-            found = [one for one in found if asked.since <= one[1] < asked.until]
-            found = [one for one in found if not asked.events or one[0].event in asked.events]
-        for one in found:
-            key = (one[0].event, *one[2])
-            if key in pending:
-                pending[key].append(one)
-            else:
-                pending[key] = [one]
-        held += len(found)
-        if held >= _PENDING:
-            yield from _flushed(pending, asked.by, tally)
-            held = 0
-    yield from _flushed(pending, asked.by, tally)
+        if asked.since or asked.until != EVERYTHING.until:
+            found = [one for one in found if asked.since <= one[2][_TIME].decode() < asked.until]
+        if asked.events:
+            found = [one for one in found if one[0].event in asked.events]
+        pending += found
+        if len(pending) >= _PENDING:
+            yield from _packed(pending, asked.by, tally)
+            pending = []
+    yield from _packed(pending, asked.by, tally)
 
 
 def pack(record: Record, by: str = "") -> Pack:
     """One record, as `read.records` yields it, as a pack."""
-    found = _legal(record)
-    return next(_flushed({(record["event"], *record["properties"]): [found]}, by, Counter()))
+    return next(_packed([_legal(record)], by, Counter()))
 
 
-def _legal(record: Record) -> "Found":
-    return Facts(*[record[key] for key in KEYS]), record["time"], record["properties"]
+def _legal(record: Record) -> Found:
+    line = b"".rjust(_TIME.start) + record["time"].encode()
+    return Facts(*[record[key] for key in KEYS]), line[_DAY], line, record["properties"]
 
 
-def _found(lines: list[bytes], heads: dict[str, Facts], tally: Tally) -> "list[Found]":
+def _found(lines: list[bytes], heads: dict[bytes, Facts], tally: Tally) -> list[Found]:
     """What these lines hold, in bulk as far as that goes."""
-    found = _bulk(lines, heads)
+    found = _bulk(lines, heads) if lines else []
     if found is not None:
         return found
     half = len(lines) // 2
@@ -134,7 +143,7 @@ def _found(lines: list[bytes], heads: dict[str, Facts], tally: Tally) -> "list[F
     return [_legal(record) for line in lines if (record := record_of(line, tally)) is not None]
 
 
-def _bulk(lines: list[bytes], heads: dict[str, Facts]) -> "list[Found] | None":
+def _bulk(lines: list[bytes], heads: dict[bytes, Facts]) -> list[Found] | None:
     """What these lines hold, if each is as the log writes it; the properties were not looked at yet.
 
     All properties are parsed at once, as one list, with a random text between each two. Whatever a line holds, it does
@@ -142,37 +151,53 @@ def _bulk(lines: list[bytes], heads: dict[str, Facts]) -> "list[Found] | None":
     """
     mark = os.urandom(8).hex()
     try:
-        matches = _LINE.findall(b"\n".join(lines).decode())
-        if not lines or len(matches) != len(lines):
-            return None if lines else []
-        times, texts, properties = zip(*matches, strict=True)
-        parsed = json.loads("[" + f',"{mark}",'.join(properties) + "]")
+        texts, _, tails = zip(*[line[_FIXED:].partition(_PROPERTIES) for line in lines], strict=True)
+        parsed = _parse("[" + (b',"%b",' % mark.encode()).join([tail[:-1] for tail in tails]).decode() + "]")
     except (ValueError, RecursionError):
         return None
     held, marks = parsed[::2], parsed[1::2]
-    if len(held) != len(lines) or marks.count(mark) != len(lines) - 1 or set(map(type, held)) != {dict}:
-        return None
-    for text in set(texts).difference(heads):
+    days = [line[_DAY] for line in lines]
+    as_written = (
+        len(held) == len(lines) == marks.count(mark) + 1
+        and set(map(type, held)) == {dict}
+        and _shaped(b"".join([line[:_FIXED] for line in lines]), len(lines))
+        and all(map(_is_day, set(days)))
+        and max([line[_HOUR] for line in lines]) < b"24"
+        and b"".join([tail[-1:] for tail in tails]) == b"}" * len(lines)
+        and _learnt(set(texts), heads)
+    )
+    return list(zip([heads[text] for text in texts], days, lines, held, strict=True)) if as_written else None
+
+
+def _shaped(beginnings: bytes, number: int) -> bool:
+    """Whether these are the beginnings of so many lines as the log writes them."""
+    return len(beginnings) == number * _FIXED and not any(
+        beginnings[place::_FIXED].strip(allowed) for place, allowed in enumerate(_SHAPE)
+    )
+
+
+def _learnt(texts: set[bytes], heads: dict[bytes, Facts]) -> bool:
+    """Whether all these texts are facts; then they are among `heads`."""
+    if len(heads) + len(texts) > _HEADS:
+        heads.clear()
+    for text in texts.difference(heads):
         facts = _facts(text)
         if facts is None:
-            return None
-        if len(heads) >= _HEADS:
-            heads.clear()
-            return None  # once in a thousand: the heads before this one are gone
+            return False
         heads[text] = facts
-    return list(zip([heads[text] for text in texts], times, held, strict=True))
+    return True
 
 
-def _facts(head: str) -> Facts | None:
+def _facts(text: bytes) -> Facts | None:
     """The facts, if this is exactly how the log would have written them: then nothing hides among them."""
     try:
-        read = json.loads(f"{{{head}0}}")
-        texts = [read[key] for key in KEYS]
-        install = f',"install":{quote(read["install"])}' if "install" in read else ""
-        written = ",".join(f'"{key}":{quote(read[key])}' for key in KEYS) + install + ',"properties":'
-        legal = names.legal_name(read["event"]) and names.legal_tool(read["tool"]) and all(map(is_text, texts))
-        return Facts(*texts) if legal and is_text(read.get("install", "")) and head == written else None
-    except (ValueError, LookupError, TypeError, AttributeError):
+        read = json.loads(b"{%b0}" % (text + _PROPERTIES))
+        facts = [read[key] for key in KEYS]
+        shown = {key: read[key] for key in (*KEYS, "install") if key in read}
+        legal = names.legal_name(read["event"]) and names.legal_tool(read["tool"]) and all(map(is_text, shown.values()))
+        written = "".join(f'"{key}":{quote(value)},' for key, value in shown.items()) if legal else ""
+        return Facts(*facts) if legal and text == written.encode() else None
+    except (ValueError, LookupError, TypeError, RecursionError):
         return None  # no text where there should be one, or no JSON
 
 
@@ -189,60 +214,61 @@ def _by(by: str, facts: Facts, properties: Mapping[str, Any]) -> str | None:
     return str(value) if type(value) in (str, int, float) else None
 
 
-def _flushed(pending: "dict[Key, list[Found]]", by: str, tally: Tally) -> Iterator[Pack]:
-    for (event, *fields), found in pending.items():
-        if not (by or "command" in fields or RATE in fields):
-            yield from _packed(event, ("", None, None), fields, found, tally)
-            continue
-        held = [properties for _, _, properties in found]
-        commands = [text if type(text := properties.get("command")) is str else "" for properties in held]
-        rates = [rate if type(rate := properties.get(RATE)) is float else None for properties in held]
-        values = [_by(by, facts, properties) for facts, _, properties in found] if by else repeat(None)
-        parts: defaultdict[Apart, list[Found]] = defaultdict(list)
-        for one, apart in zip(found, zip(commands, rates, values, strict=False), strict=True):
-            parts[apart].append(one)
-        for apart, part in parts.items():
-            yield from _packed(event, apart, fields, part, tally)
-    pending.clear()
+def _packed(found: list[Found], by: str, tally: Tally) -> Iterator[Pack]:
+    """These records, those that go together in one pack."""
+    held = [one[3] for one in found]
+    keys = zip(
+        [one[0].event for one in found],
+        [text if type(text := properties.get("command")) is str else "" for properties in held],
+        [rate if type(rate := properties.get(RATE)) is float else None for properties in held],
+        [_by(by, one[0], one[3]) for one in found] if by else repeat(None, len(found)),
+        map(tuple, held),
+        strict=True,
+    )
+    parts: defaultdict[Key, list[Found]] = defaultdict(list)
+    for key, one in zip(keys, found, strict=True):
+        parts[key].append(one)
+    for key, part in parts.items():
+        yield from _together(key, part, tally)
 
 
-def _packed(event: str, apart: "Apart", fields: list[str], found: "list[Found]", tally: Tally) -> Iterator[Pack]:
-    """The pack of these records; where they do not go together, each by itself, and what is no record is counted."""
-    days = Counter([time[:10] for _, time, _ in found])
-    held = [properties for _, _, properties in found]
+def _together(key: Key, found: list[Found], tally: Tally) -> Iterator[Pack]:
+    """One pack of records with one key; where their values differ in kind, one each. What is no record is counted."""
+    event, command, rate, by, fields = key
+    held = [one[3] for one in found]
     columns = {name: _column([properties[name] for properties in held]) for name in fields}
-    if None in columns.values() or not (all(map(names.legal_name, fields)) and all(map(_is_day, days))):
+    if None in columns.values() or not all(map(names.legal_name, fields)):
         if len(found) == 1:
             tally[FOREIGN] += 1
             return
         for one in found:
-            yield from _packed(event, apart, fields, [one], tally)
+            yield from _together(key, [one], tally)
         return
-    command, rate, by = apart
     rate = rate if rate and _LEAST <= rate <= 1 else 1.0
-    facts = Counter([facts for facts, _, _ in found])
+    days, facts = [one[1] for one in found], [one[0] for one in found]
     yield Pack(event, command, rate, by, len(found), days, facts, columns)  # type: ignore[arg-type]  # no None there
 
 
 @lru_cache(maxsize=4096)
-def _is_day(day: str) -> bool:
-    return is_time(f"{day}T00:00:00Z")
+def _is_day(day: bytes) -> bool:
+    return is_time(f"{str(day, 'ascii')}T00:00:00Z")
 
 
 def _column(values: list[Any]) -> Column | None:
-    """How often each value occurs; None where they are not of one kind, or one of them may stand in no record."""
+    """The values as a column; None where they are not of one kind, or one of them may stand in no record."""
     kinds = set(map(type, values))
-    if kinds == {dict}:
-        items: dict[str, list[Any]] = {}
-        for mapping in values:
-            for item, value in mapping.items():
-                items.setdefault(item, []).append(value)
-        columns = {item: _column(held) for item, held in items.items()}
-        flat = all(type(column) is Counter for column in columns.values())
-        return columns if flat and all(map(is_text, items)) else None  # type: ignore[return-value]  # as `flat` says
-    if not (kinds in ({bool}, {str}) or kinds <= {int, float}):
+    if kinds <= {int, float}:
+        legal = -names.LARGEST_INTEGER <= min(values) and max(values) <= names.LARGEST_INTEGER
+        return values if legal else None
+    if kinds == {str} or kinds == {bool}:
+        counted = Counter(values)
+        return counted if kinds == {bool} or all(map(is_text, counted)) else None
+    if kinds != {dict}:
         return None
-    counted = Counter(values)
-    most = names.LARGEST_INTEGER
-    legal = all(map(is_text, counted)) if kinds == {str} else all(-most <= value <= most for value in counted)
-    return counted if legal else None  # no comparison holds for NaN
+    items: dict[str, list[Any]] = {}
+    for mapping in values:
+        for item, value in mapping.items():
+            items.setdefault(item, []).append(value)
+    columns = {item: _column(held) for item, held in items.items()}
+    flat = all(column is not None and type(column) is not dict for column in columns.values())
+    return columns if flat and all(map(is_text, items)) else None  # type: ignore[return-value]  # flat, as it says

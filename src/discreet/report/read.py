@@ -24,7 +24,7 @@ TORN = "torn"  # not a line of JSON: cut by a crash or a full disk, or overwritt
 FOREIGN = "foreign"  # JSON, but not a record of this version
 TOO_LONG = "too long"  # over `names.RECORD_BYTES`, newline included
 
-_BLOCK = 64 * 1024  # bytes read at a time
+_BLOCK = 128 * 1024  # bytes read at a time
 _GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 
 # A FIFO in the place of the log would be waited on for ever; opened without waiting, it is seen for what it is.
@@ -67,7 +67,9 @@ def lines(paths: Iterable[str], losses: Tally | None = None) -> Iterator[tuple[s
 
 
 def record_of(line: bytes, tally: Tally) -> Record | None:
-    """The record of a line; None, and one more in `tally`, for a line that is none."""
+    """The record of a line; None for an empty line, and with one more in `tally` for any other that is none."""
+    if not line or line.isspace():
+        return None
     try:
         return parse(str(line, "utf-8"))
     except ValueError:
@@ -97,13 +99,15 @@ def blocks(paths: Iterable[str], tally: Tally, progress: Progress | None = None)
                 if progress is not None:
                     progress(before + file.tell())
             before += file.tell()
-        yield _short([rest], names.RECORD_BYTES, tally)
+        if rest:
+            yield _short([rest], names.RECORD_BYTES, tally)
 
 
 def _short(lines: list[bytes], longest: int, tally: Tally) -> list[bytes]:
-    kept = [line for line in lines if line and len(line) <= longest and not line.isspace()]
-    if too_long := sum(len(line) > longest for line in lines) if len(kept) < len(lines) else 0:
-        tally[TOO_LONG] += too_long
+    if not lines or max(map(len, lines)) <= longest:
+        return lines
+    kept = [line for line in lines if len(line) <= longest]
+    tally[TOO_LONG] += len(lines) - len(kept)
     return kept
 
 

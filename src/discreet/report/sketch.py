@@ -6,14 +6,16 @@ above growth**(i - 1) and not above growth**i. Source: Masson, Rim and Lee, "DDS
 """
 
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import ceil, log
 
 EXACT = 1000  # different values
 ERROR = 0.01  # the largest relative error of a percentile past that
 SMALLEST = 0.001  # below that the error is absolute, and less than this
 _GROWTH = (1 + ERROR) / (1 - ERROR)
-_LOG_GROWTH = math.log(_GROWTH)
-_FIRST = math.ceil(math.log(SMALLEST) / _LOG_GROWTH)  # so the cells of positive numbers count from 1
+_PER_LOG = 1 / math.log(_GROWTH)
+_FIRST = math.ceil(math.log(SMALLEST) * _PER_LOG)  # so the cells of positive numbers count from 1
 
 
 class Numbers:
@@ -26,23 +28,22 @@ class Numbers:
         self.total: float = 0
         self.low: float = math.inf
         self.high: float = -math.inf
-        self._values: dict[float, int] = {}
-        self._cells: dict[int, int] = {}
+        self._values: Counter[float] = Counter()
+        self._cells: Counter[int] = Counter()
 
-    def add(self, counted: Mapping[float, int]) -> None:
-        """Take numbers, as each of them to how often it occurred. Never raises for numbers in the range."""
-        values = self._values
-        for value, count in counted.items():
-            values[value] = values.get(value, 0) + count
-            self.count += count
-            self.total += value * count
-        self.low = min(self.low, *counted)
-        self.high = max(self.high, *counted)
-        if len(values) > EXACT:
-            for value, count in values.items():
-                cell = _cell(value)
-                self._cells[cell] = self._cells.get(cell, 0) + count
-            values.clear()
+    def add(self, numbers: Sequence[float]) -> None:
+        """Take at least one number. Never raises for numbers in the range."""
+        self._values.update(numbers)
+        self.count += len(numbers)
+        self.total += sum(numbers)
+        self.low = min(self.low, min(numbers))
+        self.high = max(self.high, max(numbers))
+        if len(self._values) > EXACT:
+            cells = self._cells
+            for value, count in self._values.items():
+                # As `_cell` has it, which would be called a million times here.
+                cells[ceil(log(value) * _PER_LOG) - _FIRST + 1 if value >= SMALLEST else _cell(value)] += count
+            self._values.clear()
 
     @property
     def exact(self) -> Mapping[float, int] | None:
@@ -58,10 +59,9 @@ class Numbers:
 
         By nearest rank: the median, `percentile(50)`, of 1, 2, 3 and 4 is 2.
         """
-        held = {cell: count for cell, count in self._cells.items()}
-        if held:
-            for value, count in self._values.items():
-                held[_cell(value)] = held.get(_cell(value), 0) + count
+        held = self._cells.copy()
+        for value, count in self._values.items() if held else ():
+            held[_cell(value)] += count
         table: Mapping[float, int] = held or self._values
         rank = -(-percent * self.count // 100)  # rounded up, in integers: 0.07 * 100 is above 7
         for place in sorted(table):
@@ -74,7 +74,7 @@ class Numbers:
 def _cell(value: float) -> int:
     if -SMALLEST < value < SMALLEST:
         return 0
-    cell = math.ceil(math.log(abs(value)) / _LOG_GROWTH) - _FIRST + 1
+    cell = ceil(log(abs(value)) * _PER_LOG) - _FIRST + 1
     return cell if value > 0 else -cell
 
 

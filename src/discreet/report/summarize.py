@@ -8,16 +8,18 @@ Replacement From a Finite Universe", 1952): the sum of 1/r estimates how many th
 of (1 - r)/r**2 is its standard error. Shares, means and percentiles within a sample estimate those of all as they are.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from .. import names
-from .packs import RATE, Column, Pack
+from .packs import RATE, Column, Facts, Pack
 from .sketch import Numbers
 
 ROWS = 200  # rows of one table; a tool has dozens of commands, a log under attack has millions
 DAYS = 3660  # ten years of days
+UNSETTLED = 10_000  # days and facts that were added since `settle`
 OTHERS = "(others)"  # no legal name, so it is never mistaken for an event
 NONE = "(none)"  # the value of a field that is asked for and not there
 UNKNOWN = "unknown"
@@ -66,19 +68,19 @@ class Values:
         if type(column) is dict:
             for item, inner in column.items():
                 _entry(self.items, item, OTHERS, ROWS, Values).add(inner)
-            self.count += max((sum(inner.values()) for inner in column.values()), default=0)
+            self.count += max((_number(inner) for inner in column.values()), default=0)
             return
-        self.count += sum(column.values())
-        if isinstance(next(iter(column), ""), (bool, str)):
+        self.count += _number(column)
+        if type(column) is list:
+            self.numbers.add(column)
+        else:
             for value, number in column.items():
                 _count(self.table, value, number)
-        else:
-            self.numbers.add(column)
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a log says. `first` and `last` are days in UTC (`2026-11-20`), "" for an empty log.
+    """What a log says, after `settle`.
 
     `rows` goes by event, command and, where the field `by` was asked for, its value; `fields` by event and field,
     without those that the rows are made of. `tools`, `versions`, `systems` and `pythons` go from what stood in the
@@ -87,8 +89,6 @@ class Summary:
 
     by: str = ""
     total: Estimate = field(default_factory=Estimate)
-    first: str = ""
-    last: str = ""
     rows: dict[Name, Row] = field(default_factory=dict)
     tools: dict[str, int] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
@@ -96,25 +96,22 @@ class Summary:
     pythons: dict[str, int] = field(default_factory=dict)
     days: dict[str, Estimate] = field(default_factory=dict)
     fields: dict[tuple[str, str], Values] = field(default_factory=dict)
+    _new_facts: Counter[Facts] = field(default_factory=Counter)
+    _new_days: dict[float, Counter[bytes]] = field(default_factory=dict)  # by rate
 
     def add(self, pack: Pack) -> None:
         """Take records more, which were packed with the same `by`. Raises nothing."""
         self.total.add(pack.number, pack.rate)
-        for day, number in pack.days.items():
-            self.first = min(self.first or day, day)
-            self.last = max(self.last, day)
-            _entry(self.days, day, OTHERS, DAYS, Estimate).add(number, pack.rate)
-        for facts, number in pack.facts.items():
-            _count(self.tools, facts.tool, number)
-            _count(self.versions, facts.version or UNKNOWN, number)
-            _count(self.systems, facts.os or UNKNOWN, number)
-            _count(self.pythons, facts.py or UNKNOWN, number)
+        self._new_facts.update(pack.facts)
+        self._new_days.setdefault(pack.rate, Counter()).update(pack.days)
+        if len(self._new_facts) + sum(map(len, self._new_days.values())) > UNSETTLED:
+            self.settle()
         name = self._name(pack)
         row = _entry(self.rows, name, (OTHERS, "", ""), ROWS, Row)
         row.add(pack.number, pack.rate)
         used = {RATE, "command"} if name[1] else {RATE}
         success = pack.fields.get("success")
-        if success is not None and type(success) is not dict and type(next(iter(success))) is bool:
+        if isinstance(success, Counter) and (True in success or False in success):
             row.ok += success[True]
             row.failed += success[False]
             used.add("success")
@@ -122,6 +119,26 @@ class Summary:
         for label, column in pack.fields.items():
             if label not in used:
                 _entry(self.fields, (pack.event, label), (OTHERS, OTHERS), ROWS, Values).add(column)
+
+    def settle(self) -> "Summary":
+        """Bring what was added into the tables of days, tools, versions, systems and Pythons; this very summary."""
+        for rate, days in self._new_days.items():
+            for day, number in days.items():
+                _entry(self.days, str(day, "ascii"), OTHERS, DAYS, Estimate).add(number, rate)
+        for facts, number in self._new_facts.items():
+            _count(self.tools, facts.tool, number)
+            _count(self.versions, facts.version or UNKNOWN, number)
+            _count(self.systems, facts.os or UNKNOWN, number)
+            _count(self.pythons, facts.py or UNKNOWN, number)
+        self._new_days.clear()
+        self._new_facts.clear()
+        return self
+
+    @property
+    def period(self) -> tuple[str, str]:
+        """The first and the last day in UTC (`2026-11-20`), "" for an empty log."""
+        days = self.days.keys() - {OTHERS}
+        return min(days, default=""), max(days, default="")
 
     def _name(self, pack: Pack) -> Name:
         command = pack.command if pack.event == "command" and names.legal_name(pack.command) else ""
@@ -138,20 +155,23 @@ def summarize(packs: Iterable[Pack], by: str = "") -> Summary:
     summary = Summary(by)
     for pack in packs:
         summary.add(pack)
-    return summary
+    return summary.settle()
 
 
 def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
     """Take the durations of a pack; the name of the field that they are in, "" for none."""
     name = next((name for name in DURATION_FIELDS if name in fields), "")
     column = fields.get(name)
-    if column is None or type(column) is dict or isinstance(next(iter(column)), (bool, str)):
+    if type(column) is not list:
         return ""
-    low = min(column)
-    held = column if low >= 0 else {value: number for value, number in column.items() if value >= 0}
+    held = column if min(column) >= 0 else [value for value in column if value >= 0]
     if held:
         durations.add(held)
     return name
+
+
+def _number(column: Column) -> int:
+    return sum(column.values()) if isinstance(column, Counter) else len(column)
 
 
 def _count(table: dict, key: bool | str, number: int) -> None:  # type: ignore[type-arg]  # of either key
