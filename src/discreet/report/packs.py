@@ -34,7 +34,7 @@ _FEW = 8  # lines not worth to be halved once more to find the one that is not a
 _HEADS = 4096  # known again: versions, systems and events have few combinations
 _PROPERTIES = b'"properties":'
 _DIGITS, _HEX = b"0123456789", b"0123456789abcdef"
-# What may stand at each place of a line as the log writes it, up to its facts: {"v":1,"id":"...","time":"... "event":...
+# What may stand at each place of a line as the log writes it, up to its facts.
 _SHAPE = (
     *[b"%c" % byte for byte in b'{"v":1,"id":"'],
     *[_HEX + b"-"] * 36,
@@ -258,9 +258,9 @@ def _column(values: list[Any]) -> Column | None:
     """The values as a column; None where they are not of one kind, or one of them may stand in no record."""
     kinds = set(map(type, values))
     if kinds <= {int, float}:
-        legal = -names.LARGEST_INTEGER <= min(values) and max(values) <= names.LARGEST_INTEGER
+        legal = min(values) >= -names.LARGEST_INTEGER and max(values) <= names.LARGEST_INTEGER
         return values if legal else None
-    if kinds == {str} or kinds == {bool}:
+    if kinds in ({str}, {bool}):
         counted = Counter(values)
         return counted if kinds == {bool} or all(map(is_text, counted)) else None
     if kinds != {dict}:

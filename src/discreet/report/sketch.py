@@ -1,14 +1,16 @@
 """Numbers in bounded memory: their mean, their median, their percentiles.
 
-The rule that keeps it honest: an answer is exact, or within 1 %, and says which. Up to `EXACT` different values are kept
-as they are, with how often each occurred; past that they go into a histogram of logarithmic cells: cell i holds what is
-above growth**(i - 1) and not above growth**i. Source: Masson, Rim and Lee, "DDSketch", VLDB 2019, the basic sketch.
+The rule that keeps it honest: an answer is exact, or within 1 %, and says which. Up to `EXACT` different values are
+kept as they are, with how often each occurred; past that they go into a histogram of logarithmic cells: cell i holds
+what is above growth**(i - 1) and not above growth**i. Source: Masson, Rim and Lee, "DDSketch", VLDB 2019, the basic
+sketch.
 """
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import ceil, log
+from typing import Any
 
 EXACT = 1000  # different values
 ERROR = 0.01  # the largest relative error of a percentile past that
@@ -36,8 +38,8 @@ class Numbers:
         self._values.update(numbers)
         self.count += len(numbers)
         self.total += sum(numbers)
-        self.low = min(self.low, min(numbers))
-        self.high = max(self.high, max(numbers))
+        low, high = min(numbers), max(numbers)
+        self.low, self.high = min(self.low, low), max(self.high, high)
         if len(self._values) > EXACT:
             cells = self._cells
             for value, count in self._values.items():
@@ -62,12 +64,12 @@ class Numbers:
         held = self._cells.copy()
         for value, count in self._values.items() if held else ():
             held[_cell(value)] += count
-        table: Mapping[float, int] = held or self._values
+        table: Counter[Any] = held or self._values
         rank = -(-percent * self.count // 100)  # rounded up, in integers: 0.07 * 100 is above 7
         for place in sorted(table):
             rank -= table[place]
             if rank <= 0:
-                return min(max(_middle(int(place)), self.low), self.high) if held else place
+                return min(max(_middle(place), self.low), self.high) if held else place
         return None
 
 

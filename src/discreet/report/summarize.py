@@ -3,18 +3,18 @@
 The rule that keeps it honest: memory is bounded by the constants below, whatever the log holds. What does not fit a
 table is added up under `OTHERS`, so that the sums are always right.
 
-An event that was recorded at a rate r stands for 1/r events (Horvitz and Thompson, "A Generalization of Sampling Without
-Replacement From a Finite Universe", 1952): the sum of 1/r estimates how many there were, and the square root of the sum
-of (1 - r)/r**2 is its standard error. Shares, means and percentiles within a sample estimate those of all as they are.
+An event that was recorded at a rate r stands for 1/r events (Horvitz and Thompson, "A Generalization of Sampling
+Without Replacement From a Finite Universe", 1952): the sum of 1/r estimates how many there were, and the square root of
+the sum of (1 - r)/r**2 is its standard error. Shares, means and percentiles within a sample estimate those of all.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from .. import names
-from .packs import RATE, Column, Facts, Pack
+from .packs import RATE, Column, Facts, Flat, Pack
 from .sketch import Numbers
 
 ROWS = 200  # rows of one table; a tool has dozens of commands, a log under attack has millions
@@ -26,7 +26,8 @@ UNKNOWN = "unknown"
 
 DURATION_FIELDS = ("duration_ms", "ms")  # the first that a record has is its duration, in milliseconds
 
-Table = TypeVar("Table")
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
 Name = tuple[str, str, str]  # of a row: event, command or "", value of the field asked for or ""
 
 
@@ -65,13 +66,13 @@ class Values:
 
     def add(self, column: Column) -> None:
         """Take one column of a pack."""
-        if type(column) is dict:
+        if not isinstance(column, (Counter, list)):
             for item, inner in column.items():
                 _entry(self.items, item, OTHERS, ROWS, Values).add(inner)
             self.count += max((_number(inner) for inner in column.values()), default=0)
             return
         self.count += _number(column)
-        if type(column) is list:
+        if isinstance(column, list):
             self.numbers.add(column)
         else:
             for value, number in column.items():
@@ -162,7 +163,7 @@ def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
     """Take the durations of a pack; the name of the field that they are in, "" for none."""
     name = next((name for name in DURATION_FIELDS if name in fields), "")
     column = fields.get(name)
-    if type(column) is not list:
+    if not isinstance(column, list):
         return ""
     held = column if min(column) >= 0 else [value for value in column if value >= 0]
     if held:
@@ -170,17 +171,17 @@ def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
     return name
 
 
-def _number(column: Column) -> int:
+def _number(column: Flat) -> int:
     return sum(column.values()) if isinstance(column, Counter) else len(column)
 
 
-def _count(table: dict, key: bool | str, number: int) -> None:  # type: ignore[type-arg]  # of either key
+def _count(table: dict[Any, int], key: bool | str, number: int) -> None:
     if key not in table and len(table) >= ROWS:
         key = OTHERS
     table[key] = table.get(key, 0) + number
 
 
-def _entry(table, key, others, limit, kind):  # type: ignore[no-untyped-def]
+def _entry(table: dict[Key, Kept], key: Key, others: Key, limit: int, kind: Callable[[], Kept]) -> Kept:
     if key not in table and len(table) >= limit:
         key = others
     if key not in table:

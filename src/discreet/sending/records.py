@@ -53,7 +53,7 @@ def _record(value: object) -> "Record | None":
         and all(is_text(value[key]) for key in _TEXTS)
         and is_text(value.get("install", ""))
         and isinstance(properties, dict)
-        and all(names.legal_name(field) and is_property(held) for field, held in properties.items())
+        and all(names.legal_name(field) and _is_property(held) for field, held in properties.items())
     )
     return value if legal else None
 
@@ -69,22 +69,21 @@ def is_time(value: object) -> bool:
     return (day <= 28 or month != 2 or leap) and value[11:13] < "24" and value[14:16] < "60" and value[17:19] < "60"
 
 
-def is_property(value: object) -> bool:
-    """Whether a value from `json` may stand in `properties`: a flat value, or a mapping of texts (a distribution's items need not be legal names) to flat values."""
+def _is_property(value: object) -> bool:
+    """A flat value, or a mapping of texts (a distribution's items need not be legal names) to flat values."""
     if isinstance(value, dict):
-        return all(is_text(key) and is_flat(item) for key, item in value.items())
-    return is_flat(value)
+        return all(is_text(key) and _is_flat(item) for key, item in value.items())
+    return _is_flat(value)
 
 
-def is_flat(value: object) -> bool:
-    """Whether a value from `json` is a boolean, a number within 2**53, or such a text."""
+def _is_flat(value: object) -> bool:
     if isinstance(value, (int, float)):  # booleans too; the bounds refuse NaN and the infinities
         return -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER
     return is_text(value)
 
 
 def is_text(value: object) -> bool:
-    """Whether a value is a text that a conversion may have let out.
+    """Whether a value is a text that a record may hold: no conversion lets anything else out.
 
     What is printable holds no control character and no lone surrogate.
     """
