@@ -117,8 +117,8 @@ def share(part: float, whole: float) -> str:
 
 
 def named(value: object) -> str:
-    """A value of the log as JSON writes it, but for the quotes of a text."""
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else safe(str(value))
+    """A value of the log for people, as it stands there; `yes` and `no` for a boolean."""
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _heading(document: Document, style: Style, begin: str) -> list[str]:
@@ -235,7 +235,7 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
             *([about(one["estimate"], style.sign)] if by_lot else []),
         ]
         value = max(one["estimate"]["value"], 0) if by_lot else max(one["count"], 0)
-        lines.append(Line(_GAP + named(one["value"]), figures, value))
+        lines.append(Line(_GAP + safe(named(one["value"])), figures, value))
     if rest := whole - sum(one["count"] for one in values[:SHARES]):
         lines.append(
             Line(_GAP + "others", [number(rest), share(rest, whole), *(["-"] if by_lot else [])], max(rest, 0))
