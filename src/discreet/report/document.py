@@ -9,7 +9,7 @@ was counted, with its standard error, and never in its place.
     by          the field whose values are kept apart in `rows`, or null
     rows        event, command, by, count, estimate, ok, failed, duration_ms (see `_numbers`), most frequent first
     days        day, count, estimate, in order
-    tools versions systems pythons      value, count, most frequent first
+    tools versions systems pythons      value, count, estimate (null), most frequent first
     fields      event, field, kind, count, epsilon, and by kind:
                   choice, items   values: value, count, estimate
                   number          numbers (see `_numbers`); values too, if there are few
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Document: TypeAlias = dict[str, Any]
 
 FEW = 12  # different numbers that are shown one by one: exit codes, buckets
+OFTEN = 3  # times that each of them has to occur for that, on average
 _HASH_DIGITS = 16
 
 
@@ -57,7 +58,7 @@ def document(
             {"day": day, "count": held.count, "estimate": _estimate(held)} for day, held in sorted(summary.days.items())
         ],
         **{
-            name: [{"value": value, "count": count} for value, count in ranked(getattr(summary, name))]
+            name: [_value(value, count) for value, count in ranked(getattr(summary, name))]
             for name in ("tools", "versions", "systems", "pythons")
         },
         "fields": [
@@ -149,7 +150,7 @@ def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, 
         yield name, _table(values.table, row)
     if values.numbers.count:
         exact = values.numbers.exact
-        few = sorted(exact.items()) if exact is not None and len(exact) <= FEW else []
+        few = sorted(exact.items()) if exact and len(exact) <= min(FEW, values.numbers.count // OFTEN) else []
         yield (
             name,
             {

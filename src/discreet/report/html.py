@@ -90,15 +90,18 @@ def _section(name: str, title: str, content: str) -> str:
     return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{title}</h2>\n{content}\n</section>'
 
 
-def _table(caption: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "") -> str:
-    """A table whose first column names its rows. Cells and heads are HTML already; a head may be "" for a bar."""
+def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "", note: str = "") -> str:
+    """A table whose first column names its rows, below its title. All is HTML already; a head is "" over bars."""
     top = "".join(f'<th scope="col">{head}</th>' if head else "<td></td>" for head in heads)
     body = "\n".join(
         f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>' for name, *cells in rows
     )
+    # Where it is wide, it can be scrolled with the keys.
+    reach = f' role="region" tabindex="0" aria-label="{title}"' if kind else ""
     return (
-        f'<div class="scroll" role="region" aria-label="{caption}" tabindex="0">\n<table class="{kind}">\n'
-        f"<caption>{caption}</caption>\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>"
+        f'<p class="title">{title}</p>\n{f"<p>{note}</p>" if note else ""}'
+        f'<div class="scroll {kind}"{reach}>\n'
+        f'<table aria-label="{title}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
     )
 
 
@@ -132,7 +135,7 @@ def _activity(found: Document) -> str:
     told = f"From {points[0][0]} to {points[-1][0]}; most, {number(best[1])}, from {best[0]}."
     head = "Day" if days == 1 else f"{days} days from"
     rows = [(_text(day), f"{held:,.0f}", _bar(held, best[1])) for day, held in points]
-    table = _table(title, (head, what, ""), rows)
+    table = _table(title, (head, what, ""), rows, "wide")
     return _section(
         "activity",
         "Activity",
@@ -147,25 +150,26 @@ def _columns(points: list[tuple[str, float]], title: str, told: str) -> str:
     lines = math.ceil(max(held for _, held in points) / step)
     scale, count = _HEIGHT / (step * lines), len(points)
     width = min(80 / count, 8)
-    axis, columns = "", ""
+    axis, plot = "", ""
     for at in range(lines + 1):
         y = 8 + _HEIGHT - at * step * scale
         axis += f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{at * step:,.0f}</text>'
-        axis += f'<line x1="{_LEFT}" x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
+        plot += f'<line x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
     for at, (day, held) in enumerate(points):
         middle, height = 100 * (at + 0.5) / count, held * scale
-        columns += (
+        plot += (
             f'<rect x="{middle - width / 2:.2f}%" y="{8 + _HEIGHT - height:.1f}" width="{width:.2f}%" '
             f'height="{height:.1f}" class="good"><title>{_text(day)}: {held:,.0f}</title></rect>'
         )
     for at in sorted({0, count // 2, count - 1}):
         anchor = "middle" if count == 1 or 0 < at < count - 1 else "start" if not at else "end"
         x = {"start": 0.0, "middle": 100 * (at + 0.5) / count, "end": 100.0}[anchor]
-        columns += f'<text x="{x:.2f}%" y="{8 + _HEIGHT + 18}" text-anchor="{anchor}">{_text(points[at][0])}</text>'
+        plot += f'<text x="{x:.2f}%" y="{8 + _HEIGHT + 18}" text-anchor="{anchor}">{_text(points[at][0])}</text>'
+    height = 8 + _HEIGHT + _FOOT
     return (
-        f'<svg class="chart" role="img" aria-labelledby="chart-title chart-told" width="100%" '
-        f'height="{8 + _HEIGHT + _FOOT}"><title id="chart-title">{_text(title)}</title>'
-        f'<desc id="chart-told">{_text(told)}</desc>{axis}<svg class="plot" x="{_LEFT}" width="90%">{columns}</svg></svg>'
+        f'<div class="chart"><svg width="{_LEFT}" height="{height}" aria-hidden="true">{axis}</svg>'
+        f'<svg role="img" aria-labelledby="chart-title chart-told" width="100%" height="{height}">'
+        f'<title id="chart-title">{_text(title)}</title><desc id="chart-told">{_text(told)}</desc>{plot}</svg></div>'
     )
 
 
@@ -188,8 +192,8 @@ def _rows(found: Document) -> str:
         cells += [f"{row['ok']:,}", f"{row['failed']:,}", share(row["ok"], told)] if told else ["\u2013"] * 3
         rows.append((*cells, _bar(amount(row), top, bad)))
     heads = ["Event", "Runs", *(["In all, about"] if sampled else []), "Succeeded", "Failed", "Success", ""]
-    caption = "How often, and how well; the dark end of a bar is what failed"
-    return _section("events", "Events and commands", _table(caption, heads, rows, "wide"))
+    title = "How often, and how well; the end of a bar, in orange, is what failed"
+    return _section("events", "Events and commands", _table(title, heads, rows, "wide"))
 
 
 def _durations(found: Document) -> str:
@@ -202,11 +206,9 @@ def _durations(found: Document) -> str:
         held = row["duration_ms"]
         figures = [duration(held[which]) for which in ("mean", "median", "p95", "high")]
         rows.append((f"<bdi>{_text(label(row))}</bdi>", *figures, _spread(held["median"], held["p95"], top)))
-    caption = (
-        f"How long; a bar reaches to the median, its line to the 95th percentile, on a scale from 0 to {duration(top)}"
-    )
+    title = f"A bar reaches to the median, its line to the 95th percentile; the scale is from 0 to {duration(top)}"
     heads = ("Event", "Mean", "Median", "95 % within", "Longest", "")
-    return _section("durations", "Durations", _table(caption, heads, rows, "wide"))
+    return _section("durations", "Durations", _table(title, heads, rows, "wide"))
 
 
 def _spread(median: float, p95: float, top: float) -> str:
@@ -215,28 +217,28 @@ def _spread(median: float, p95: float, top: float) -> str:
     end = _percent(p95, top)
     return (
         '<svg class="bar" width="100%" height="12" aria-hidden="true">'
-        f'<rect width="{_percent(median, top)}%" height="12" class="good"/>'
-        f'<line x1="0" x2="{end}%" y1="6" y2="6" class="error"/><line x1="{end}%" x2="{end}%" y1="1" y2="11" class="error"/></svg>'
+        f'<rect width="{_percent(median, top)}%" height="12" class="good"/><g class="error">'
+        f'<line x2="{end}%" y1="6" y2="6"/><line x1="{end}%" x2="{end}%" y1="1" y2="11"/></g></svg>'
     )
 
 
 def _shares(found: Document) -> str:
     tables = []
-    for name, title in (("tools", "Tools"), ("versions", "Versions"), ("systems", "Systems"), ("pythons", "Python")):
+    for name, title in (("tools", "Tool"), ("versions", "Version"), ("systems", "System"), ("pythons", "Python")):
         if name != "tools" or len(found[name]) > 1:
             rows = _listed(found[name], found["events"])
-            tables.append(f'<div class="card">{_table(title, (title, "Events", "Share", ""), rows)}</div>')
-    return _section("who", "Versions and systems", f'<div class="grid">{"".join(tables)}</div>')
+            tables.append(f'<div class="card">{_table(title, ("Name", "Events", "Share", ""), rows)}</div>')
+    return _section("who", "Versions and systems", f'<div class="grid three">{"".join(tables)}</div>')
 
 
 def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) -> list[tuple[str, ...]]:
     """Rows of values, their counts, shares and bars; beyond `VALUES` one sum of the rest."""
     shown = [one for one in values if one["value"] != OTHERS][:VALUES]
     rest = sum(one["count"] for one in values) - sum(one["count"] for one in shown)
-    most = max([*(_weight(one) for one in shown), rest, 0])
+    most = max([*(_weight(one) + (one["estimate"] or {}).get("error", 0) for one in shown), rest, 0])
     rows = []
     for one in shown:
-        guess = one.get("estimate")
+        guess = one["estimate"]
         cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
         cells += [about(guess)] if guess else []
         rows.append((*cells, _bar(_weight(one), most, error=guess["error"] if guess else 0)))
@@ -246,29 +248,37 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
 
 
 def _weight(one: Mapping[str, Any]) -> float:
-    return max(float(one["estimate"]["value"] if one.get("estimate") else one["count"]), 0)
+    return max(float(one["estimate"]["value"] if one["estimate"] else one["count"]), 0)
 
 
 def _fields(found: Document) -> str:
-    cards = [f'<div class="card">{_field(field)}</div>' for field in found["fields"][: 5 * FIELDS]]
-    return _section("fields", "What the events hold", f'<div class="grid">{"".join(cards)}</div>') if cards else ""
+    numbers = [field for field in found["fields"] if field["kind"] == "number" and not field["values"]]
+    others = [field for field in found["fields"] if field not in numbers][: 5 * FIELDS]
+    parts = []
+    if numbers:
+        which = {"low": "Lowest", "median": "Median", "mean": "Mean", "p95": "95 % within", "high": "Highest"}
+        rows = [
+            (_title(field), f"{field['count']:,}", *(number(field["numbers"][name]) for name in which))
+            for field in numbers[: 5 * FIELDS]
+        ]
+        parts.append(_table("Numbers", ("Field", "Events", *which.values()), rows, "wide"))
+    if others:
+        cards = [f'<div class="card">{_field(field)}</div>' for field in others]
+        parts.append(f'<div class="grid">{"".join(cards)}</div>')
+    return _section("fields", "What the events hold", "".join(parts)) if parts else ""
+
+
+def _title(field: Mapping[str, Any]) -> str:
+    return f"{_text(field['event'])}: {_text(field['field'])}"
 
 
 def _field(field: Mapping[str, Any]) -> str:
-    title = f"{_text(field['event'])}: {_text(field['field'])}"
     if field["kind"] == "hash":
         many = "too many to tell" if field["different"] is None else f"{field['different']:,}"
-        return _table(title, ("Pseudonyms", ""), [("values", f"{field['count']:,}"), ("different ones", many)])
-    parts = []
+        rows = [("values", f"{field['count']:,}"), ("different ones", many)]
+        return _table(_title(field), ("Pseudonyms", "Number"), rows)
     by_lot = field["epsilon"] is not None
-    if by_lot:
-        title += f", answered by lot (epsilon {number(field['epsilon'])}; \u00b1 is the standard error)"
-    if field["values"]:
-        whole = sum(one["count"] for one in field["values"])
-        heads = ("Value", "Answers" if by_lot else "Events", "Share", *(["Truly about"] if by_lot else []), "")
-        parts.append(_table(title, heads, _listed(field["values"], whole, by_lot)))
-    if field["kind"] == "number":
-        names = {"low": "lowest", "median": "median", "mean": "mean", "p95": "95 % within", "high": "highest"}
-        rows = [(told, number(field["numbers"][which])) for which, told in names.items()]
-        parts.append(_table(title, ("Number", "Value"), [("events", f"{field['count']:,}"), *rows]))
-    return "".join(parts)
+    note = f"Answered by lot, epsilon {number(field['epsilon'])}; \u00b1 the standard error" if by_lot else ""
+    whole = sum(one["count"] for one in field["values"])
+    heads = ("Value", "Answers" if by_lot else "Events", "Share", *(["Truly about"] if by_lot else []), "")
+    return _table(_title(field), heads, _listed(field["values"], whole, by_lot), note=note)

@@ -242,7 +242,7 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
         )
     head = Line(title, [field["kind"] if field["kind"] == "items" else "values", "", *(["truly"] if by_lot else [])])
     page = _table(head, lines, style) if lines else [_coloured(title, "title", style)]
-    if field["kind"] == "number":
+    if field["kind"] == "number" and not lines:
         held = field["numbers"]
         words = f"{held['count']:,} numbers from {number(held['low'])} to {number(held['high'])}: "
         words += ", ".join(f"{which} {number(held[which])}" for which in ("mean", "median", "p95"))
