@@ -158,7 +158,7 @@ def _bulk(lines: list[bytes], heads: dict[bytes, Facts]) -> list[Found] | None:
     held, marks = parsed[::2], parsed[1::2]
     days = [line[_DAY] for line in lines]
     as_written = (
-        len(held) == len(lines) == marks.count(mark) + 1
+        len(held) == len(lines) == len(marks) + 1 == marks.count(mark) + 1
         and set(map(type, held)) == {dict}
         and _shaped(b"".join([line[:_FIXED] for line in lines]), len(lines))
         and all(map(_is_day, set(days)))
