@@ -38,8 +38,8 @@ def page(
     """
     found = document(summary.settle(), declaration, skipped)
     title = f"{tool}: report" if tool else "Report"
-    parts = [_activity(found), _rows(found), _durations(found), _shares(found), _fields(found)]
-    body = "\n".join(part for part in parts if part) if found["events"] else _empty(begin)
+    parts = (_activity, _rows, _durations, _shares, _fields) if found["events"] else ()
+    body = "\n".join(text for part in parts if (text := part(found))) or _empty(begin)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
