@@ -6,6 +6,7 @@ if it leaves a thread behind.
 
 import _thread
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -30,9 +31,19 @@ LOOPBACK = ("127.", "::1", "localhost")
 FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How thorough the long proofs are."""
+    parser.addoption("--canaries", type=int, default=200_000, help="events with secrets in them (default: 200000)")
+
+
+def case(value: object) -> str:
+    """A case's name: without an address in memory, since each worker of a parallel run must know it by the same one."""
+    return re.sub(r" at 0x[0-9a-f]+", "", ascii(value))[:60]
+
+
 def clean_environment(home: Path) -> dict[str, str]:
     """This process's environment without anything that the gate looks at, and with a home of its own."""
-    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS)
+    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS + environments.AGENTS)
     watched = {condition.partition("=")[0] for _, rule in rows for condition in rule}
     kept = {
         name: value

@@ -5,12 +5,15 @@ Modules that cost a command milliseconds are behind a door that most processes n
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import discreet
+from discreet import names
+from discreet.sending import flags
 
 SOURCE = Path(discreet.__file__).parent
 HEAVY = """
@@ -41,10 +44,21 @@ DOORS = {
         "with discreet.init('never').command('run'):\n    pass",
         f"{IMPORT} discreet.hosts",
     ),
+    "never asked, session": (
+        "with discreet.init('never').session() as session:\n    session.count('n')",
+        f"{IMPORT} discreet.hosts discreet.hosts.session",
+    ),
     "on": ("discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.flush(10.0)", ENABLED),
     "on, command": (
         "with discreet.init('mytool').command('run') as scope:\n    scope.add(n=1)\nassert discreet.close(10.0)",
         f"{ENABLED} discreet.hosts",
+    ),
+    "on, session": (
+        (
+            "with discreet.init('mytool').session(60) as session:\n    session.count('n')\n"
+            "    session.observe('ms', 1)\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} discreet.hosts discreet.hosts.session",
     ),
     "on, declared": (
         "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\nassert discreet.close(10.0)",
@@ -64,6 +78,25 @@ DOORS = {
         ),
         f"{ENABLED} {DECLARED} discreet.privacy.sampling",
     ),
+    "on, the first run": (
+        (
+            "os.unlink(os.environ['HOME'] + '/.mytool/telemetry/delivery.json')\n"
+            "discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} discreet.sending.first discreet.privacy.coverage discreet.privacy.spelled discreet.files",
+    ),
+    "never asked, a flag": (
+        "assert discreet.init('never').flag('new-ui', 5) == 5",
+        f"{IMPORT} discreet.hosts discreet.hosts.flags",
+    ),
+    "on, a flag": (
+        "assert discreet.init('mytool').flag('new-ui') == 'test'",
+        f"{ENABLED} discreet.hosts discreet.hosts.flags discreet.sending.flags discreet.files",
+    ),
+    "on, a rollout": (
+        "assert discreet.init('mytool').flag('new-ui', rollout=1)",
+        f"{ENABLED} discreet.hosts discreet.hosts.flags discreet.sending.installation discreet.files",
+    ),
     "on, with a loss": (
         "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)",
         f"{ENABLED} discreet.sending.losses discreet.files",
@@ -77,6 +110,9 @@ def loaded(home: Path, tmp_path: Path) -> Any:
     directory = home / ".mytool" / "telemetry"
     directory.mkdir(parents=True)
     (directory / "opt-in").write_text("true\n")
+    cache = flags.Cache()
+    cache.fetched, cache.values = int(time.time()), {"new-ui": '"test"'}
+    flags.save(names.Paths("mytool", {}, str(directory)), cache)
 
     def run(program: str, **variables: str) -> set[str]:
         script = tmp_path / "program.py"
@@ -98,6 +134,10 @@ def loaded(home: Path, tmp_path: Path) -> Any:
 def test_doors(loaded: Any, door: str) -> None:
     """Each program loads exactly the rooms of its row, and no heavy module of the standard library."""
     program, rooms = DOORS[door]
+    if "first" not in door:
+        loaded(program)  # a first run under a consent notes what it discloses
+    else:
+        loaded(DOORS["on"][0])
     found = loaded(program)
     assert found & set(HEAVY.split()) == set()
     ours = {name for name in found if name.partition(".")[0] == "discreet"}

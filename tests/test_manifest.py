@@ -120,7 +120,7 @@ def test_every_option(written: Any) -> None:
     one = Telemetry.from_manifest(written(WHOLE))
     assert type(one) is Telemetry
     assert (one.name, one.version, one.mode, one.delivery) == ("mytool", "1.4.0", "local", "thread")
-    assert one._identity == "install"
+    assert one.identity == "install"
     assert one.paths["log"] == os.path.join("/var/lib/mytool", "telemetry.log")
     wanted = [
         Destination("https://collector.example.org/v1/traces"),
@@ -145,7 +145,7 @@ def test_overrides(written: Any) -> None:
     path = written(WHOLE)
     one = Telemetry.from_manifest(path, consent="off", version=None, destination=None, name="other")
     assert (one.mode, one.version, len(one.destinations), one.name) == ("off", "1.4.0", 3, "other")
-    assert Telemetry.from_manifest(path, events={"run": {}}).declaration.events.keys() == {"command", "run"}
+    assert Telemetry.from_manifest(path, events={"run": {}}).declaration.events.keys() == {"command", "run", "session"}
     with pytest.raises(ValueError, match=r"^consent must be one of"):
         Telemetry.from_manifest(path, consent="sometimes")
     with pytest.raises(TypeError, match="consnt"):

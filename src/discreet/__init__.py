@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .consent import Decision
     from .hosts import Scope, Silent
     from .hosts.serialize import serialize
+    from .hosts.session import Session, SilentSession
     from .privacy.conversions import (
         Aggregate,
         Boolean,
@@ -98,7 +99,8 @@ class Telemetry(Recorder):
     a mapping of event to fields or as `Event` classes, and `fields` what any event may carry. `consent` is "opt-in",
     "opt-out" (records only after a notice was shown), "local" (never any network) or "off". `settings` is the user's
     own configuration as a mapping. `data_dir` moves the files (`~/.<name>/telemetry`), `files` renames them. `identity`
-    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
+    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent). With
+    `once_per_tree` a tool that calls itself records the outer command only.
 
     Raises `ValueError` naming the option that is wrong; nothing later raises or prints. Makes no file and starts no
     thread before the first event of a user who agreed.
@@ -136,6 +138,37 @@ class Telemetry(Recorder):
 
         return current(self)
 
+    def session(self, every: float | None = None, /, **facts: object) -> "Session | SilentSession":
+        """Begin a session: what a long-running process does, added up, as one event `session` when it ends.
+
+        A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) what was added
+        up since the last time is also recorded at intervals, as `part` 1, 2, ... Never raises.
+        """
+        from .hosts.session import begin
+
+        return begin(self, every, facts)
+
+    def flag(self, key: str, default: "Any" = None, *, rollout: object = None, payload: bool = False) -> "Any":
+        """The value of a feature flag: True, False, the name of a variant, or `default` where it is not known.
+
+        With `rollout` the author decides, without any network: a share from 0 to 1 of all installations gets True, the
+        others False; or a mapping of variants to their shares, of which the rest gets `default`. Without it PostHog
+        does, where there is such a destination: the answer is what it last said, and is renewed behind the process's
+        back for the next one. With `payload` the payload that PostHog has for the flag, in the place of its value.
+
+        While telemetry is off, the default, always; but `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits,
+        never raises.
+        """
+        from .hosts.flags import of
+
+        return of(self).look(key, default, rollout, payload)
+
+    def flags(self) -> "dict[str, Any]":
+        """A new dict of every flag that is known now, with its value. Never waits, never raises."""
+        from .hosts.flags import of
+
+        return of(self).known()
+
     def disclosure(self) -> str:
         """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and
         every way to turn it off.
@@ -146,6 +179,32 @@ class Telemetry(Recorder):
         from .privacy.page import markdown
 
         return markdown(content(self))
+
+    def ask(self, timeout: float = 30.0) -> bool | None:
+        """Ask the user for consent, once, on the terminal: True for a yes, False for a no, both stored; None where
+        nobody was asked.
+
+        Asks in the modes "opt-in" and "local" only, where nothing was decided yet, and only a person: stdin, stdout and
+        stderr are the terminal and the process is in its foreground; not in tests, under CI or a coding agent, at
+        `--help`, or for a shell's completion. No is the default: for Enter, for the end of the input, and after
+        `timeout` seconds (1 to 600; the nearest counts for others) in which nothing was typed.
+
+        Prints on stderr alone. Raises nothing but `KeyboardInterrupt`: Ctrl-C is the host's, and is no answer.
+        """
+        from .hosts.asking import ask
+
+        return self.border("ask", ask, self, timeout)  # type: ignore[return-value]  # as `ask` says, or None
+
+    def notice(self) -> bool:
+        """Show the notice of an "opt-out" tool, unless all it would say was shown before; whether it was shown now.
+
+        On stderr, and to a person only, as `ask`, though stdin and stdout may be anything. The run that shows it
+        records nothing, what it starts neither: `<TOOL>_NO_TELEMETRY` is set for these. Call it before the first event.
+        Never raises.
+        """
+        from .hosts.asking import tell
+
+        return bool(self.border("notice", tell, self))
 
     def main(self, argv: "Sequence[str] | None" = None) -> int:
         """Run the verbs (`mytool telemetry ...`) on `argv`, by default `sys.argv[1:]`; the exit status.
@@ -164,14 +223,7 @@ class Telemetry(Recorder):
         return mount(subparsers, self, name=name, dest=dest)
 
 
-class _Nothing:
-    """Stands where no default instance is: always off."""
-
-    __slots__ = ()
-    off = True
-
-
-_default: "Telemetry | _Nothing" = _Nothing()
+_default: "Telemetry | type[Recorder]" = Recorder  # where no instance is the class stands for one: it is always off
 
 
 def init(name: str, **options: "Any") -> Telemetry:
@@ -189,7 +241,7 @@ def init(name: str, **options: "Any") -> Telemetry:
 def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
     """`Telemetry.track` of the default instance; does nothing before `init`. Never raises."""
     if not _default.off:
-        _default.track(event, properties, **more)  # type: ignore[union-attr]  # only a Telemetry is ever not off
+        _default.track(event, properties, **more)  # type: ignore[arg-type]  # no class: that is off
 
 
 def flush(timeout: float = 1.0) -> bool:

@@ -128,6 +128,16 @@ class Paths:
         return f"{self.directory}{os.sep}{rotated(self.files['log'], number)}"
 
 
+def environment() -> dict[str, str]:
+    """A copy of `os.environ`, decoded in one step: name by name sixty variables would cost a command 0.1 ms."""
+    raw = getattr(os.environ, "_data", None)
+    if raw is None or os.name == "nt":
+        return dict(os.environ)
+    items = list(raw.items())  # one step, so that no other thread comes in between
+    parts = os.fsdecode(b"\0".join(map(b"\0".join, items))).split("\0")  # no name and no value holds a NUL
+    return dict(zip(parts[::2], parts[1::2], strict=False))  # of an empty environment one part is left
+
+
 def word(value: object) -> str:
     """A switch's value as one lower-case word: text stripped, booleans and numbers by their text, None as ''."""
     if type(value) is str:
@@ -143,8 +153,8 @@ def current_user() -> int | None:
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
-def read_small(path: str, user: int | None = None) -> bytes:
-    """The content of a regular file of at most `SMALL_BYTES` bytes (more is cut off).
+def read_small(path: str, user: int | None = None, most: int = SMALL_BYTES) -> bytes:
+    """The content of a regular file, at most `most` bytes of it (more is cut off).
 
     With `user`, a file that belongs to anybody else raises `PermissionError`. Raises `OSError` as `open` does, and for
     anything that is not a regular file.
@@ -153,7 +163,7 @@ def read_small(path: str, user: int | None = None) -> bytes:
     try:
         status = os.fstat(descriptor)
         check_ours(status, path, user)
-        return os.read(descriptor, min(status.st_size + 1, SMALL_BYTES))
+        return os.read(descriptor, min(status.st_size + 1, most))
     finally:
         os.close(descriptor)
 

@@ -38,8 +38,10 @@ class Recorder:
     `off` is True once it is known that nothing will be recorded: one attribute, so that a disabled call costs a branch.
     """
 
+    off = True  # as long as no instance says otherwise
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
+    flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
     _sender: "Sender | None" = None
 
     def __init__(
@@ -56,6 +58,7 @@ class Recorder:
         identity: str = "run",
         destination: object = None,
         delivery: str = "auto",
+        once_per_tree: bool = False,
     ) -> None:
         if not names.legal_tool(name):
             raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {name!r}")
@@ -68,6 +71,8 @@ class Recorder:
         ):
             if value not in legal:
                 raise ValueError(f"{option} must be one of {', '.join(legal)}, not {value!r}")
+        if once_per_tree is not False and once_per_tree is not True:
+            raise ValueError(f"once_per_tree must be True or False, not {once_per_tree!r}")
         if settings is not None and not hasattr(settings, "keys"):
             raise ValueError(f"settings must be a mapping, not {settings!r}")
         directory, renamed = "", None
@@ -95,8 +100,9 @@ class Recorder:
         self.mode = consent
         self.identity = identity
         self.delivery = delivery
+        self.once_per_tree = once_per_tree
         self.settings = settings or {}
-        self.environ = dict(os.environ)
+        self.environ = names.environment()
         self.paths = names.Paths(name, self.environ, directory, renamed)
         self._decision: Decision | None = None
         self.signature: object = None
@@ -131,14 +137,15 @@ class Recorder:
     def decision(self) -> "Decision":
         """May we record: `enabled`, `level`, `reason` and `source`, decided once a process. Never raises OSError."""
         if self._decision is None:
-            from .consent import Decision, decide, signature
+            from .consent import decide, signature
 
             # Before the files are read: a change in between is then noticed at the first write.
             self.signature = signature(self.paths)
-            decided = decide(self.facts())
-            if self.off and decided.enabled:
-                decided = Decision(False, "basic", "default", "default", "late")
-            self._decision = decided
+            self._decision = decide(self.facts())
+        if self.off and self._decision.enabled:
+            from .consent import Decision
+
+            self._decision = Decision(False, "basic", "default", "default", "late")
         return self._decision
 
     @property
@@ -185,6 +192,8 @@ class Recorder:
         if cleaner is None:
             return
         given = {**properties, **more} if properties and more else properties or more
+        if self.flagged is not None:
+            given = self.flagged.ride(event, given)
         if type(event) is str:
             cleaned = cleaner.clean(event, given)
         else:
@@ -242,7 +251,7 @@ class Recorder:
         withdraw.require_sight(self.paths)
         self.signature = now
         self._decision = decide(self.facts())
-        self.off = not self._decision.enabled
+        self.off = self.off or not self._decision.enabled
         self._filter = self._pseudonyms = None  # another level, another salt
         return False
 
@@ -273,14 +282,11 @@ class Recorder:
                 return True
         if f"{head}_TELEMETRY_OPT_IN" in environ or f"{head}__TELEMETRY__OPT_IN" in environ or self.paths.problem:
             return False
-        return not (_may_say_yes(self.paths["consent"]) or os.path.lexists(self.paths["enabled"]))
-
-
-def _may_say_yes(path: str) -> bool:
-    """Whether the file `opt-in` may hold a yes: not where it is missing, and not where it says false."""
-    try:
-        return names.read_small(path)[:5] != b"false"
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True  # the gate finds out what it is
+        try:
+            if names.read_small(self.paths["consent"])[:5] != b"false":
+                return False
+        except (FileNotFoundError, NotADirectoryError):
+            pass  # no answer is stored there
+        except OSError:
+            return False  # the gate finds out what it is
+        return not os.path.lexists(self.paths["enabled"])

@@ -1,117 +1,21 @@
 """The verbs about what leaves, as a user types them after a host's own command: sent, flush, preview --wire, status."""
 
-import contextlib
-import gzip
 import hashlib
 import json
+import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.hosts import SECRET, Host, opened, receiving
 from conftest import clean_environment
 from discreet import names
-from discreet.sending import work
 from discreet.sending.destination import Destination
 from discreet.sending.lock import DeliveryLock
-from discreet.sending.plan import Plan
-from faults.servers import Received, answering, in_turn, refusing, serving
-
-SECRET = "s3cret-7f"
-HOST = """
-import sys
-import discreet
-from discreet import Count, Destination, Number, OneOf
-options = dict(batch_size=1000, batch_interval=86400, headers={{"X-Key": {secret!r}}}, api_key={key!r})
-telemetry = discreet.init("mytool", version="1.4.0", delivery="thread", events={{"search": {{"n": Number(),
-                          "kind": OneOf("json", "täble")}}}}, destination={destination})
-if sys.argv[1:2] == ["telemetry"]:
-    sys.exit(telemetry.main(sys.argv[2:]))
-for number in range(int(sys.argv[1])):
-    telemetry.track("search", n=number, kind="täble")
-assert telemetry.flush(10)
-"""
-
-
-class Host:
-    """A host program with its verbs, of a user who agreed."""
-
-    def __init__(self, home: Path, scratch: Path) -> None:
-        self.home = home
-        self.script = scratch / "mytool.py"
-        self.directory = home / ".mytool" / "telemetry"
-        self.directory.mkdir(parents=True)
-        (self.directory / "opt-in").write_text("true\n")
-        self.said = b""  # all that the verbs have printed
-        self.to(None)
-
-    def to(self, url: str | None, form: str = "json", key: str = "phc_key") -> None:
-        """Let the program deliver to `url`, which holds a user's name and secret; None for nowhere."""
-        if url is not None:
-            url = url.replace("://", f"://user:{SECRET}@")
-        self.destination = None if url is None else Destination(url, format=form, api_key=key)
-        destination = "None" if url is None else f"Destination({url!r}, format={form!r}, **options)"
-        self.script.write_text(HOST.format(secret=SECRET, key=key, destination=destination))
-
-    def run(self, *arguments: str, env: dict[str, str] | None = None) -> "subprocess.CompletedProcess[bytes]":
-        """Run the program."""
-        done = subprocess.run(
-            [sys.executable, "-W", "error", str(self.script), *arguments],
-            env={**clean_environment(self.home), "DISCREET_DEBUG": "1", "PYTHONIOENCODING": "utf-8", **(env or {})},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
-        )  # fmt: skip
-        assert b"Traceback" not in done.stderr
-        return done
-
-    def verb(self, *arguments: str, status: int = 0, **options: Any) -> str:
-        """Run a verb; what it printed, on stderr if it failed."""
-        done = self.run("telemetry", *arguments, **options)
-        assert done.returncode == status, done
-        self.said += done.stdout + done.stderr
-        assert bool(done.stderr) == bool(status), done
-        return (done.stderr if status else done.stdout).decode()
-
-    def record(self, number: int) -> None:
-        """Record so many events, which wait."""
-        assert self.run(str(number)).returncode == 0
-
-    def see(self) -> None:
-        """Let the destination be seen for the first time, so that what follows is delivered to it."""
-        assert self.destination is not None
-        paths = names.Paths("mytool", {}, str(self.directory))
-        plan = Plan("mytool", paths, (self.destination,), None, mode="opt-in", environ={}, settings={})
-        assert work.run(plan, until=time.monotonic() + 10)
-
-    def previewed(self) -> list[bytes]:
-        """The lines of `preview --wire`."""
-        done = self.run("telemetry", "preview", "--wire")
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert done.stdout.endswith(b"\n")
-        return done.stdout[:-1].split(b"\n")
-
-
-@pytest.fixture
-def host(home: Path, tmp_path: Path) -> Host:
-    """A host that delivers nowhere yet."""
-    return Host(home, tmp_path)
-
-
-@contextlib.contextmanager
-def receiving(host: Host, *statuses: int, form: str = "json", key: str = "phc_key") -> Iterator[list[Received]]:
-    """A server that the host delivers to, which answers so, the last for all that follow; what it received."""
-    with serving(in_turn(*map(answering, statuses or (200,)))) as server:
-        host.to(server.url, form, key)
-        host.see()
-        yield server.requests
-
-
-def opened(request: Received) -> bytes:
-    """A body before its content encoding."""
-    return gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
+from faults.servers import Visit, answering, refusing, serving
 
 
 @pytest.mark.parametrize(("form", "number"), [("beacon", 1), ("json", 1), ("json", 40), ("otlp", 40), ("posthog", 40)])
@@ -258,6 +162,39 @@ def test_status(host: Host) -> None:
         assert "0 waiting, last answer 200" in host.verb("status")
 
 
+def test_what_was_added_since_is_told(host: Host) -> None:
+    """What a later version adds to what was agreed to is named by `status`, `explain` and `flush`, and not sent."""
+    with receiving(host) as requests:
+        host.verb("on")
+        stored = (host.directory / "opt-in").read_text().splitlines()
+        assert 'search kind one_of "json" "täble"' in stored
+        assert "> 127.0.0.1" in stored
+        host.script.write_text(host.script.read_text().replace('"kind": OneOf', '"m": Number(), "kind": OneOf'))
+        host.record(1)
+        for verb in ("status", "explain"):
+            told = host.verb(verb)
+            assert "new      since you agreed: search.m. It stays on this machine until you agree again:" in told
+            assert "mytool telemetry on\n" in told
+        assert host.verb("flush").splitlines()[-1] == "Not sent, being new since you agreed: search.m."
+        host.verb("on")
+        assert "since you agreed" not in host.verb("status")
+    assert len(requests) == 1
+
+
+def test_a_new_host_is_told(host: Host) -> None:
+    """A destination on a host that the user has not agreed to is named, and nothing is sent there."""
+    host.verb("on")
+    with serving(answering(200)) as server:
+        host.to(server.url)
+        host.record(1)
+        status = host.verb("status")
+        assert "new since you agreed, so nothing is sent there" in status
+        assert "since you agreed: the host 127.0.0.1." in status
+        assert b"new since you agreed" in b"".join(host.previewed())
+        assert "Not sent, being new since you agreed: the host 127.0.0.1." in host.verb("flush")
+    assert server.requests == []
+
+
 def test_on_leaves_what_lies_there(host: Host) -> None:
     """After `off` and `on` nothing recorded before is sent, though it is kept."""
     with receiving(host) as requests:
@@ -325,3 +262,51 @@ def test_without_the_tool(host: Host, verb: list[str]) -> None:
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert f"Try `mytool telemetry {' '.join(verb)}`." in done.stderr
+
+
+def test_flags_are_shown_before_they_are_asked_for(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """`preview --wire` shows the request that is due, `flush` makes it, `sent` has its receipt; then none is due."""
+
+    def behave(visit: Visit) -> None:
+        visit.read()
+        visit.send(b'HTTP/1.1 200 OK\r\n\r\n{"flags":{"ranking":{"enabled":true}}}')
+
+    with serving(behave) as server:
+        place = Destination.posthog("phc_key", server.origin)
+        telemetry = make_telemetry(destination=place, identity="install", delivery="thread")
+        assert telemetry.main(["preview", "--wire"]) == 0
+        assert "flags" not in capsys.readouterr().out  # nobody has looked one up
+        Path(telemetry.paths["flags"]).touch()
+        assert telemetry.main(["preview", "--wire"]) == 0
+        shown = capsys.readouterr().out.splitlines()
+        assert shown[-4:-1] == [
+            "# feature flags; the distinct_id is the id of the installation",
+            f"POST {server.origin}/flags/?v=2",
+            "headers: User-Agent, Content-Type",
+        ]
+        assert telemetry.main(["flush"]) == 0
+        assert capsys.readouterr().out == f"{server.origin}/flags/: flags, 200: delivered\n"
+        assert server.requests[-1].body.decode() == shown[-1]
+        assert telemetry.main(["sent"]) == 0
+        digest = hashlib.sha256(server.requests[-1].body).hexdigest()[:16]
+        assert (
+            capsys.readouterr().out.splitlines()[-1].endswith(f"200            {digest} {server.origin}/flags/ (flags)")
+        )
+        assert telemetry.main(["preview", "--wire"]) == 0
+        assert "/flags/" not in capsys.readouterr().out
+        assert telemetry.flag("ranking") is True
+
+
+def test_a_random_number_is_shown_as_one(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The request that is shown has another `distinct_id` than the one that is made, and says so."""
+    telemetry = make_telemetry(destination=Destination.posthog("phc_key"), delivery="thread")
+    Path(telemetry.paths["flags"]).touch()
+    bodies = []
+    for _ in range(2):
+        assert telemetry.main(["preview", "--wire"]) == 0
+        *_, said, url, _, body = capsys.readouterr().out.splitlines()
+        assert said == "# feature flags; the distinct_id is a random number, another one each time"
+        assert url == "POST https://us.i.posthog.com/flags/?v=2"
+        bodies.append(json.loads(body)["distinct_id"])
+    assert bodies[0] != bodies[1]
+    assert not os.path.exists(telemetry.paths["id"])

@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 import discreet
-from conftest import clean_environment
+from conftest import case, clean_environment
 from discreet import Telemetry
 from discreet.cli.section import BEGIN, END
 from discreet.privacy.disclosure import content
@@ -137,7 +137,7 @@ def test_the_file_is_not_obeyed(verb: Verb, readme: Path) -> None:
         {"identity": "install"},
         {"data_dir": "~/.cache/mytool"},
     ],
-    ids=str,
+    ids=case,
 )
 def test_whatever_changes_shows(verb: Verb, readme: Path, change: dict[str, Any]) -> None:
     """A field, a conversion, a purpose, a level, a host, a mode: each makes the section out of date."""

@@ -236,7 +236,7 @@ def test_log_in_a_tool_that_declares(make_telemetry: Any, capsys: Any, place: Pa
     for _ in ("on", "off"):
         assert telemetry.main(["log", "push", "--set", "files=3"]) == 2
         assert capsys.readouterr().err == (
-            "mytool telemetry: mytool declares its events, and push is none of them; there are command, sync\n"
+            "mytool telemetry: mytool declares its events, and push is none of them; there are command, session, sync\n"
         )
         telemetry.off = True
     assert len(recorded(place)) == 1
@@ -312,6 +312,7 @@ def test_run_of_what_cannot_be_run(discreet: Discreet, tmp_path: Path, place: Pa
         (["--event"], "--event: expected one argument"),
         (["--event", "Apply", "--", "true"], "'Apply' is not a legal event name"),
         (["--quiet", "true"], "unrecognized arguments: --quiet"),
+        (["--set", "Files=1", "--", "true"], "not 'Files=1'"),
     ],
 )
 @pytest.mark.usefixtures("agreed")
@@ -347,6 +348,22 @@ def test_run_records_no_name_and_no_argument(discreet: Discreet, home: Path, pla
     assert set(only(place)) == {"duration_ms", "success", "exit_code"}
     assert b"geheim" not in everything(home)
     assert b"sh" not in json.dumps(only(place)).encode()
+
+
+def test_run_with_facts(discreet: Discreet, place: Path, home: Path, telemetry_is: str) -> None:
+    """Facts that are given go with the event by the rules of `log`, in silence; what `run` measures stays measured."""
+    facts = ["--set", "files=12", "--set=name=geheim", "--set", "exit_code=7"]
+    done = discreet("run", *facts, "--event", "apply", "--", "sh", "-c", "exit 3", "--set", "x=1")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+    if telemetry_is == "on":
+        properties = only(place)
+        assert properties == {
+            "duration_ms": properties["duration_ms"],
+            "success": False,
+            "exit_code": 3,
+            "files": 12,
+        }
+    assert b"geheim" not in everything(home)
 
 
 @pytest.mark.usefixtures("agreed")

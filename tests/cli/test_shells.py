@@ -114,7 +114,7 @@ def test_log_of_an_undeclared_event(discreet: Discreet, place: Path, answer: str
     done = discreet("log", "push")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.endswith(
-        ": mytool declares its events, and push is none of them; there are command, make.apply, sync\n"
+        ": mytool declares its events, and push is none of them; there are command, make.apply, session, sync\n"
     )
     assert recorded(place) == []
 
@@ -303,6 +303,7 @@ LINES = [
     (["run", "--event"], None),
     (["run", "--event", "-x", "y"], None),
     (["run", "--event", "E", "y"], None),
+    (["run", "--set", "a=1", "y"], None),
     (["--tool", "t", "status"], None),
     (["--tool", "run", "x"], None),
     (["--tool", "--manifest", "run", "x"], None),
@@ -324,7 +325,8 @@ def test_the_short_way_means_the_same(monkeypatch: pytest.MonkeyPatch, words: li
         seen.append({name: value for name, value in zip(shell.OPTIONS, options, strict=True) if value is not None})
         return Telemetry("mytool")
 
-    def run(telemetry: Telemetry, event: str, command: list[str], complain: object) -> int:
+    def run(telemetry: Telemetry, event: str, command: list[str], complain: object, more: dict[str, object]) -> int:
+        assert not more
         seen.append((event, command))
         return 0
 

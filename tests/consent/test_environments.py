@@ -12,6 +12,7 @@ Row = tuple[str, list[str]]
 FALSE = ("", "0", "false", "no", "off", "False", "OFF", " no ", "\t0\n")
 VENDORS = list(environments.rows(environments.VENDORS))
 TEST_RUNNERS = list(environments.rows(environments.TEST_RUNNERS))
+AGENTS = list(environments.rows(environments.AGENTS))
 ALONE = {rule[0]: who for who, rule in VENDORS if len(rule) == 1}
 
 
@@ -32,12 +33,13 @@ def example(*conditions: str) -> dict[str, str]:
 
 every_vendor = pytest.mark.parametrize("row", VENDORS, ids=text)
 every_runner = pytest.mark.parametrize("row", TEST_RUNNERS, ids=text)
-every_row = pytest.mark.parametrize("row", VENDORS + TEST_RUNNERS, ids=text)
+every_row = pytest.mark.parametrize("row", VENDORS + TEST_RUNNERS + AGENTS, ids=text)
 
 
 def answer(environ: dict[str, str], row: Row) -> tuple[str, str] | None:
     """What the function that reads the table of `row` says of `environ`."""
-    return (environments.ci if row in VENDORS else environments.test_runner)(environ)
+    read = environments.ci if row in VENDORS else environments.agent if row in AGENTS else environments.test_runner
+    return read(environ)
 
 
 @every_row

@@ -119,7 +119,7 @@ def test_the_default_in_words() -> None:
     assert decide(unseen).reason == lines(unseen)[-1].saw == "the notice has not been shown yet"
     assert decide(shown).reason == "the notice of the tool was shown in an earlier run and nobody objected"
     assert lines(shown)[-1].saw == "the notice of mytool was shown in an earlier run and nobody objected"
-    assert sentence("default", OFF, "default", "late") == "the yes came after this process had begun"
+    assert sentence("default", OFF, "default", "late") == "the yes, or the notice, came after this process had begun"
 
 
 @pytest.mark.parametrize("facts", [facts_of(), *(each[2] for each in SENTENCES)])

@@ -22,11 +22,17 @@ class Request(NamedTuple):
 
 
 def attempt(
-    url: str, *, timeout: float = TIMEOUT, seconds: float = DEADLINE, trust: Trust | None = None, **options: Any
+    url: str,
+    *,
+    timeout: float = TIMEOUT,
+    seconds: float = DEADLINE,
+    trust: Trust | None = None,
+    keep: int = 0,
+    **options: Any,
 ) -> Outcome:
     """Exchange, and check what holds of every exchange."""
     began = time.monotonic()
-    outcome = exchange(Request(url, **options), timeout=timeout, deadline=began + seconds, trust=trust)
+    outcome = exchange(Request(url, **options), timeout=timeout, deadline=began + seconds, trust=trust, keep=keep)
     assert time.monotonic() - began < seconds + SLACK
     assert 0 <= outcome.seconds <= time.monotonic() - began
     assert outcome.error == "" or (outcome.error.isalpha() and outcome.error.islower())

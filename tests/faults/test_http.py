@@ -430,6 +430,50 @@ def test_dripping_body_costs_a_second() -> None:
     assert outcome.seconds < http.BODY_SECONDS + SLACK
 
 
+SAID = b'{"flags":{"ranking":true}}'
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+# What a server sends, and what is kept of it.
+KEPT = {
+    "length": (servers.OK + b"Content-Length: %d\r\n\r\n%s" % (len(SAID), SAID), SAID),
+    "length and more": (servers.OK + b"Content-Length: %d\r\n\r\n%smore" % (len(SAID), SAID), SAID),
+    "until it closes": (servers.OK + b"\r\n" + SAID, SAID),
+    "one chunk": (CHUNKED + b"%x\r\n%s\r\n0\r\n\r\n" % (len(SAID), SAID), SAID),
+    "chunks": (CHUNKED + b"".join(b"1;a=b\r\n%c\r\n" % byte for byte in SAID) + b"0\r\nTrailer: x\r\n\r\n", SAID),
+    "half a length": (servers.OK + b"Content-Length: 999\r\n\r\n" + SAID, SAID),
+    "half a chunk": (CHUNKED + b"999\r\n" + SAID, SAID),
+    "no chunk": (CHUNKED + SAID, b""),
+    "a long chunk": (CHUNKED + b"f" * 5000 + b"\r\n" + SAID, b""),
+    "a negative chunk": (CHUNKED + b"-1\r\n" + SAID, b""),
+    "nothing": (b"HTTP/1.1 204 No Content\r\n\r\n", b""),
+}
+
+
+@pytest.mark.parametrize("how", KEPT)
+def test_a_body_that_is_asked_for(how: str) -> None:
+    """Whole, without its chunks; what was cut short is short, and what is no chunk is none."""
+    content, kept = KEPT[how]
+    with serving(saying(content)) as server:
+        assert attempt(server.url, keep=1000).body == kept
+        assert attempt(server.url).body == b""
+
+
+def test_no_more_of_a_body_than_was_asked_for() -> None:
+    """Of a gigabyte as much, whether it comes at once or drips."""
+    with serving(BEHAVIOURS["ok_drips_body"]) as server:
+        outcome = attempt(server.url, keep=1000, **IMPATIENT)
+        assert outcome.verdict == "delivered"
+        assert len(outcome.body) < 1000
+    for head in (servers.OK + b"\r\n", CHUNKED + b"40000000\r\n"):
+
+        def pour(visit: servers.Visit, head: bytes = head) -> None:
+            visit.read()
+            visit.send(head)
+            visit.repeat(b"x" * 65536)
+
+        with serving(pour) as server:
+            assert len(attempt(server.url, keep=100_000).body) <= 100_000
+
+
 def test_outcome_shows_nothing() -> None:
     """No text of the server's, no header's value, no address, whatever the failure."""
     said = b"HTTP/1.1 500 hunter2-reason\r\nRetry-After: hunter2\r\n\r\nhunter2"

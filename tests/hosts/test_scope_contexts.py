@@ -1,6 +1,5 @@
 """Several commands at once: nested, recursive, in threads, in tasks; each has its own scope and its own facts."""
 
-import _contextvars
 import asyncio
 import contextvars
 import threading
@@ -9,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from discreet import Telemetry
+from discreet import Telemetry, hosts
 
 Recorded = Callable[[], list[dict[str, Any]]]
 LONG = 10.0  # seconds: a bound on hangs, never a measure
@@ -100,11 +99,17 @@ def test_threads(telemetry: Telemetry, recorded: Recorded) -> None:
     assert sorted(pairs(recorded)) == [("run", n) for n in range(8)]
 
 
+@pytest.mark.parametrize("flags", [1 << 9, ~0], ids=["found", "looked for in vain"])
+def test_the_variable_is_the_interpreters_own(monkeypatch: pytest.MonkeyPatch, flags: int) -> None:
+    """The class is `contextvars.ContextVar`, whether the interpreter's own list has it or only its module."""
+    monkeypatch.setattr(hosts, "_WRITTEN_IN_PYTHON", flags)
+    assert hosts.context_variable() is contextvars.ContextVar
+
+
 def test_a_first_command_within_the_first_command(
     telemetry: Telemetry, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two that come first, in threads or in a signal handler, share one variable: neither loses sight of its scope."""
-    real = _contextvars.ContextVar
     inner = telemetry.command("inner")
 
     first: list[object] = []
@@ -114,10 +119,10 @@ def test_a_first_command_within_the_first_command(
         with inner:
             inner.add(n=1)
             first.append(telemetry.scopes)
-        return real(*arguments, **named)
+        return contextvars.ContextVar(*arguments, **named)
 
     assert telemetry.scopes is None
-    monkeypatch.setattr(_contextvars, "ContextVar", making)
+    monkeypatch.setattr(hosts, "context_variable", lambda: making)
     with telemetry.command("outer") as outer:
         telemetry.scope.add(n=2)
         assert telemetry.scope is outer

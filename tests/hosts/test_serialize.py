@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 import discreet
+from conftest import case
 from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, TextCount
 
 
@@ -79,7 +80,7 @@ def test_it_leaves_no_trace(home: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("thing", [None, 5, "search", {"fmt": "json"}, Search, object(), []], ids=repr)
+@pytest.mark.parametrize("thing", [None, 5, "search", {"fmt": "json"}, Search, object(), []], ids=case)
 def test_anything_else(thing: object) -> None:
     """What is neither an event nor an object that speaks the protocol raises `TypeError` with its type, not itself."""
     with pytest.raises(TypeError, match=rf"^an? {type(thing).__name__} is neither an Event"):

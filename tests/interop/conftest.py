@@ -32,22 +32,28 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="session")
-def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtelCollector]:
-    """The real Collector, receiving OTLP/HTTP and passing it on as JSON to a recorder."""
+def otelcol(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of the real Collector."""
     if not COLLECTOR.is_file():
         missing(f"OpenTelemetry Collector ({COLLECTOR}; DISCREET_OTELCOL names another)")
-    folder = tmp_path_factory.mktemp("otelcol")
-    program = COLLECTOR
-    if COLLECTOR.suffix == ".xz":
-        program = folder / "otelcol"
-        program.write_bytes(lzma.decompress(COLLECTOR.read_bytes()))
-        program.chmod(0o700)
+    if COLLECTOR.suffix != ".xz":
+        return COLLECTOR
+    program = tmp_path_factory.mktemp("otelcol") / "otelcol"
+    program.write_bytes(lzma.decompress(COLLECTOR.read_bytes()))
+    program.chmod(0o700)
+    return program
+
+
+@pytest.fixture(scope="session")
+def collector(otelcol: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OtelCollector]:
+    """The real Collector, receiving OTLP/HTTP and passing it on as JSON to a recorder."""
+    folder = tmp_path_factory.mktemp("collector")
     recorder = Recorder()
     port = free_port()
     configuration = folder / "config.yaml"
     configuration.write_text(CONFIGURATION.format(port=port, onward=recorder.url))
     with folder.joinpath("log").open("wb") as log:
-        process = subprocess.Popen([program, "--config", configuration], stdout=log, stderr=log)
+        process = subprocess.Popen([otelcol, "--config", configuration], stdout=log, stderr=log)
     try:
         wait_for(port, process, lambda: folder.joinpath("log").read_text(errors="replace"))
         yield OtelCollector(f"http://127.0.0.1:{port}/v1/traces", recorder)

@@ -35,18 +35,18 @@ def block(document: Path, mark: str) -> str:
 class Edge:
     """A Worker or a function that runs."""
 
-    def __init__(self, kind: str, code: str, errors: Path) -> None:
+    def __init__(self, kind: str, code: str, errors: Path, settings: dict[str, Any] | None = None) -> None:
         node = shutil.which("node")
         if node is None:
             missing("Node.js (nodejs)")
         if not (HERE / "node_modules").is_dir():
             missing(f"Miniflare and edge-runtime (npm install --prefix {HERE} --no-package-lock)")
-        settings = tomllib.loads(block(ROUTING, "# wrangler.toml"))
+        settings = settings or tomllib.loads(block(ROUTING, "# wrangler.toml"))
         plan = {
             "kind": kind,
             "code": code,
             "date": settings["compatibility_date"],
-            "binding": settings["kv_namespaces"][0]["binding"],
+            "binding": settings["r2_buckets" if kind == "bucket" else "kv_namespaces"][0]["binding"],
         }
         with errors.open("wb") as log:
             self._process = subprocess.Popen(

@@ -9,6 +9,7 @@ import pytest
 
 from discreet.sending import wire
 from discreet.sending.destination import Destination
+from discreet.sending.wire import flags
 from discreet.sending.wire.posthog import ASKED, FACTS
 from interop.peers import Received, Recorder, captured, exchange, needed
 from wire.cases import API_KEY, RECORDS
@@ -133,3 +134,41 @@ def test_captured_envelopes_have_our_keys(client: str, without: set[str]) -> Non
         assert set(body["batch"][0]) <= set(event)
         assert uuid.UUID(event["uuid"])
     assert (capture["method"], capture["path"]) == ("POST", wire.encode(RECORDS, Destination.posthog(API_KEY)).target)
+
+
+@pytest.mark.parametrize("client", ["posthog-python-7.91.1/flags", "posthog-node-5.70.0/flags"])
+def test_captured_questions_for_flags_say_more_than_ours(client: str) -> None:
+    """The same place and the same keys, of which ours has those that name the project, whom, and no place."""
+    request = flags.ask(Destination.posthog(API_KEY), "mytool", "anon-1")
+    ours = json.loads(request.body)
+    for file in sorted(captured(client).glob("*_flags.json")):
+        capture = json.loads(file.read_text())
+        theirs = {"api_key" if key == "token" else key: value for key, value in capture["body"].items()}
+        assert (capture["method"], capture["path"]) == (request.method, request.target.partition("?")[0])
+        assert set(ours) < set(theirs)
+        assert (ours["distinct_id"], ours["geoip_disable"]) == (theirs["distinct_id"], theirs["geoip_disable"])
+
+
+@pytest.mark.parametrize("client", ["posthog-python-7.91.1/flags", "posthog-node-5.70.0/flags"])
+def test_captured_answers_about_flags(client: str) -> None:
+    """Of each that was captured, every flag is read as its variant, or as whether it is on."""
+    for file in sorted(captured(client).glob("*_flags.json")):
+        answer = json.loads(file.read_text())["answered"]["json"]
+        found, whole = flags.read(json.dumps(answer).encode())
+        assert whole is not answer["errorsWhileComputingFlags"]
+        expected = {key: flag["variant"] or flag["enabled"] for key, flag in answer["flags"].items()}
+        assert {key: flag and json.loads(flag[0]) for key, flag in found.items()} == expected
+
+
+@pytest.mark.parametrize(("case", "whole"), [("errors", False), ("legacy", True), ("quota", None), ("s500", None)])
+def test_captured_answers_that_are_none(case: str, whole: bool | None) -> None:
+    """Errors while computing, the shape of an old server, a quota used up, an empty body."""
+    file = captured(f"posthog-python-7.91.1/flags-errors/{case}").joinpath("001_POST_flags.json")
+    body = json.dumps(json.loads(file.read_text())["answered"]["json"]).encode()
+    if whole is None:
+        with pytest.raises(ValueError):  # noqa: PT011  # whatever it says
+            flags.read(body)
+        return
+    found, complete = flags.read(body)
+    assert complete is whole
+    assert found == ({"checkout-redesign": ('"test"', "{}")} if case == "legacy" else {})

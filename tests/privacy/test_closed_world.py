@@ -141,7 +141,7 @@ class WidenedModel(SearchModel):
 EVENTS: list[tuple[object, str]] = [
     ("push", "undeclared_event"),
     ("search.local", "undeclared_event"),
-    ("session", "undeclared_event"),
+    ("sessions", "undeclared_event"),
     ("Search", "event_name"),
     (SECRET, "event_name"),
     (Text("search"), "event_name"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from conftest import case
 from discreet import (
     Aggregate,
     Boolean,
@@ -20,9 +21,9 @@ from discreet import (
     TextCount,
     Version,
 )
-from discreet.privacy import COMMAND, conversions
+from discreet.privacy import OWN, conversions
 from discreet.privacy.conversions import Conversion
-from discreet.privacy.declaration import CONVERSIONS, CommandName, Declaration, ErrorName, row
+from discreet.privacy.declaration import CONVERSIONS, OWN_EVENTS, Declaration, ErrorName, row
 
 
 def shape(value: object) -> object:
@@ -67,7 +68,7 @@ SPELLINGS: list[tuple[object, ...]] = [
 ]
 
 
-@pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda each: repr(each[1])[:40])
+@pytest.mark.parametrize("spellings", SPELLINGS, ids=lambda each: case(each[1]))
 def test_the_spellings_of_a_row_are_equal(spellings: tuple[object, ...]) -> None:
     """An object, a word and a mapping declare the same row, in a mapping of events and in an Event class alike."""
     wanted = shape(spellings[0])
@@ -135,7 +136,7 @@ WRONG: list[tuple[object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("spec", "text"), WRONG, ids=lambda each: repr(each)[:40])
+@pytest.mark.parametrize(("spec", "text"), WRONG, ids=case)
 def test_an_error_names_event_and_field(spec: object, text: str) -> None:
     """A row that is none is refused with the event and the field, once, wherever it is written."""
     with pytest.raises(ValueError, match=text) as caught:
@@ -208,16 +209,18 @@ def test_the_rows_of_an_event() -> None:
     assert "kind" in (declaration.rows("command") or {})
 
 
-def test_an_author_adds_to_command() -> None:
-    """`command` keeps its own rows, and an author's fields, or a subclass of it, add more."""
+@pytest.mark.parametrize("event", OWN)
+def test_an_author_adds_to_an_own_event(event: str) -> None:
+    """Own events keep their rows, and an author's fields, or a subclass, add more and close nothing."""
 
-    class Command(Event):
+    class Mine(Event, name=event):
         files = Count()
 
-    for declaration in (Declaration([Command]), Declaration({"command": {"files": "count"}})):
-        rows = declaration.rows("command") or {}
-        assert set(rows) == {*COMMAND, "files"}
-        assert type(rows["command"]) is CommandName
+    for declaration in (Declaration([Mine]), Declaration({event: {"files": "count"}})):
+        rows = declaration.rows(event) or {}
+        assert set(rows) == {*OWN[event], "files"}
+        assert type(rows["error"]) is ErrorName
+        assert not declaration.closed
 
 
 def test_declared_error_names() -> None:
@@ -244,12 +247,14 @@ def test_changing_the_mapping_afterwards_changes_nothing() -> None:
     assert set(rows["results"]) == {"a"}  # type: ignore[arg-type]  # a mapping of rows
 
 
-def test_the_quick_rows_of_command_are_the_declared_ones(odd_values: Any) -> None:
-    """Without a declaration `command` has rows of functions: the same fields, which let out the same or nothing."""
-    declared = Declaration().rows("command") or {}
-    assert set(COMMAND) == set(declared)
+@pytest.mark.parametrize("event", OWN)
+def test_the_quick_rows_of_own_events_are_the_declared_ones(event: str, odd_values: Any) -> None:
+    """Without a declaration own events have rows of functions: the same fields, which let out the same or nothing."""
+    assert set(OWN) == set(OWN_EVENTS) - {"flag_exposure"}  # which is recorded only where an author declares it
+    declared = Declaration().rows(event) or {}
+    assert set(OWN[event]) == set(declared)
     plain = ["import.x", "Import", "OSError", "MyError", "", 0, 12, -3, 0.5, 2**53, 2**53 + 1, 1e300, True, False, None]
-    for name, quick in COMMAND.items():
+    for name, quick in OWN[event].items():
         slow = declared[name]
         assert isinstance(slow, Conversion)
         same = 0
@@ -311,7 +316,7 @@ def test_the_long_form_of_an_event() -> None:
         ({"fields": {"n": "count"}, "purpose": "hash"}, {"n": Count()}),
         ({"purpose": "text_count", "sample": "number"}, {"purpose": TextCount(), "sample": Number()}),
     ],
-    ids=repr,
+    ids=case,
 )
 def test_which_mapping_is_the_long_form(spec: object, fields: dict[str, Any]) -> None:
     """Only one with a mapping under `fields`, and nothing beside it but a text `purpose` and a number `sample`."""

@@ -67,7 +67,8 @@ def test_all_that_is_declared() -> None:
     telemetry = declared()
     assert telemetry.declaration is not None
     found = content(telemetry)
-    assert [event["name"] for event in found["events"]] == list(telemetry.declaration.events) == ["command", "search"]
+    assert [event["name"] for event in found["events"]] == list(telemetry.declaration.events)
+    assert list(telemetry.declaration.events) == ["command", "session", "search"]
     said = {event["name"]: event["fields"] for event in found["events"]} | {"": found["fields"]}
     for event, rows in {**telemetry.declaration.events, "": telemetry.declaration.fields}.items():
         assert [field["name"] for field in said[event]] == [path for path, _ in fields(rows)]
@@ -80,7 +81,8 @@ def test_all_that_is_declared() -> None:
 def test_purposes_and_rates() -> None:
     """A purpose is one line, of a docstring its first paragraph; where none was stated it says so by null."""
     found = content(declared())
-    command, search = found["events"]
+    command, session, search = found["events"]
+    assert (session["purpose"], session["sample"]) == ("What was done in one run, added up.", None)
     assert (search["purpose"], search["sample"]) == ("A search was made.", 0.1)
     assert (command["purpose"], command["sample"]) == (
         "Which commands are used, how long they take, and whether they work.",
@@ -93,13 +95,13 @@ def test_purposes_and_rates() -> None:
         "results/shown": None,
         "sample_rate": "which share of these events is recorded, so that all can be estimated",
     }
-    assert content(Telemetry("mytool", events={"search": {"n": "count"}}))["events"][1]["purpose"] is None
+    assert content(Telemetry("mytool", events={"search": {"n": "count"}}))["events"][-1]["purpose"] is None
 
 
 def test_the_author_s_word_about_a_command() -> None:
     """What the author says of the package's own event stands in place of ours, and added fields come with it."""
     telemetry = Telemetry("mytool", events={"command": {"fields": {"files": "count"}, "purpose": "Mine."}})
-    (command,) = content(telemetry)["events"]
+    command, _ = content(telemetry)["events"]
     assert command["purpose"] == "Mine."
     assert [field["name"] for field in command["fields"]][-1] == "files"
 
@@ -130,6 +132,7 @@ def test_where_it_goes(consent: str) -> None:
             "batch_interval_seconds": 60.0,
             "time_precision": "day",
             "credentials": False,
+            "flags": False,
             "waits_for_key": False,
         },
         {
@@ -139,6 +142,7 @@ def test_where_it_goes(consent: str) -> None:
             "batch_interval_seconds": 60.0,
             "time_precision": "hour",
             "credentials": False,
+            "flags": False,
             "waits_for_key": False,
         },
     ]
@@ -159,6 +163,7 @@ def test_no_secret_of_a_destination() -> None:
     assert not [secret for secret in SECRETS if secret in everything]
     assert [one["credentials"] for one in found["destinations"]] == [True, True, True, False]
     assert [one["waits_for_key"] for one in found["destinations"]] == [False, False, False, True]
+    assert [one["flags"] for one in found["destinations"]] == [False, False, True, True]
 
 
 def test_the_environment_says_nothing(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
@@ -240,9 +245,9 @@ def test_every_command_is_a_verb() -> None:
 
 
 def test_a_tool_that_declared_nothing() -> None:
-    """Its disclosure tells of the package's own event, and that the world is open."""
+    """Its disclosure tells of the package's own events, and that the world is open."""
     found = content(Telemetry("mytool"))
-    assert [event["name"] for event in found["events"]] == ["command"]
+    assert [event["name"] for event in found["events"]] == ["command", "session"]
     assert (found["fields"], found["closed"]) == ([], False)
 
 

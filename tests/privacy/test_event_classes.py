@@ -25,7 +25,7 @@ def test_the_names_of_classes() -> None:
         pass
 
     declaration = Declaration([Search, LocalSearch2, Other])
-    assert set(declaration.events) == {"command", "search", "local_search2", "search.remote"}
+    assert set(declaration.events) == {"command", "session", "search", "local_search2", "search.remote"}
     assert declaration.purposes["search"] == "A search was made."
     assert list(declaration.events["local_search2"]) == ["n", "m"]
     assert Declaration({"search": Search}).rows("search") == Declaration([Search]).rows("search")

@@ -13,6 +13,7 @@ from unittest.mock import MagicMock
 
 import pytest
 
+from conftest import case
 from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, TextCount, serialize
 from discreet.privacy.declaration import Declaration
 from discreet.sending.distrust import Distrust
@@ -230,7 +231,7 @@ def test_a_declared_row_wins(make_telemetry: Made) -> None:
     assert lines(common) == [("thing", {"it": len(SECRET)})]
 
 
-@pytest.mark.parametrize("row", ["forbid", Conversion.FORBIDDEN, Boolean(level="enhanced")], ids=str)
+@pytest.mark.parametrize("row", ["forbid", Conversion.FORBIDDEN, Boolean(level="enhanced")], ids=case)
 def test_what_the_object_takes_away(make_telemetry: Made, row: object) -> None:
     """What the object forbids, or keeps for a level that is not agreed to, stays, whatever is declared."""
     kind = type("Thing", (), {"_telemetry_keys": lambda _: {"it": row, "n": None}, "it": SECRET, "n": [1]})

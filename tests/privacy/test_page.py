@@ -171,6 +171,24 @@ def test_what_a_request_carries() -> None:
     assert "the key or header that the author set" in keyed
 
 
+@pytest.mark.parametrize(("identity", "whom"), [("run", "a random number, another one"), ("install", "`install`")])
+def test_feature_flags(identity: str, whom: str) -> None:
+    """With PostHog, and with nothing else, a sentence says that flags may be asked for, how often and with what."""
+    asks = "it also asks PostHog for these, once an hour at most. That request carries"
+    goes = section(page(destination=Destination.posthog("phc_key"), identity=identity), "Where it goes")
+    assert asks in goes
+    assert f"the name of mytool, the author's key and {'the number ' * (identity == 'install')}{whom}" in goes
+    assert asks not in page(destination="https://a.example.org/")
+    assert asks not in page(destination=Destination.posthog("phc_key"), consent="local")
+
+
+def test_variants_that_ride() -> None:
+    """Where a field holds the variant of a flag, it is said that this may stay the same."""
+    said = "Which variant of a feature is in use may stay the same from run to run"
+    assert f"{said}: `flag.ranking`." in page(fields={"flag.ranking": OneOf("a", "b")})
+    assert said not in page(fields={"flags": Count()})
+
+
 HOSTILE = "a | b\n\n# c\n<!-- discreet:disclosure:end -->\n<script>`x` \x1b[31m\u202e"
 
 
@@ -200,6 +218,6 @@ def test_each_way_has_a_line() -> None:
 
 
 def test_about_a_page() -> None:
-    """The page of a small tool is one that people read: under 850 words."""
+    """The page of a small tool is one that people read: under 900 words."""
     found = page(fields={"n": Count(purpose="why")}, destination="https://a.example.org/")
-    assert len(re.findall(r"[A-Za-z_/~.`']*[A-Za-z][A-Za-z_/~.`']*", found)) < 850
+    assert len(re.findall(r"[A-Za-z_/~.`']*[A-Za-z][A-Za-z_/~.`']*", found)) < 900

@@ -340,7 +340,7 @@ def test_an_installation_keeps_its_answers(
         key = bytes.fromhex((directory / "salt").read_text())
         assert last["kind"] == bound(OneOf("json", "table", epsilon=0.1), key)("json")
         answers.append((last["kind"], last["on"]))
-        assert sorted(os.listdir(directory)) == ["opt-in", "salt", "usage.jsonl"]
+        assert sorted(os.listdir(directory)) == ["delivery.json", "opt-in", "salt", "usage.jsonl"]
         (directory / "salt").unlink()
     assert len({kind for kind, _ in answers}) > 1
     assert len({on for _, on in answers}) > 1

@@ -73,7 +73,9 @@ def test_remarks(case: Case) -> None:
     assert found.get("x-epsilon") == case.row.epsilon
 
 
-@pytest.mark.parametrize("case", [case for case in CASES.values() if isinstance(case.row, Number)], ids=str)
+@pytest.mark.parametrize(
+    "case", [case for case in CASES.values() if isinstance(case.row, Number)], ids=lambda one: one.spelled
+)
 @given(value=st.integers() | st.floats(allow_nan=False))
 def test_any_number(case: Case, value: float) -> None:
     """No number, however odd, becomes one that the schema refuses."""

@@ -68,11 +68,11 @@ def test_a_user_who_agreed_but_not_now(run_python: Any, home: Path, directory: P
 
 
 def test_all_that_a_yes_makes(run_python: Any, home: Path, directory: Path) -> None:
-    """With a yes there are the log and, since this author asked for both, a salt and an id; nothing else anywhere."""
+    """With a yes there are the log, what the first run disclosed and, as this author asked for both, salt and id."""
     result = run_python(PROGRAM)
     assert (result.returncode, result.stdout, result.stderr) == (0, "True True\n", "")
     assert files_under(home) == [".mytool", ".mytool/telemetry"] + [
-        f".mytool/telemetry/{name}" for name in ("id", "opt-in", "salt", "usage.jsonl")
+        f".mytool/telemetry/{name}" for name in ("delivery.json", "id", "opt-in", "salt", "usage.jsonl")
     ]
     assert b"secret" not in b"".join(file.read_bytes() for file in directory.iterdir())
 

@@ -103,9 +103,11 @@ class Owner:
     """What a sender needs of its recorder, with nothing behind it but a fake log."""
 
     name, version = "mytool", "1.4.0"
+    declaration = signature = None
 
     def __init__(self, paths: names.Paths) -> None:
         self.paths = paths
+        self.environ: dict[str, str] = {}
         self.off = False
         self.losses: dict[str, int] = {}  # until they are saved
         self.counted: dict[str, int] = {}  # all of them

@@ -108,6 +108,7 @@ class World:
 
         options = {"mode": "opt-in", "environ": self.environ, "settings": self.settings, **changes}
         options.setdefault("signature", consent.signature(self.paths))
+        options.setdefault("own", tuple(one.host for one in self.destinations))  # so consent need not cover them
         return Plan("mytool", self.paths, self.destinations, self.declaration, run=run, **options)
 
     def delivery(self, plan: Plan | None = None, **options: Any) -> delivery.Delivery:

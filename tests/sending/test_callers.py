@@ -204,7 +204,7 @@ def test_the_default_instance_can_be_replaced(home: Any, read_log: Any, monkeypa
 
 def test_the_facade_before_init(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before `init` every function of the facade does nothing, and says that nothing is left to do."""
-    monkeypatch.setattr(discreet, "_default", discreet._Nothing())
+    monkeypatch.setattr(discreet, "_default", discreet.telemetry.Recorder)
     discreet.track("search", n=1)
     assert (discreet.flush(), discreet.close(), discreet.enabled()) == (True, True, False)
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from discreet import consent
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.declaration import Declaration
-from discreet.sending import delivery, period, receipts, wire
+from discreet.sending import delivery, outbox, period, receipts, wire
+from discreet.sending import state as states
 from discreet.sending import work as working
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.destination import Destination
@@ -191,6 +193,18 @@ def test_an_answer_moves_every_place_to_the_end(world: World, answer: str) -> No
     assert world.got() == world.got(OTHER_URL) == [1, 4]
 
 
+def test_an_answer_is_stored_with_its_period(world: World) -> None:
+    """The one step that `on`, `off` and the question take: the word and its date, and every place at the end."""
+    world.record(1)
+    world.deliver()
+    world.record(2)
+    period.answer(world.paths, "enhanced")
+    word, since = Path(world.paths["consent"]).read_text().split()
+    assert (word, since[-1]) == ("enhanced", "Z")
+    assert states.load(world.paths["delivery"]).period == repr(consent.signature(world.paths))
+    assert not list(outbox.pending(world.paths, world.state()))
+
+
 def test_an_answer_while_a_deliverer_is_at_work(world: World) -> None:
     """Where a place could not be moved, the date of the answer does it: what was recorded before stays here."""
     world.record(1)
@@ -355,6 +369,7 @@ ALIEN = {
     "key": {"user": "me"},
     "version": {"version": "/home/me"},
     "py": {"py": "3.11 me"},
+    "an address for py": {"py": "203.0.113.79"},
     "os": {"os": "Linux/me"},
     "event": {"event": "Search me"},
     "time": {"time": "yesterday"},
@@ -440,11 +455,11 @@ def test_enhanced_fields_leave_under_an_enhanced_consent_alone(world: World, lev
 
 def test_batches_are_bounded(world: World) -> None:
     """A request carries all that is pending, in order, up to 500 records and 512 KiB."""
+    world.declaration = Declaration(fields={f"f{at}": OneOf("x" * 250) for at in range(30)})
     world.record(*range(1, 1201))
     world.deliver()
     assert world.sizes() == [500, 500, 200]
     assert world.got() == list(range(1, 1201))
-    world.declaration = Declaration(fields={f"f{at}": OneOf("x" * 250) for at in range(30)})
     world.record(*range(2000, 2200), properties={f"f{at}": "x" * 250 for at in range(30)})
     world.deliver()
     assert [len(request.body) <= 512 * 1024 for request in world.requests] == [True] * len(world.requests)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import case
 from discreet import names
 from discreet.sending.log import Encoder, new_ids, quote, timestamp
 
@@ -152,7 +153,7 @@ def test_the_time_follows_the_clock() -> None:
         1j,
         type("Int", (int,), {})(1),
     ],
-    ids=repr,
+    ids=case,
 )
 def test_anything_else_is_refused(value: object) -> None:
     """What is not of a closed type, or no JSON number, raises `TypeError`, within a mapping too: nothing is guessed."""

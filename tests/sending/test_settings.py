@@ -192,14 +192,26 @@ def test_every_spelling(key: str) -> None:
 
 
 def test_the_environment_beats_the_settings() -> None:
-    """A variable beats the same key of the settings; an empty one is not set; booleans and lists are no values."""
-    settings: dict[str, object] = {"endpoint": "https://settings.example.org/t", "batch_size": 5, "headers": ["a: b"]}
+    """A variable beats the same key of the settings; an empty one is not set."""
+    settings: dict[str, object] = {"endpoint": "https://settings.example.org/t", "batch_size": 5}
     url = "https://environment.example.org/t"
     assert [one.url for one in in_force({"ENDPOINT": url}, settings=settings)[0]] == [url]
     (one,), problems = in_force({"ENDPOINT": " "}, settings=settings)
     assert (one.url, one.batch_size, one.headers) == ("https://settings.example.org/t", 5, {})
-    assert in_force({}, settings={"batch_size": True})[0][0].batch_size == 10
     assert problems == []
+
+
+def test_settings_of_another_kind() -> None:
+    """A list, a table or a boolean is refused and told by where it was read; as an address it sends nothing."""
+    found, problems = in_force({}, settings={"batch_size": True, "headers": ["a: b"]})
+    assert (found[0].batch_size, found[0].headers) == (10, {})
+    assert problems == [
+        f"settings: {key} is refused: it must be a text or a number" for key in ("headers", "batch_size")
+    ]
+    for odd in ([], {}, True, ["https://mine.example.org/t"]):
+        found, (problem,) = in_force({}, settings={"endpoint": odd})
+        assert found == []
+        assert problem.startswith("settings: endpoint is refused: url")
 
 
 def test_local_ignores_every_network_setting(

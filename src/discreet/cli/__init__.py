@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..telemetry import Recorder
-from . import consent, data, delivery, disclosure, record, report
+from . import consent, data, delivery, disclosure, export, forget, record, report
 from .session import Failure, Misuse, OutputLost, Session
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -50,6 +50,13 @@ VERBS = (
         report.report,
     ),
     Verb(
+        "export",
+        "a summary to read and to pass on: sums and counts by day, no ids",
+        "export --out usage.md",
+        export.export_arguments,
+        export.export,
+    ),
+    Verb(
         "sent",
         "what left: when, where, how much, and the receiver's answer",
         "sent -n 5",
@@ -58,6 +65,13 @@ VERBS = (
     ),
     Verb("flush", "deliver what waits now, in the foreground", "flush", consent.no_arguments, delivery.flush),
     Verb("clear", "erase all data and the stored answer", "clear --yes", data.clear_arguments, data.clear),
+    Verb(
+        "forget",
+        "ask receivers to delete what was sent, then erase it all here",
+        "forget --yes",
+        forget.forget_arguments,
+        forget.forget,
+    ),
     Verb(
         "log",
         "record one event, from a shell or a Makefile",
@@ -75,7 +89,7 @@ VERBS = (
 )
 
 
-def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> None:
+def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> "argparse._SubParsersAction[argparse.ArgumentParser]":
     """Give `parser` the verbs as sub-commands; each sets `verb`, to be run by `run_verb`.
 
     `head` is what is typed before a verb, for usage lines and examples, where it is not the parser's own name.
@@ -83,16 +97,23 @@ def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> None:
     head = head or parser.prog
     rows = parser.add_subparsers(title="verbs", metavar="VERB", required=True, prog=head)
     for verb in VERBS:
-        child = rows.add_parser(
-            verb.word,
-            help=verb.summary,
-            description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
-            epilog=f"example: {head} {verb.example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,  # an example broken over two lines cannot be copied
-            allow_abbrev=False,
-        )
-        verb.arguments(child)
-        child.set_defaults(verb=verb)
+        add_verb(rows, verb, head)
+    return rows
+
+
+def add_verb(rows: "argparse._SubParsersAction[argparse.ArgumentParser]", verb: Verb, head: str) -> None:
+    """Give one more verb to those of `add_verbs`."""
+    child = rows.add_parser(
+        verb.word,
+        prog=f"{head} {verb.word}",
+        help=verb.summary,
+        description=f"{verb.summary[0].upper()}{verb.summary[1:]}.",
+        epilog=f"example: {head} {verb.example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,  # an example broken over two lines cannot be copied
+        allow_abbrev=False,
+    )
+    verb.arguments(child)
+    child.set_defaults(verb=verb)
 
 
 def run_verb(session: Session, arguments: argparse.Namespace) -> int:

@@ -6,17 +6,19 @@ The rule that keeps it honest: they tell the effective state, the gate's own, an
 import argparse
 import json
 import os
-import time
+from collections.abc import Iterator
 
 from .. import consent, names
 from ..consent import explain as worded
-from ..consent import stored
-from ..sending import losses, period
-from ..sending.log import timestamp
-from .delivery import destinations, waiting
+from ..hosts import tree
+from ..sending import losses, period, settings
+from .delivery import additions, destinations, disclosed, waiting
 from .session import Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
+# What a configuration may hold: two words of the gate's, and where to send.
+_SETTINGS = ("disable_telemetry", "tools_over_privacy", "tools_above_privacy", *map(str.lower, settings.KEYS))
+_ADDITIONS = 6  # of what is new since the user agreed, named one by one
 _COUNT_BYTES = 1 << 16  # read at a time to count lines
 
 
@@ -37,8 +39,7 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 def on(session: Session, arguments: argparse.Namespace) -> int:
     """Store a yes as of now, and tell whether it takes effect."""
     session.check_place()
-    stored.store(session.paths, "enhanced" if arguments.enhanced else "true", timestamp(time.time()))
-    period.begin(session.paths)
+    period.answer(session.paths, "enhanced" if arguments.enhanced else "true", disclosed(session))
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
@@ -53,8 +54,7 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
 def off(session: Session, arguments: argparse.Namespace) -> int:
     """Store a no as of now; the data stays."""
     session.check_place()
-    stored.store(session.paths, "false", timestamp(time.time()))
-    period.begin(session.paths)
+    period.answer(session.paths, "false")
     session.say(f"Telemetry of {session.telemetry.name} is off. Nothing more is recorded, and nothing is sent.")
     events, size = _measure(session)
     if events:
@@ -89,6 +89,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
     for destination, number, fortune in waiting(session):
         session.say(f"  sent to  {destination.shown} ({destination.format}): {number:,} waiting, {fortune}")
+    _say_additions(session)
     dropped = {} if nowhere else losses.read(session.paths["losses"])
     if dropped:
         reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
@@ -112,8 +113,9 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             verdict = consent.ON if decision.enabled else consent.OFF
         mark = "=>" if line.row == decision.row else "  "
         session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
-    for problem in destinations(session)[1]:
+    for problem in (*destinations(session)[1], *_remarks(session)):
         session.say(f"   {problem}")
+    _say_additions(session)
     session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     _say_change(session, decision)
     if session.alone:
@@ -121,6 +123,27 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             f"Asked without {session.telemetry.name} itself: its consent mode is not known here, opt-in is assumed."
         )
     return 0
+
+
+def _remarks(session: Session) -> Iterator[str]:
+    """What no row of the gate tells: settings that are none, and whose commands are recorded."""
+    telemetry = session.telemetry
+    for key in telemetry.settings:
+        if key not in _SETTINGS:
+            yield f"settings: {key} is no setting, and changes nothing"
+    if telemetry.once_per_tree:
+        variable = tree.variable(telemetry.name)
+        inside = f"; {variable} says that this is an inner one" if tree.inside(telemetry.name) else ""
+        yield f"{telemetry.name} records the outermost of its commands that run one another{inside}"
+
+
+def _say_additions(session: Session) -> None:
+    """Tell what a later version added to what the user agreed to."""
+    added = additions(session)
+    if added:
+        shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
+        session.say(f"  new      since you agreed: {shown}. It stays on this machine until you agree again:")
+        session.say(f"           {session.command} on")
 
 
 def _state(decision: consent.Decision) -> str:

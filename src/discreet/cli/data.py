@@ -64,13 +64,23 @@ def preview(session: Session, arguments: argparse.Namespace) -> int:
 def clear(session: Session, arguments: argparse.Namespace) -> int:
     """Erase data and state, after asking."""
     session.check_place()
-    found = _ours(session)
-    if found and not arguments.yes and not _agreed(session, found):
-        session.say("Nothing was erased.")
-        return 0
+    found = ours(session)
+    if found and not arguments.yes:
+        check_terminal("clear")
+        session.say(f"This erases all telemetry of {session.telemetry.name}, your stored answer among it:")
+        say_paths(session, found)
+        if not confirmed(session, "Erase them?"):
+            session.say("Nothing was erased.")
+            return 0
+    erase(session, found)
+    return 0
+
+
+def erase(session: Session, found: list[str]) -> None:
+    """Erase these files and say so, and what telemetry is then. Raises `Failure` where something stays."""
     # A notice is only ever shown by an opt-out tool, which without a stored no would begin again by itself.
     begins_by_itself = session.telemetry.mode == "opt-out" or session.paths.files["notice"] in found
-    failure = _erase(session, found)
+    failure = remove(session, found)
     if begins_by_itself:
         stored.store(session.paths, "false", timestamp(time.time()))
     elif found:
@@ -83,24 +93,30 @@ def clear(session: Session, arguments: argparse.Namespace) -> int:
         session.say(f"There is nothing of {session.telemetry.name} in {session.paths.directory}.")
     decision = session.decide()
     session.say(f"Telemetry of {session.telemetry.name} is {'on' if decision.enabled else 'off'}: {decision.reason}.")
-    return 0
 
 
-def _agreed(session: Session, found: list[str]) -> bool:
-    """Ask on the terminal; no is the answer to everything but a yes. Raises `Misuse` where there is no terminal."""
+def check_terminal(verb: str) -> None:
+    """Raise `Misuse` where there is nobody to ask."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
-        raise Misuse("clear asks on a terminal only; give --yes to erase without being asked")
-    session.say(f"This erases all telemetry of {session.telemetry.name}, your stored answer among it:")
+        raise Misuse(f"{verb} asks on a terminal only; give --yes to erase without being asked")
+
+
+def say_paths(session: Session, found: list[str]) -> None:
+    """Print the files, one a line."""
     for name in found:
         session.say(f"  {os.path.join(session.paths.directory, name)}")
+
+
+def confirmed(session: Session, question: str) -> bool:
+    """Ask on the terminal; no is the answer to everything but a yes."""
     try:
-        return input("Erase them? [y/N] ").strip().lower() in ("y", "yes")
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
     except EOFError:
         session.say()
         return False
 
 
-def _ours(session: Session) -> list[str]:
+def ours(session: Session) -> list[str]:
     """The names of the files of the table that are there, the stored answer first: running processes look at it."""
     wanted = list(session.paths.files.values())
     wanted += [names.rotated(session.paths.files["log"], number) for number in range(1, names.LOG_FILES)]
@@ -115,7 +131,7 @@ def _ours(session: Session) -> list[str]:
     return [name for name in wanted if name in present] + left_over
 
 
-def _erase(session: Session, found: list[str]) -> Failure | None:
+def remove(session: Session, found: list[str]) -> Failure | None:
     """Erase all that can be erased; a failure that names what could not."""
     failures = []
     for name in found:
@@ -135,7 +151,7 @@ def _remove(path: str) -> None:
 
 
 def log_files(session: Session) -> list[str]:
-    """The paths that the tool's log may have. Raises `Failure` where there is no place for one."""
+    """The paths that the log may have, oldest records first. Raises `Failure` where it has no place."""
     from ..report import read
 
     if session.paths.problem:

@@ -5,6 +5,7 @@ header is ever shown. The rooms of delivery are entered by these verbs alone.
 """
 
 import argparse
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from ..sending.delivery import Delivery
     from ..sending.destination import Destination
     from ..sending.plan import Plan
+    from ..sending.wire import Request
 
 _SHOWN = 20  # receipts of `sent`
 _SECONDS = 120.0  # the longest that a person waits for `flush`
@@ -68,6 +70,8 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
         raise Failure(f"nothing is sent: {reason}") from None
     if not at_it:
         raise Failure("another deliverer is at work; try again in a moment")
+    for added in additions(session):
+        session.say(f"Not sent, being new since you agreed: {added}.")
     if not told:
         session.say("Nothing waits to be sent.")
         return 0
@@ -77,7 +81,8 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def preview_wire(session: Session) -> int:
-    """The next request to each destination, as it would be sent."""
+    """The next request to each destination, as it would be sent, and that for feature flags, where it is due."""
+    from ..sending import renewal
     from ..sending.delivery import Delivery, Withdrawn
 
     plan = _plan(session, "preview --wire")
@@ -86,16 +91,29 @@ def preview_wire(session: Session) -> int:
     except Withdrawn as reason:
         raise Failure(f"nothing would be sent: {reason}") from None
     for destination in plan.destinations:
+        where = f"{destination.shown} ({destination.format})"
         number, request = delivery.next_request(destination)
-        if request is None:
-            session.say(f"# {destination.shown} ({destination.format}): nothing waits")
-            continue
-        session.say(f"# {destination.shown} ({destination.format}): {counted(number, 'record')}")
-        session.say(f"{request.method} {request.url}")
-        session.say("headers: " + ", ".join(request.headers))
-        if request.body:
-            session.put(request.body.decode(), exactly=True)
+        if not delivery.may_go_to(destination):
+            session.say(f"# {where}: {_fortune(delivery, destination)}")
+        elif request is None:
+            session.say(f"# {where}: nothing waits")
+        else:
+            session.say(f"# {where}: {counted(number, 'record')}")
+            say_request(session, request)
+    asking = renewal.next_request(plan, time.time(), delivery.may_go_to)
+    if asking is not None:
+        who = "the id of the installation" if plan.flags == "install" else "a random number, another one each time"
+        session.say(f"# feature flags; the distinct_id is {who}")
+        say_request(session, asking)
     return 0
+
+
+def say_request(session: Session, request: "Request") -> None:
+    """Print a request as it would be sent: address, names of headers, body."""
+    session.say(f"{request.method} {request.url}")
+    session.say("headers: " + ", ".join(request.headers))
+    if request.body:
+        session.put(request.body.decode(), exactly=True)
 
 
 def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]":
@@ -107,6 +125,36 @@ def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]
         return (), []
     settings = Settings(telemetry.name, telemetry.environ, telemetry.settings)
     return settings.destinations(telemetry.destinations), settings.problems
+
+
+def in_force(session: Session) -> "tuple[Destination, ...]":
+    """The destinations in force; what was refused is told on stderr."""
+    found, problems = destinations(session)
+    for problem in problems:
+        print(f"{session.command}: {problem}", file=sys.stderr)
+    return found
+
+
+def disclosed(session: Session) -> "list[str]":
+    """What a yes of now covers: all that the tool's disclosure says. Nothing is known of it without the tool itself."""
+    from ..sending import first
+
+    return [] if session.alone else first.disclosed(session.telemetry, destinations(session)[0])
+
+
+def additions(session: Session) -> "list[str]":
+    """What was added since the user agreed, and so is not sent: events, fields, hosts."""
+    from ..sending.courier import plan_of
+    from ..sending.delivery import Delivery, Withdrawn
+
+    found, _ = destinations(session)
+    if not found or session.alone or session.paths.problem:
+        return []
+    try:
+        delivery = Delivery(plan_of(session.telemetry, found), until=0.0, dry=True)
+    except Withdrawn:
+        return []
+    return delivery.coverage.additions({one.host: None for one in found if not delivery.may_go_to(one)})
 
 
 def waiting(session: Session) -> "list[tuple[Destination, int, str]]":
@@ -126,6 +174,8 @@ def waiting(session: Session) -> "list[tuple[Destination, int, str]]":
 
 def _fortune(delivery: "Delivery", destination: "Destination") -> str:
     place = delivery.place(destination)
+    if not delivery.may_go_to(destination):
+        return "new since you agreed, so nothing is sent there"
     seconds = max(0, int(place.wake - time.time()))
     if place.held:
         return f"it refuses us (status {place.status}); tried again in {counted(seconds // 3600 + 1, 'hour')}"
@@ -143,9 +193,10 @@ def _plan(session: Session, verb: str) -> "Plan":
             f"Try `{session.telemetry.name} telemetry {verb}`."
         )
     session.check_place()
-    found, problems = destinations(session)
-    for problem in problems:
-        print(f"{session.command}: {problem}", file=sys.stderr)
+    found = in_force(session)
     if not found:
         raise Failure(f"{session.telemetry.name} sends nothing anywhere: no destination is set")
-    return plan_of(session.telemetry, found)
+    plan = plan_of(session.telemetry, found)
+    if os.path.lexists(session.paths["flags"]):  # some run of the tool has looked one up
+        plan.flags = session.telemetry.identity
+    return plan

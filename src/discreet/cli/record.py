@@ -20,21 +20,16 @@ def log_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("event", metavar="EVENT", help="its name: lower-case letters, digits, _ and .")
     parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="recorded as duration_ms")
     parser.add_argument("--exit-code", type=int, metavar="N", help="recorded as exit_code and success")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="a further property: a number, true or false; text only where the tool declares it",
-    )
+    _set_argument(parser)
 
 
 def run_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `run`."""
-    parser.usage = "%(prog)s [-h] [--event EVENT] -- COMMAND ..."
+    parser.usage = "%(prog)s [-h] [--event EVENT] [--set KEY=VALUE] -- COMMAND ..."
     parser.add_argument(
         "--event", default=shell.EVENT, metavar="EVENT", help="the name of the event (default: %(default)s)"
     )
+    _set_argument(parser)
     parser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND ...", help="the command and its arguments")
 
 
@@ -59,7 +54,18 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:
         raise Misuse(f"what is to be run? For example: {session.command} run -- make apply")
-    return shell.run(session.telemetry, arguments.event, argv, session.complain)
+    properties = dict(_pair(text) for text in arguments.set)
+    return shell.run(session.telemetry, arguments.event, argv, session.complain, properties)
+
+
+def _set_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a further property: a number, true or false; text only where the tool declares it",
+    )
 
 
 class _Watched(Mapping[str, object]):

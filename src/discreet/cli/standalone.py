@@ -2,6 +2,7 @@
 
     discreet --tool NAME VERB ...             the files and the environment of a tool, and nothing else of it
     discreet --manifest FILE VERB ...         and all that its author declared, from the file
+    discreet [--manifest FILE] collect ...    receive what tools send: no tool's own verb
 
 The rule that keeps it honest: without a manifest it knows neither the consent mode nor the destinations of the tool,
 says so, and assumes the strictest.
@@ -15,10 +16,18 @@ from collections.abc import Sequence
 
 from ..hosts import shell
 from ..telemetry import Recorder
-from . import add_verbs, run_verb
+from . import Verb, add_verb, add_verbs, collect, run_verb
 from .session import Session, shown
 
 USAGE = "%(prog)s [-h] [--version] {--tool NAME | --manifest FILE} [--data-dir DIR] VERB ..."
+
+COLLECT = Verb(
+    "collect",
+    "receive what tools send, on this machine",
+    "collect --out collected",
+    collect.arguments,
+    collect.collect,
+)
 
 
 def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
@@ -35,11 +44,13 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     parser.add_argument("--tool", metavar="NAME", help="the tool, as in its directory ~/.NAME/telemetry")
     parser.add_argument("--manifest", metavar="FILE", help="its telemetry.toml, which names the tool as well")
     parser.add_argument("--data-dir", metavar="DIR", help="where its files lie, if not there")
-    add_verbs(parser, "discreet --tool NAME")
+    rows = add_verbs(parser, "discreet --tool NAME")
+    add_verb(rows, COLLECT, "discreet")
     arguments = parser.parse_args(argv)
     tool, manifest, directory = arguments.tool, arguments.manifest, arguments.data_dir
+    named = collect.UNNAMED if arguments.verb is COLLECT and tool is None and manifest is None else tool
     try:
-        telemetry = shell.opened(kind, tool, manifest, directory)
+        telemetry = shell.opened(kind, named, manifest, directory)
     except ValueError as error:
         parser.error(shown(str(error).replace("data_dir", "--data-dir"), sys.stderr))
     return run_verb(session(telemetry, tool, manifest, directory), arguments)

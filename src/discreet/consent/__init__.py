@@ -5,7 +5,8 @@ first *on* decide, else the default, which is off. So no "on" ever beats an "off
 `decide` is pure: the environment and what the files say come in as `Facts`, which `look` collects, and looking makes
 nothing.
 
-    opt-in     true 2026-11-20T10:30:00Z      first word `true`, `enhanced` or `false`; then since when
+    opt-in     true 2026-11-20T10:30:00Z      first word `true`, `enhanced` or `false`; then since when; then, a line
+                                              each, what it covered (privacy/coverage.py)
     enabled                                   a marker: its presence alone is a yes
 
 A consent file that is empty, unreadable, garbage or another user's is a no; a missing one is no answer at all. Every
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 OFF, ON, PASS = "off", "on", ""
 SILENT = (PASS, "")
 FOREIGN = (OFF, "belongs to another user")
+_ANSWER_BYTES = 256  # of a file that hold its answer and its date; what the answer covers may follow
 # Where an administrator's word lies: first the tool's own file, then the one for every tool that embeds this package.
 POLICY_ROOT = os.environ.get("PROGRAMDATA", "") if os.name == "nt" else "/etc"
 
@@ -197,7 +199,7 @@ def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths)
         facts.consent_path, facts.marker_path = paths["consent"], paths["enabled"]
         facts.consent = _answer(facts.consent_path, user, ("true", "enhanced"), ON)
         facts.marker = _present(facts.marker_path, user)
-        facts.noticed = mode == "opt-out" and _present(paths["notice"], user)[0] == ON
+        facts.noticed = mode == "opt-out" and _was_shown(paths["notice"], user)
         # Under `sudo` the home may still be the caller's: files made there would lock them out of their own choice.
         for path in (paths.directory, paths.below):
             if path and _present(path, user) == FOREIGN:
@@ -222,10 +224,20 @@ def signature(paths: names.Paths) -> "tuple[Signature, ...]":
     return tuple(found)
 
 
+def is_first_run(paths: names.Paths, signed: object) -> bool:
+    """Whether no run under the stored consent of that signature has noted what it discloses; in doubt, yes."""
+    try:
+        head = names.read_small(paths["delivery"])
+    except OSError:
+        return True
+    # Where a deliverer has been, it looks after that.
+    return head.endswith(b'"destinations":{}}\n') and f'"{signed!r}"'.encode() not in head
+
+
 def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -> "Answer":
     """What the first word of a file says: `meaning` if it is one of `yes`, OFF if it is anything else."""
     try:
-        content = names.read_small(path, user)
+        content = names.read_small(path, user, _ANSWER_BYTES)
     except (FileNotFoundError, NotADirectoryError):
         return SILENT
     except OSError as error:
@@ -248,6 +260,14 @@ def _present(path: str, user: int | None) -> "Answer":
     except OSError:
         return OFF, "cannot be read"
     return FOREIGN if user is not None and owner != user else (ON, "is present")
+
+
+def _was_shown(path: str, user: int | None) -> bool:
+    """Whether a notice was shown to this user: the file begins with when (see stored.py)."""
+    try:
+        return names.read_small(path, user)[:2] == b"20"
+    except OSError:
+        return False
 
 
 def _on_some_stack(module: str) -> bool:

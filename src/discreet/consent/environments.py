@@ -1,4 +1,5 @@
-"""Which machine is this? CI vendors and test runners as rows of data, and the one matcher that reads them.
+"""Which machine is this? CI vendors, test runners and coding agents as rows of data, and the one matcher that reads
+them.
 
 The rule that keeps it honest: it names, it does not decide, and it answers with the text of a row, never with a value
 of the environment. A variable stands alone in a row only where its vendor's builds set it and little else does; a name
@@ -7,7 +8,8 @@ false alarm costs a silent run, a miss counts a robot as a person.
 
 Sources, compared in November 2026: watson/ci-info 4.4.0 (`vendors.json`, `index.js`), .NET's
 `CIEnvironmentDetectorForTelemetry`, AWS SAM's `cicd.py`, MLflow's `telemetry/utils.py`, kedro-telemetry, pip's
-`session.py`, tox's `util/ci.py`, and the vendors' own pages.
+`session.py`, tox's `util/ci.py`, and the vendors' own pages. For agents: Vercel's `detect-agent`, huggingface_hub's
+registry of harnesses, unjs/std-env, am-i-vibing, and `detect-agent.ts` of the AWS CDK.
 """
 
 from .. import names
@@ -121,6 +123,51 @@ TEST_RUNNERS = (
     "nox: NOX_CURRENT_SESSION\n"
 )
 
+# Programs that type in a person's place. They may be recorded where that person agreed; they are never asked. Some of
+# these variables are set for the person in the same window as well, who then is not asked there either: accepted.
+#
+# Not here on purpose: what a person exports to configure an agent (AIDER_MODEL, COPILOT_GITHUB_TOKEN, keys), and names
+# of terminals that people work in all day (TERM_PROGRAM=WarpTerminal, ZED_TERM).
+AGENTS = (
+    "named by itself: AI_AGENT\n"
+    "named by itself: AGENT\n"  # Amp and Goose among others
+    "Aider: OR_APP_NAME=aider\n"
+    "Amazon Q: AWS_EXECUTION_ENV=*amazonq*\n"
+    "Antigravity: ANTIGRAVITY_AGENT\n"
+    "Augment: AUGMENT_AGENT\n"
+    "Claude Code: CLAUDECODE\n"
+    "Claude Code: CLAUDE_CODE\n"
+    "Cline: CLINE_ACTIVE\n"
+    "Codex: CODEX_SANDBOX\n"
+    "Codex: CODEX_CI\n"
+    "Codex: CODEX_THREAD_ID\n"
+    "Copilot: COPILOT_CLI\n"
+    "Copilot: COPILOT_AGENT_SESSION_ID\n"
+    "Copilot: TERM_PROGRAM=vscode and GIT_PAGER=cat\n"
+    "Crush: CRUSH\n"
+    "Cursor: CURSOR_AGENT\n"
+    "Cursor: CURSOR_TRACE_ID\n"
+    "Devin: EDITOR=*devin*\n"
+    "Gemini CLI: GEMINI_CLI\n"
+    "Goose: GOOSE_TERMINAL\n"
+    "Hermes: HERMES_SESSION_ID\n"
+    "Junie: JUNIE_DATA\n"
+    "Kilo Code: KILOCODE_FEATURE\n"
+    "Kiro: AGENT_CONTEXT_OUT\n"
+    "OpenClaw: OPENCLAW_SHELL\n"
+    "OpenCode: OPENCODE\n"
+    "OpenCode: OPENCODE_CLIENT\n"
+    "Pi: PI_CODING_AGENT\n"
+    "Qwen Code: QWEN_CODE\n"
+    "Replit: REPL_ID\n"
+    "Roo Code: ROO_ACTIVE\n"
+    "Roo Code: ROO_CODE_TASK_ID\n"
+    "Trae: TRAE_AI_SHELL_ID\n"
+    "VT Code: VTCODE\n"
+    "Windsurf: WINDSURF_SESSION\n"
+    "Zed: TERM_PROGRAM=zed and PAGER=cat\n"
+)
+
 
 def ci(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
     """The vendor of this CI and the rule that told it, such as `("Jenkins", "BUILD_ID and BUILD_URL")`; None elsewhere.
@@ -140,6 +187,11 @@ def test_runner(environ: "Mapping[str, str]", unittest_running: bool = False) ->
     `unittest` leaves no variable behind, so whoever can look at the stack says whether `unittest.main` is on it.
     """
     return _first(TEST_RUNNERS, environ) or (("unittest", "unittest.main") if unittest_running else None)
+
+
+def agent(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
+    """The coding agent that runs this process and the rule that told it, such as `("Codex", "CODEX_CI")`; None else."""
+    return _first(AGENTS, environ)
 
 
 def rows(table: str) -> "Iterator[tuple[str, list[str]]]":

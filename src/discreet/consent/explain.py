@@ -92,7 +92,7 @@ _TEXTS = {
 }
 _DEFAULTS = {
     "opt-out": "the notice has not been shown yet",
-    "late": "the yes came after this process had begun",
+    "late": "the yes, or the notice, came after this process had begun",
 }
 _RANKS = {PASS: 0, ON: 1, OFF: 2}
 _QUOTED = 20  # characters of a value shown

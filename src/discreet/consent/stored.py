@@ -1,27 +1,64 @@
 """Storing the user's answer: the files that the gate reads, written whole.
 
-The rule that keeps it honest: the answer is a word and a date, `true 2026-11-20T10:30:00Z`, readable with `cat` and
-written as well by `echo true >`.
+The rule that keeps it honest: the answer is a word and a date, `true 2026-11-20T10:30:00Z`, and then what was agreed
+to, a line each; readable with `cat`, and written as well by `echo true >`. Of an opt-out tool the file `notice` says as
+much of its last notice: `2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21`, when and a digest of what was shown, and the lines.
 """
 
 import os
 
 from .. import files, names
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 ANSWERS = ("true", "enhanced", "false")
 
 
-def store(paths: names.Paths, answer: str, since: str) -> None:
+def store(paths: names.Paths, answer: str, since: str, covers: "Iterable[str]" = ()) -> None:
     """Store `answer` (one of `ANSWERS`) as of `since` (ISO 8601, UTC). A no also removes the marker `enabled`.
+
+    `covers` are the lines of what the user was told (`privacy.coverage`); none where no disclosure was at hand.
 
     Raises `OSError` where the directory or the file cannot be written, or no directory can be named.
     """
     if paths.problem:
         raise FileNotFoundError(2, paths.problem, paths.directory)  # its path is relative: not the user's own
     files.make_directory(paths.directory, below=paths.below)
-    files.write_private(paths["consent"], f"{answer} {since}\n".encode())
+    files.write_private(paths["consent"], "".join(f"{line}\n" for line in (f"{answer} {since}", *covers)).encode())
     if answer == "false":
         try:
             os.unlink(paths["enabled"])
         except FileNotFoundError:
             pass  # there was no marker
+
+
+def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
+    """Note that a notice covering the lines `told` was shown at `since`. Raises `OSError` as `store` does.
+
+    What an earlier notice covered stays, so that two versions used in turn do not show theirs again and again; of a
+    field that both know, the last word holds.
+    """
+    from hashlib import blake2b
+
+    digest = blake2b("\n".join(told).encode(), digest_size=8).hexdigest()
+    for lines in ((*covered(paths, "notice"), *told), told):
+        last = {tuple(line.split(" ", 2)[:2]): line for line in lines}
+        content = "".join(f"{line}\n" for line in (f"{since} {digest}", *sorted(last.values()))).encode()
+        if len(content) < names.SMALL_BYTES:  # else it would not be read whole
+            break
+    files.make_directory(paths.directory, below=paths.below)
+    files.write_private(paths["notice"], content)
+
+
+def covered(paths: names.Paths, key: str = "consent") -> "list[str]":
+    """What the stored answer (or the `notice`) says that it covers; nothing where it says nothing of it.
+
+    Never raises `OSError`: what cannot be read covers nothing, and the gate has its own word on it.
+    """
+    try:
+        text = names.read_small(paths[key], names.current_user()).decode("utf-8", "replace")
+    except OSError:
+        return []
+    return text.splitlines()[1:]

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..telemetry import Recorder
 
 _COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an `async def`; importing `inspect` costs 20 ms
+_WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE, bit 9 of the flags of a type
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 # What `functools.update_wrapper` copies, newest spelling of the annotations first; `functools` costs 4 ms.
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
@@ -52,8 +53,6 @@ SILENT = Silent()
 class Scope:
     """One run of one command. `add` gives it facts; leaving it records the event."""
 
-    __slots__ = ("_facts", "_name", "_owner", "_recorder", "_started", "_token", "_variable")
-
     def __init__(self, recorder: "Recorder", owner: "Command", name: str, facts: "dict[str, object]") -> None:
         self._recorder = recorder
         self._owner = owner
@@ -61,6 +60,7 @@ class Scope:
         self._facts = facts
         self._variable = _variable(recorder)
         self._token: Token[Scope | None] | None = None
+        self._process: object = None  # which process entered it, where that matters
         self._started = 0
 
     def add(self, **facts: object) -> None:
@@ -69,6 +69,10 @@ class Scope:
 
     def __enter__(self) -> "Scope":
         self._token = self._variable.set(self)
+        if self._recorder.once_per_tree:
+            from . import tree
+
+            self._process = self._recorder.border("command", tree.enter, self._recorder.name)
         self._started = time.monotonic_ns()
         return self
 
@@ -82,7 +86,12 @@ class Scope:
                 self._variable.reset(self._token)
         except ValueError:
             pass  # left in another context than entered: that context's own value goes with it
-        code = _exit_code(error, self._facts.pop("exit_code", 0))
+        if self._process is not None:
+            from . import tree
+
+            if not tree.leave(self._recorder.name, self._process):
+                return
+        code = exit_code(error, self._facts.pop("exit_code", 0))
         properties: dict[str, object] = {
             "command": self._name,
             "duration_ms": (ended - self._started + 500_000) // 1_000_000,
@@ -98,7 +107,7 @@ class Scope:
 class Command:
     """What `Telemetry.command` returns: decorate a function with it, or enter it."""
 
-    __slots__ = ("_entered", "_facts", "_name", "_recorder")
+    kind = Scope
 
     def __init__(self, recorder: "Recorder", name: object, facts: "dict[str, object]") -> None:
         self._recorder = recorder
@@ -113,9 +122,7 @@ class Command:
     def __call__(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
         """Record each call of `function`, plain or `async`; name, signature and result stay what they are."""
         name = self._name or getattr(function, "__name__", "")
-        code = getattr(function, "__code__", None)
-
-        if code is not None and code.co_flags & _COROUTINE:
+        if is_coroutine(function):
 
             async def awaited(*arguments: "Any", **named: "Any") -> "Any":
                 with self._begin(name):
@@ -156,7 +163,12 @@ class Command:
     def _begin(self, name: object) -> "Scope | Silent":
         if not self._recorder.recording():
             return SILENT
-        return Scope(self._recorder, self, name if type(name) is str else "", dict(self._facts))
+        if self._recorder.once_per_tree:
+            from . import tree
+
+            if current(self._recorder) is not SILENT or tree.inside(self._recorder.name):
+                return SILENT
+        return self.kind(self._recorder, self, name if type(name) is str else "", dict(self._facts))
 
 
 def current(recorder: "Recorder") -> "Scope | Silent":
@@ -165,16 +177,33 @@ def current(recorder: "Recorder") -> "Scope | Silent":
     return (variable.get() if variable is not None else None) or SILENT
 
 
+def is_coroutine(function: object) -> bool:
+    """Whether a function, or a method, was written with `async def`."""
+    code = getattr(function, "__code__", None)
+    return code is not None and bool(code.co_flags & _COROUTINE)
+
+
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
     if recorder.scopes is not None:
         return recorder.scopes
-    from _contextvars import ContextVar
-
-    made: ContextVar[Scope | None] = ContextVar("discreet_scope", default=None)
+    made: ContextVar[Scope | None] = context_variable()("discreet_scope", default=None)
     return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
 
 
-def _exit_code(error: BaseException | None, given: object) -> int:
+def context_variable() -> "type[ContextVar[Any]]":
+    """The class `contextvars.ContextVar`, without the module that names it: mostly a shared library, 0.3 ms to load.
+
+    CPython has the class from its start. A flag tells it from one of that name that somebody wrote.
+    """
+    for kind in object.__subclasses__():
+        if kind.__name__ == "ContextVar" and not kind.__flags__ & _WRITTEN_IN_PYTHON:
+            return kind  # type: ignore[return-value]  # as its name says
+    from _contextvars import ContextVar
+
+    return ContextVar
+
+
+def exit_code(error: BaseException | None, given: object) -> int:
     """The exit status that the interpreter makes of an exception; `given` is what the command itself stated."""
     if error is not None and not isinstance(error, SystemExit):
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1

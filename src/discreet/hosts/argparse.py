@@ -1,16 +1,20 @@
-"""argparse: one call mounts `mytool telemetry ...`.
+"""argparse: one call mounts `mytool telemetry ...`, another records whichever sub-command was typed.
 
-The rule that keeps it honest: it adds one sub-command and touches nothing else of the host's parser, and the verbs are
-loaded only when that sub-command was typed: a host pays nothing for them at its other commands.
+The rule that keeps it honest: `mount` adds one sub-command and touches nothing else of the host's parser; the verbs are
+loaded only when it was typed. `dispatch` parses and calls as the host would, and hands on what comes of it.
 """
 
 import argparse
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..telemetry import Recorder
+from . import Command, Scope, is_coroutine
+from . import dispatch as common
 
 # No option is known to the sub-command's own parser, so `--help` and all the rest reach the verbs as they were typed.
 _NO_PREFIX = "\0"
+_PATH = "_discreet_path"  # an attribute of the parsed arguments, taken away before the host sees them
 
 
 def mount(
@@ -26,7 +30,7 @@ def mount(
     arguments, it runs the verb and returns the exit status (0, 1 or 2); `--help` and a wrong use end in `SystemExit`,
     as they do everywhere with argparse.
     """
-    summary = f"what {telemetry.name} records about its use: see it, switch it on and off, erase it"
+    summary = common.summary(telemetry)
     parser: argparse.ArgumentParser = subparsers.add_parser(name, help=summary, add_help=False, prefix_chars=_NO_PREFIX)
     parser.add_argument("verb", nargs=argparse.REMAINDER)
 
@@ -35,5 +39,88 @@ def mount(
 
         return main(telemetry, arguments.verb, command=parser.prog)
 
+    setattr(run, common.VERBS, True)
     parser.set_defaults(**{dest: run})
     return parser
+
+
+def dispatch(
+    parser: argparse.ArgumentParser,
+    telemetry: Recorder,
+    argv: Sequence[str] | None = None,
+    *,
+    dest: str = "func",
+    flags: bool = False,
+) -> Any:
+    """Parse `argv` (by default `sys.argv[1:]`), call the function that the sub-command put into the attribute `dest`
+    with the arguments, record the command, and return what the function returned.
+
+    The command is called by the registered names of the sub-commands, `import.from_code`; without any, as the function
+    is. A returned integer is its exit status. `--help`, `--version` and what the parser refuses end in `SystemExit` and
+    are not recorded, nor are the verbs. With `flags` the names of the options used are recorded as `flags_used`.
+    """
+    used: dict[str, None] = {}
+    tree = dict(_tree(parser, ()))
+    noted = common.records_flags(telemetry, flags, lambda: (name for each in tree for name in _options(each)))
+    for each, path in tree.items():
+        each.set_defaults(**{_PATH: path})
+        if noted:
+            _note(each, used)
+    arguments = parser.parse_args(argv)
+    steps = vars(arguments).pop(_PATH)
+    function = getattr(arguments, dest, None)
+    if function is None:
+        parser.error("a command is required")
+    if hasattr(function, common.VERBS):
+        return function(arguments)
+    name = ".".join(steps) or common.part(getattr(function, "__name__", ""))
+    command = Command(telemetry, name, {common.FLAGS: list(used)} if used else {})
+    return _run(command, function, arguments)
+
+
+def _run(command: Command, function: Any, arguments: argparse.Namespace) -> Any:
+    if is_coroutine(function):
+
+        async def awaited() -> Any:
+            with command as scope:
+                return _stated(scope, await function(arguments))
+
+        return awaited()
+    with command as scope:
+        return _stated(scope, function(arguments))
+
+
+def _stated(scope: object, result: object) -> object:
+    """The result; an integer is the exit status, as in `sys.exit(result)`, unless the command itself stated one."""
+    if type(result) is int and isinstance(scope, Scope):
+        scope._facts.setdefault("exit_code", result)
+    return result
+
+
+def _tree(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Each parser with the registered names of the sub-commands that lead to it; of aliases the first."""
+    yield parser, path
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            seen: list[object] = []
+            for name, child in action.choices.items():
+                if child not in seen:
+                    seen.append(child)
+                    yield from _tree(child, (*path, common.part(name)))
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    for action in parser._actions:
+        if action.option_strings and not isinstance(action, (argparse._HelpAction, argparse._VersionAction)):
+            yield common.spelled(action.option_strings)
+
+
+def _note(parser: Any, used: dict[str, None]) -> None:
+    """Have the parser note the options that it takes: argparse asks this method for the value of each."""
+
+    def get_values(action: argparse.Action, words: list[str]) -> object:
+        if action.option_strings:
+            used[common.spelled(action.option_strings)] = None
+        return type(parser)._get_values(parser, action, words)
+
+    parser._get_values = get_values

@@ -12,6 +12,7 @@ from ..telemetry import Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from ..privacy import Convert
@@ -50,12 +51,14 @@ class _Rows(Rows):
         return lambda value: None if row.convert(value) is None else BY_LOT
 
 
-class _Shown(Filter):
-    def __init__(self, declaration: Declaration, level: str) -> None:
-        super().__init__(declaration, level, lambda *_: NO_HASH, lambda _: None)
+class Shown(Filter):
+    """A filter without an installation. `lose(reason)` is called for what is dropped."""
+
+    def __init__(self, declaration: Declaration, level: str, lose: "Callable[[str], None]" = lambda _: None) -> None:
+        super().__init__(declaration, level, lambda *_: NO_HASH, lose)
         self._declared = _Rows(declaration, *self._installation)
 
 
 def _clean(thing: object, level: str) -> "dict[str, Any] | None":
     declaration = Declaration([type(thing)] if isinstance(thing, Event) else ())
-    return clean_object(_Shown(declaration, level), thing, {})[1]
+    return clean_object(Shown(declaration, level), thing, {})[1]

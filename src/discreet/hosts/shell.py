@@ -17,7 +17,7 @@ from .. import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
     from ..telemetry import Recorder
@@ -111,14 +111,20 @@ def _declared(kind: "type[_Recorder]", tool: str | None, manifest: str) -> "_Rec
     return made(kind, manifest, {"name": tool})
 
 
-def run(telemetry: "Recorder", event: str, argv: "list[str]", complain: "Callable[[str], None]") -> int:
-    """Run a command, record it, and end as it ended: its exit status, unless this process ends by a signal."""
+def run(
+    telemetry: "Recorder",
+    event: str,
+    argv: "list[str]",
+    complain: "Callable[[str], None]",
+    more: "Mapping[str, object] | None" = None,
+) -> int:
+    """Run a command, record it, with `more`, and end as it ended: its exit status, or by the signal that ended it."""
     from . import child
 
     try:
         if os.name == "posix" and not telemetry.recording():
             child.replace(argv)
-        status = _run_and_record(telemetry, event, child.Child(argv))
+        status = _run_and_record(telemetry, event, child.Child(argv), more or {})
     except (FileNotFoundError, NotADirectoryError):
         complain(f"{argv[0]}: command not found")
         return _NOT_FOUND
@@ -130,7 +136,7 @@ def run(telemetry: "Recorder", event: str, argv: "list[str]", complain: "Callabl
     return status
 
 
-def _run_and_record(telemetry: "Recorder", event: str, held: "Child") -> int:
+def _run_and_record(telemetry: "Recorder", event: str, held: "Child", more: "Mapping[str, object]") -> int:
     """The exit status of the command, or minus the number of the signal that ended it. Raises `OSError` where it cannot
     be started.
     """
@@ -139,6 +145,7 @@ def _run_and_record(telemetry: "Recorder", event: str, held: "Child") -> int:
         status = held.run()
         duration = (time.monotonic_ns() - started + 500_000) // 1_000_000
         code = 128 - status if status < 0 else status  # as shells report it
-        telemetry.track(event, {"duration_ms": duration, "success": code == 0, "exit_code": code})
+        measured = {"duration_ms": duration, "success": code == 0, "exit_code": code}
+        telemetry.track(event, {**measured, **more, **measured})  # first, and not to be replaced
         telemetry.close()
     return status

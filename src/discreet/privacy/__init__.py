@@ -47,14 +47,17 @@ def _number(value: object) -> "Clean | None":
     return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None  # type: ignore[operator, return-value]
 
 
-# The event that `Telemetry.command` records, where the author declared nothing. `declaration` has the same rows with
-# their purposes, and a test holds the two together.
-COMMAND: "dict[str, Convert]" = {
-    "command": command_name,
-    "duration_ms": _number,
-    "success": bool,
-    "exit_code": _number,
-    "error": error_name,
+# The events that `Telemetry.command` and `session` record, where the author declared nothing. `declaration` has the
+# same rows with their purposes, and a test holds the two together.
+OWN: "dict[str, dict[str, Convert]]" = {
+    "command": {
+        "command": command_name,
+        "duration_ms": _number,
+        "success": bool,
+        "exit_code": _number,
+        "error": error_name,
+    },
+    "session": {"part": _number, "duration_ms": _number, "success": bool, "error": error_name},
 }
 
 
@@ -97,7 +100,7 @@ class Filter:
                 return None
             if self._declared is not None and event in self._declared.sampled:
                 cleaned[SAMPLE_RATE] = rows[SAMPLE_RATE](None)  # type: ignore[assignment]  # the rate, whatever it is given
-        bare, most = self._bare, names.PROPERTIES
+        bare, most, low, high = self._bare, names.PROPERTIES, -UNDECLARED_LIMIT, UNDECLARED_LIMIT
         for name, value in properties.items():
             # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
             if type(name) is str and (convert := rows.get(name)) is not None:
@@ -106,7 +109,7 @@ class Filter:
                 ((kind := type(value)) is int or kind is float or kind is bool)
                 and type(name) is str
                 and name in bare
-                and -UNDECLARED_LIMIT < value < UNDECLARED_LIMIT  # type: ignore[operator]
+                and low < value < high  # type: ignore[operator]
             ):
                 result = value  # type: ignore[assignment]  # the default rule where it is plain, for hosts in a hurry
             else:
@@ -174,7 +177,7 @@ class Filter:
         if not names.legal_name(event):
             self._lose("event_name")
             return None
-        rows: dict[str, Convert] = COMMAND if event == "command" else {}
+        rows: dict[str, Convert] = OWN.get(event, {})
         if self._declared is not None:
             declared = self._declared.prepare(event)
             if declared is None or event in self._declared.sampled:

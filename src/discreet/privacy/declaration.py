@@ -42,7 +42,7 @@ CONVERSIONS: "dict[str, type[Conversion]]" = {
         conversions.Version,
     )
 }
-OWN_EVENTS = ("command", "session")  # the package's: adding fields to them closes nothing
+OWN_EVENTS = ("command", "session", "flag_exposure")  # the package's: adding fields to them closes nothing
 _BESIDE = ("purpose", "example", "level", "epsilon")  # what may stand beside a word in a mapping
 
 
@@ -61,9 +61,7 @@ class ErrorName(conversions.OneOf):
     __slots__ = ()
 
     def __init__(self, *declared: str) -> None:
-        Conversion.__init__(
-            self, purpose="the kind of error a command ended with, never its text", example="ValueError"
-        )
+        Conversion.__init__(self, purpose="the kind of error it ended with, never its text", example="ValueError")
         self.choices = dict.fromkeys(declared)
         self.domain, self.epsilon = (), None  # not few: all built-in names come out, and never by lot
 
@@ -123,7 +121,7 @@ class Declaration:
         self.fields = _rows("fields", fields or {})
         self.purposes: dict[str, str] = {}
         self.samples: dict[str, float] = {}
-        self.events = {"command": _command_rows(self.fields)}
+        self.events = _own_rows(self.fields)
         self.closed = False
         for name, rows, purpose, sample in _declared(events):
             if not names.legal_name(name):
@@ -260,19 +258,28 @@ def _class_rows(kind: type[Event]) -> "dict[str, object]":
     return found
 
 
-def _command_rows(fields: "Rows") -> "Rows":
-    """The event that `Telemetry.command` records; `fields={"error": OneOf(...)}` adds names to the built-in ones."""
+def _own_rows(fields: "Rows") -> "dict[str, Rows]":
+    """The events that the package records itself; `fields={"error": OneOf(...)}` adds names to the built-in ones."""
     declared = fields.get("error")
     if isinstance(declared, conversions.OneOf) and declared.epsilon is not None:
         # Those of the built-in exceptions are not drawn by lot, and so neither would these be.
         raise ValueError("fields, field 'error': the names of errors cannot have an epsilon")
-    extra = tuple(declared.choices) if isinstance(declared, conversions.OneOf) else ()
+    error = ErrorName(*(declared.choices if isinstance(declared, conversions.OneOf) else ()))
+    success = conversions.Boolean(purpose="whether it worked", example=True)
     return {
-        "command": CommandName(purpose="which command was used", example="import.from_code"),
-        "duration_ms": conversions.Number(purpose="how long it took, in milliseconds", example=4280),
-        "success": conversions.Boolean(purpose="whether it worked", example=True),
-        "exit_code": conversions.Number(purpose="the exit status", example=0),
-        "error": ErrorName(*extra),
+        "command": {
+            "command": CommandName(purpose="which command was used", example="import.from_code"),
+            "duration_ms": conversions.Number(purpose="how long it took, in milliseconds", example=4280),
+            "success": success,
+            "exit_code": conversions.Number(purpose="the exit status", example=0),
+            "error": error,
+        },
+        "session": {
+            "part": conversions.Number(purpose="which part, of a session recorded at intervals", example=1),
+            "duration_ms": conversions.Number(purpose="how long it took, in milliseconds", example=3_600_000),
+            "success": success,
+            "error": error,
+        },
     }
 
 

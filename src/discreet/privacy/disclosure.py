@@ -30,6 +30,7 @@ VERSION = 1  # of the form: a key that changes its meaning makes it another
 _PURPOSES = {
     "command": "Which commands are used, how long they take, and whether they work.",
     "session": "What was done in one run, added up.",
+    "flag_exposure": "Which variant of a feature was in use.",
 }
 _RECORD = (
     ("v", "the version of this form", 1),
@@ -64,8 +65,10 @@ _LOOK = (
     ("explain", "every rule, and the one that decided"),
     ("preview", "the last records as they stand in the file; with `--wire` the next request, byte for byte"),
     ("report", "a table of what was recorded"),
+    ("export", "sums and counts by day, to pass on yourself"),
     ("sent", "what has left: when, where to, how much"),
     ("clear", "erase all of it, your stored answer too"),
+    ("forget", "the same, after asking receivers to delete what was sent"),
 )
 
 
@@ -136,6 +139,7 @@ def _destination(one: "Receiver") -> "dict[str, Any]":
         "batch_interval_seconds": one.batch_interval,
         "time_precision": one.time_precision,
         "credentials": bool(one.user or one.api_key or one.headers),
+        "flags": one.format == "posthog",
         "waits_for_key": one.format == "posthog" and not one.api_key,
     }
 

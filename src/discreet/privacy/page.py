@@ -81,7 +81,7 @@ def _recorded(said: "Content") -> "Iterator[str]":
             f"is recorded, and numbers between -{UNDECLARED_LIMIT:,} and {UNDECLARED_LIMIT:,}."
         )
     facts = "; ".join(f"{code(fact['name'])}, {fact['words']}" for fact in said["record"])
-    yield f"**Every record** also holds {facts}. {_links(said)}"
+    yield f"**Every record** also holds {facts}. {_links(said)}{_variants(said)}"
 
 
 def _never(said: "Content") -> "Iterator[str]":
@@ -108,9 +108,14 @@ def _goes(said: "Content") -> "Iterator[str]":
     yield (
         f"What lay in the file when you last typed `on`, `off` or `clear` is never sent. Besides the records a "
         f"request carries the name and version of {tool} as its `User-Agent`,{keys} and nothing else about you or your "
-        f"machine. Its receiver also learns the address that it comes from, and which records came together. {tool} "
-        f"never waits for it."
+        f"machine. Its receiver also learns the address that it comes from, and which records came together."
     )
+    if any(one["flags"] for one in said["destinations"]):
+        whom = "the number `install`" if said["identity"] == "install" else "a random number, another one each time"
+        yield (
+            f"Where {tool} looks up which features to try out (feature flags), it also asks PostHog for these, once an "
+            f"hour at most. That request carries the name of {tool}, the author's key and {whom}, and nothing else."
+        )
     as_well = (
         "in place of the author's" if any(one["format"] == "posthog" for one in said["destinations"]) else "as well"
     )
@@ -145,9 +150,8 @@ def _look(said: "Content") -> "Iterator[str]":
     yield _list([f"`{one['command']}`: {one['words']}." for one in said["look"]])
     yield f"Or open {_log(said)}: one record a line."
     yield (
-        f"All of this is done by the Python package {code(said['source'])}, installed with {tool} as readable source: "
-        f"`privacy` decides what may be recorded, `consent` when, `sending` where it goes. It made this text, too, "
-        f"from the declaration it works with: `{tool} telemetry disclosure`."
+        f"All of this is done by the Python package {code(said['source'])}, installed with {tool} as readable source. "
+        f"It made this text, from the declaration it works with: `{tool} telemetry disclosure`."
     )
 
 
@@ -166,6 +170,11 @@ def _links(said: "Content") -> str:
         found = ", ".join(code(name) for name in dict.fromkeys(hashes))
         return f"Nothing in a record links one run to another, but for {found}: for a month at most."
     return "Nothing in a record links one run to another."
+
+
+def _variants(said: "Content") -> str:
+    found = ", ".join(dict.fromkeys(code(one["name"]) for one in _every_field(said) if one["name"].startswith("flag.")))
+    return f" Which variant of a feature is in use may stay the same from run to run: {found}." if found else ""
 
 
 def _receiver(one: "dict[str, Any]") -> str:
@@ -199,10 +208,11 @@ def _fields(found: "Sequence[dict[str, Any]]", *, leveled: bool) -> str:
         )
         for field in found
     ]
-    return _table(head, rows) if leveled else _table(head[:-1], [row[:-1] for row in rows])
+    return table(head, rows) if leveled else table(head[:-1], [row[:-1] for row in rows])
 
 
-def _table(head: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> str:
+def table(head: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> str:
+    """A table of Markdown, whatever stands in its cells but a line break."""
     lines = [head, ["---"] * len(head), *[[cell.replace("|", "\\|") for cell in row] for row in rows]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -32,9 +32,10 @@ def page(
     *,
     tool: str = "",
     begin: str = "",
+    refresh: int = 0,
 ) -> str:
     """The page of a summary, as `document` takes it with the next two. `tool` names it; `begin` is what to type where
-    nothing was recorded yet. Never raises.
+    nothing was recorded yet; a browser asks for it again after `refresh` seconds (0: never). Never raises.
     """
     found = document(summary.settle(), declaration, skipped)
     title = f"{tool}: report" if tool else "Report"
@@ -44,7 +45,8 @@ def page(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        + (f'<meta http-equiv="refresh" content="{refresh:d}">\n' if refresh else "")
+        + f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<header><h1>{_text(title)}</h1>\n{_heading(found)}</header>\n<main>\n{body}\n</main>\n"
         f"<footer>{_footer(found)}</footer>\n</body>\n</html>\n"
     )

@@ -22,6 +22,7 @@ import sys
 from _weakref import ref
 
 from .. import names
+from ..consent import is_first_run
 from .log import Encoder, Log
 
 TYPE_CHECKING = False
@@ -75,6 +76,10 @@ class Sender:
             except OSError:
                 owner.lose("install")
         self._courier = courier
+        if not show and is_first_run(owner.paths, owner.signature):
+            from . import first
+
+            first.note(owner, courier.destinations if courier is not None else ())
         self.closed = False
         self.renew()
         atexit.register(owner.close)

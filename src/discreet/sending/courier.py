@@ -37,6 +37,7 @@ def engaged(owner: "Delivered") -> "Courier | None":
 
 def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: str = "") -> "Plan":
     """What a deliverer works with, with the consent of the moment; `run` is the id of this process in its records."""
+    from .first import own_hosts
     from .plan import Plan
 
     return Plan(
@@ -50,6 +51,8 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
         lifted=owner.lifted,
         run=run,
         signature=owner.signature,
+        flags=owner.identity if owner.flagged is not None and owner.flagged.asks else "",
+        own=own_hosts(owner),
     )
 
 
@@ -58,10 +61,9 @@ class Courier:
 
     def __init__(self, owner: "Delivered", destinations: "tuple[Destination, ...]") -> None:
         self._owner = owner
-        self._destinations = destinations
+        self.destinations = destinations
         self._by_thread = owner.delivery == "thread" or not handover.can_start()
         self._signature = owner.signature  # of the consent that this process began to record under
-        handover.note_first_sight(owner.paths, owner.signature, time.time())
         self._born = time.monotonic()
         self._next_look = 0.0
 
@@ -73,9 +75,9 @@ class Courier:
 
     def work(self, run: str) -> None:
         """In the thread: deliver what is due. Raises nothing that a disk or a network does."""
-        shortest = min(one.batch_interval for one in self._destinations)
+        shortest = min(one.batch_interval for one in self.destinations)
         self._next_look = time.monotonic() + max(shortest / 2, _LOOK_SECONDS)
-        if handover.due(self._owner.paths, self._destinations, time.time()):
+        if self._due():
             from .work import deliver
 
             deliver(self._plan(run), until=time.monotonic() + THREAD_SECONDS)
@@ -90,11 +92,16 @@ class Courier:
         """At the exit, the log being written: hand over to a child what is due. Raises nothing a system refuses."""
         if self._by_thread:
             return  # a later run, or its thread, delivers
-        if handover.due(self._owner.paths, self._destinations, time.time()):
+        if self._due():
             handover.start(self._plan(run))
+
+    def _due(self) -> bool:
+        flagged = self._owner.flagged
+        asks = flagged is not None and flagged.asks
+        return handover.due(self._owner.paths, self.destinations, time.time(), flags=asks)
 
     def _plan(self, run: str) -> "Plan":
         """Where the consent has changed since, the deliverer must not take all of this run's records for agreed to."""
-        plan = plan_of(self._owner, self._destinations, run)
+        plan = plan_of(self._owner, self.destinations, run)
         plan.signature = self._signature
         return plan

@@ -13,11 +13,10 @@ off on disk before one is made, so that whoever kills a deliverer cannot make it
 | hold      | 401 403 404 405 410, 3xx, anything else         | the place stays, tried again after a day            |
 """
 
-import os
 import time
 
 from .. import consent
-from . import http, outbox, receipts, wire
+from . import entering, http, outbox, receipts, wire
 from . import state as states
 from .connection import Trust
 from .distrust import Distrust
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     # A line: its record, or None and why; its file, and the spot behind it.
     Entry: TypeAlias = tuple[Record | None, str, str, outbox.Spot]
 
-DAY_SECONDS = 86_400.0
 SHORTEST_BACKOFF = 0.5  # seconds after the first failure, for a destination whose `batch_interval` is shorter
 PATIENCE_SECONDS = 2.0  # a deliverer about to end waits so long for a destination that may be tried again
 
@@ -78,9 +76,10 @@ class Delivery:
         decision = plan.decide()
         if not decision.enabled:
             raise Withdrawn(decision.reason)
-        self._distrust = Distrust(plan.tool, plan.declaration, decision.level)
         self._state = states.load(plan.paths["delivery"])
-        self._begin()
+        self.coverage = entering.enter(plan, self._state, self._signature, decision.row, clock())
+        self._save()
+        self._distrust = Distrust(plan.tool, plan.declaration, decision.level, self.coverage)
 
     def work(self, lock: "DeliveryLock") -> None:
         """Deliver what is due, look once more, and end. Raises `Withdrawn`, and `OSError` where the disk fails."""
@@ -114,35 +113,20 @@ class Delivery:
         for destination in self._plan.destinations:
             while time.monotonic() < self._until and self._due(destination) and self._send(destination):
                 continue
+        if self._plan.flags and time.monotonic() < self._until:
+            from . import renewal
 
-    def _begin(self) -> None:
-        """Enter the period of the consent that stands now, and give each new destination its place."""
-        paths, state, run = self._plan.paths, self._state, f'"run":"{self._plan.run}"'.encode()
-        changed = [sign[2] for sign in self._signature if sign is not None]
-        since = timestamp(max(changed) / 1e9) if changed else ""
-        # Whether all that the process of the plan has recorded lies in the period that stands now.
-        known = bool(self._plan.run) and self._plan.signature == self._signature
-        if state.period != repr(self._signature):
-            offsets, floor = outbox.start(paths, lambda line: (known and run in line) or time_of(line) > since > "")
-            for place in state.places.values():
-                place.enter(outbox.settled(paths, place), offsets, floor)
-            state.period, state.seen = repr(self._signature), ""
-        for destination in self._plan.destinations:
-            if destination.key not in state.places:
-                place = states.Place(destination.shown, timestamp(self._clock()))
-                place.offsets, place.floor = outbox.start(
-                    paths,
-                    lambda line: (
-                        (run in line and bool(self._plan.run) and (known or time_of(line) > since))
-                        or (state.seen != "" and (state.empty or time_of(line) > state.seen))
-                    ),
-                )
-                state.places[destination.key] = place
-        self._save()
+            renewal.renew(self._plan, self._clock(), self.may_go_to, self._ask, self._tell)
+
+    def may_go_to(self, destination: "Destination") -> bool:
+        """Whether the user has agreed to a destination's host, or chosen it."""
+        return entering.may_go_to(destination, self._plan, self.coverage)
 
     def _due(self, destination: "Destination") -> bool:
         """Whether a delivery is due: enough records wait, or one has waited long enough."""
         place = self._state.places[destination.key]
+        if not self.may_go_to(destination):
+            return False
         now = self._clock()
         forced = self._force and destination.key not in self._failed
         if place.asleep(now) and not forced:
@@ -167,12 +151,10 @@ class Delivery:
         if request is None:
             return self._move_on(place, entries, len(entries))
         place.attempt = self._clock()
-        place.wake = place.attempt + self._backoff(destination, place.failures + 1)
+        first = max(SHORTEST_BACKOFF, destination.batch_interval)
+        place.wake = place.attempt + states.backoff(first, place.failures + 1)
         self._save()
-        if consent.signature(self._plan.paths) != self._signature or not self._plan.decide().enabled:
-            raise Withdrawn("the stored consent has changed")
-        limit = min(self._until, time.monotonic() + 3 * destination.timeout)
-        outcome = self._exchange(request, timeout=destination.timeout, deadline=limit)
+        outcome = self._ask(request, destination)
         now = self._clock()
         place.status = outcome.status
         verdict = _verdict(
@@ -180,7 +162,9 @@ class Delivery:
         )
         self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
         if verdict in ("delivered", "skip"):
-            self._write_receipt(destination, batch, request, outcome.status, verdict)
+            ids = [record["id"] for record in batch]
+            said = (request, destination.shown, destination.format, self._clock())
+            receipts.write(self._plan.paths, receipts.of(*said, status=outcome.status, verdict=verdict, ids=ids))
             place.failures, place.wake, place.held = 0, 0.0, False
             place.limit = min(2 * place.limit, states.MOST_RECORDS)
             return self._move_on(place, entries, len(batch))
@@ -188,14 +172,21 @@ class Delivery:
         if verdict == "halve":
             place.limit, place.wake = max(1, len(batch) // 2), 0.0
         elif verdict == "hold":
-            place.wake = now + DAY_SECONDS
+            place.wake = now + states.DAY_SECONDS
         else:
             place.failures += 1
-            place.wake = max(place.wake, now + min(outcome.retry_after or 0.0, DAY_SECONDS))
+            place.wake = max(place.wake, now + min(outcome.retry_after or 0.0, states.DAY_SECONDS))
         if verdict != "halve":
             self._failed.add(destination.key)
         self._save()
         return verdict == "halve"
+
+    def _ask(self, request: "wire.Request", destination: "Destination", **more: int) -> http.Outcome:
+        """Exchange a request, if that is still agreed to, else raise `Withdrawn`."""
+        if consent.signature(self._plan.paths) != self._signature or not self._plan.decide().enabled:
+            raise Withdrawn("the stored consent has changed")
+        limit = min(self._until, time.monotonic() + 3 * destination.timeout)
+        return self._exchange(request, timeout=destination.timeout, deadline=limit, **more)
 
     def _waiting(self, destination: "Destination", place: states.Place) -> "list[Entry]":
         """The next lines, up to as many records as a request may carry."""
@@ -223,35 +214,11 @@ class Delivery:
         self._save()
         return True
 
-    def _write_receipt(
-        self, destination: "Destination", batch: "list[Record]", request: "wire.Request", status: int, verdict: str
-    ) -> None:
-        receipts.write(
-            self._plan.paths,
-            {
-                "time": timestamp(self._clock()),
-                "destination": destination.shown,
-                "format": destination.format,
-                "records": len(batch),
-                "bytes": len(request.content),
-                "sha256": receipts.digest(request.content),
-                "status": status,
-                "verdict": verdict,
-                "ids": [record["id"] for record in batch],
-            },
-        )
-
-    def _backoff(self, destination: "Destination", failures: int) -> float:
-        """Seconds until the next attempt: doubled with each failure, at most a day, between half and all of it."""
-        longest = max(SHORTEST_BACKOFF, destination.batch_interval) * 2.0 ** min(failures - 1, 20)
-        jitter = 0.5 + int.from_bytes(os.urandom(2), "big") / 131_072
-        return min(longest, DAY_SECONDS) * jitter
-
     def _pause(self) -> bool:
         """Wait for a destination that may be tried again soon and has something waiting; whether there was one."""
         now = self._clock()
         wakes = [self._state.places[destination.key].wake for destination in self._plan.destinations]
-        soon = min((wake - now for wake in wakes if now < wake), default=DAY_SECONDS)
+        soon = min((wake - now for wake in wakes if now < wake), default=states.DAY_SECONDS)
         if self._force or not soon <= PATIENCE_SECONDS or time.monotonic() + soon >= self._until:
             return False
         time.sleep(soon + 0.01)

@@ -78,14 +78,13 @@ class Destination:
 
     @property
     def key(self) -> str:
-        """What tells this destination from another in `delivery.json`: 16 hex digits of its format and URL.
+        """What tells this destination from another in `delivery.json`, by its format and URL."""
+        return identity(f"{self.format} {self.url}")
 
-        FNV-1a, 64 bits: an identity, no secret; it costs no import.
-        """
-        digest = 0xCBF29CE484222325
-        for byte in f"{self.format} {self.url}".encode():
-            digest = (digest ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
-        return f"{digest:016x}"
+    @property
+    def project(self) -> str:
+        """What tells the project behind this destination from another in `flags.json`."""
+        return identity(f"{self.api_key} {self.url}")
 
     @property
     def shown(self) -> str:
@@ -110,6 +109,14 @@ class Destination:
             "time_precision": self.time_precision,
             "allow_http": self.allow_http,
         }
+
+
+def identity(text: str) -> str:
+    """16 hex digits by which a text is told from another: FNV-1a, 64 bits. No secret; it costs no import."""
+    digest = 0xCBF29CE484222325
+    for byte in text.encode():
+        digest = (digest ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{digest:016x}"
 
 
 def split(url: str) -> tuple[str, str, str, int, str]:

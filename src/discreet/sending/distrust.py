@@ -11,19 +11,25 @@ from .records import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from ..privacy.coverage import Coverage
     from ..privacy.declaration import Declaration
     from .records import Record
 
 OLDEST_SECONDS = names.SENT_DAYS * 86_400.0
-FOREIGN, OLD = "line_not_ours", "too_old_to_send"
+FOREIGN, OLD, NOT_COVERED = "line_not_ours", "too_old_to_send", "not_agreed_to"
 
 
 class Distrust:
-    """The check of one tool's lines, under its declaration (None: nothing was declared) at a level of consent."""
+    """The check of one tool's lines, under its declaration (None: nothing was declared), at a level of consent, as far
+    as the consent covers it (None: all of it).
+    """
 
-    def __init__(self, tool: str, declaration: "Declaration | None", level: str) -> None:
+    def __init__(
+        self, tool: str, declaration: "Declaration | None", level: str, coverage: "Coverage | None" = None
+    ) -> None:
         self._tool = tool
         self._acceptor = Acceptor(declaration, level)
+        self._coverage = coverage
 
     def judge(self, line: bytes, now: float) -> "tuple[Record | None, str]":
         """The record of a line as it may leave at `now` (epoch seconds), or None and why not. Never raises."""
@@ -39,6 +45,7 @@ class Distrust:
             and ("install" not in record or is_hex(record["install"], 32))
             and not record["version"].strip(names.VERSION_CHARACTERS)
             and not record["py"].strip("0123456789.")
+            and record["py"].count(".") < 3  # four parts are an address
             and not record["os"].strip("abcdefghijklmnopqrstuvwxyz0123456789")
         )
         properties = self._acceptor.properties(record["event"], record["properties"]) if legal else None
@@ -46,5 +53,9 @@ class Distrust:
             return None, FOREIGN
         if record["time"] < timestamp(now - OLDEST_SECONDS):
             return None, OLD
+        if self._coverage is not None:
+            properties = self._coverage.narrowed(record["event"], properties)
+            if properties is None:
+                return None, NOT_COVERED
         record["properties"] = properties
         return record, ""

@@ -10,7 +10,7 @@ import os
 import sys
 
 from .. import names
-from .log import HEAD, ID_BYTES, quote, timestamp
+from .log import HEAD, ID_BYTES, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,37 +36,17 @@ _KEPT = (
 )
 
 
-def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float) -> bool:
-    """Whether a deliverer should be started, as cheaply as it can be told; in doubt, yes. Never raises OSError."""
-    plan = _plan(paths)
-    if not any(_is_due(plan.get(one.key), one, paths, now) for one in destinations):
-        return False
-    return not somebody_at_work(paths, now)
-
-
-def note_first_sight(paths: names.Paths, signature: object, now: float) -> None:
-    """Note, before the first record of the first process that sees a destination, that deliveries begin here.
-
-    Without it they would begin with whatever process starts the first deliverer, which of several at once is chance.
-    Only one of them makes the file; where none can, that chance decides. Never raises OSError.
+def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float, *, flags: bool = False) -> bool:
+    """Whether a deliverer should be started, as cheaply as it can be told; in doubt, yes. With `flags` also where only
+    feature flags are due. Never raises OSError.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS
-    empty = "false" if os.path.lexists(paths["log"]) else "true"
-    try:
-        if not os.path.lexists(paths.directory):
-            from .. import files
+    plan = _plan(paths)
+    wanted = any(_is_due(plan.get(one.key), one, paths, now) for one in destinations)
+    if flags and not wanted:
+        from .flags import due as flags_due
 
-            files.make_directory(paths.directory, below=paths.below)
-        descriptor = os.open(paths["delivery"], flags, 0o600)
-    except OSError:
-        return
-    note = f'"period":{quote(repr(signature))},"seen":"{timestamp(now)}","empty":{empty},"destinations":{{}}}}'
-    try:
-        os.write(descriptor, f'{{"v":1,"plan":"",{note}\n'.encode())
-    except OSError:
-        pass  # half a note is none
-    finally:
-        os.close(descriptor)
+        wanted = flags_due(paths, destinations, now)
+    return wanted and not somebody_at_work(paths, now)
 
 
 def _plan(paths: names.Paths) -> "dict[str, list[str]]":

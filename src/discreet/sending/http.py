@@ -1,10 +1,10 @@
 """One HTTP/1.1 exchange of a delivering process: send a request, read the status, throw the rest away.
 
 The rule that keeps it honest: nothing raises, nothing outlives its deadline, no redirect is followed, no certificate
-goes unverified, and of what a server says only the status and Retry-After are kept.
+goes unverified, and of what a server says only the status and Retry-After are kept, and a body where it was asked for.
 
 Over sockets and not `http.client`, which bounds every read but not their sum, and loads `email`: 42 ms of the 100 ms of
-CPU that a child has. Little of HTTP is needed, since a connection serves one request and no body is looked at.
+CPU that a child has. Little of HTTP is needed, since a connection serves one request, and hardly a body is looked at.
 """
 
 import datetime as dt
@@ -30,7 +30,7 @@ VERDICTS = (
 # What follows from having no status. Every other error is worth another try.
 UNSENT = {"request": "hold"}  # not fit to be sent, and will not be the next time either
 
-# Of an answer's body, which is thrown away: read only because a connection closed with bytes unread looks broken there.
+# Of a body that is thrown away: read only because a connection closed with bytes unread looks broken there.
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 86_400.0  # no server may silence a destination for longer than a day
@@ -46,37 +46,41 @@ class Outcome:
     "tls", "protocol" (no HTTP, or too much of it), "request" (refused here, before a byte was sent) or "proxy" (no way
     through it; with status 407 it wants a user and a password, or others). `seconds` is how long it took. `verdict`
     is what follows: "delivered", "retry", "halve", "skip" or "hold". None of it is a text of the server's, an address
-    or the value of a header.
+    or the value of a header, but for `body`: what was asked to be kept.
     """
 
-    __slots__ = ("error", "retry_after", "seconds", "status", "verdict")
+    __slots__ = ("body", "error", "retry_after", "seconds", "status", "verdict")
 
-    def __init__(self, status: int, retry_after: float | None, error: str, seconds: float) -> None:
+    def __init__(self, status: int, retry_after: float | None, error: str, seconds: float, body: bytes = b"") -> None:
         self.status = status
         self.retry_after = retry_after
         self.error = error
         self.seconds = seconds
+        self.body = body
         self.verdict = verdict(status) if status else UNSENT.get(error, "retry")
 
     def __repr__(self) -> str:
         return f"Outcome({self.status}, {self.retry_after}, {self.error!r}, {self.seconds:.3f})"
 
 
-def exchange(request: "Request", *, timeout: float, deadline: float, trust: Trust | None = None) -> Outcome:
+def exchange(
+    request: "Request", *, timeout: float, deadline: float, trust: Trust | None = None, keep: int = 0
+) -> Outcome:
     """Send `request` and say how that ended. Never raises.
 
     Connecting (through a proxy and TLS where asked), sending and waiting for the answer take at most `timeout` seconds
     each, and all together end at `deadline`, an instant of `time.monotonic()`. Hand in one `trust` for all exchanges
-    of a process, so that certificates are read once.
+    of a process, so that certificates are read once. Of the answer's body the first `keep` bytes are kept, without its
+    chunks (RFC 9112, section 7.1); reading these may take `timeout` seconds more.
 
     One thing escapes both: looking up a name, which the system's resolver does in its own time (half a minute where no
     server answers). In the child its alarm of 30 s ends that too; in the daemon thread it holds up no one's exit.
     """
     began = time.monotonic()
     connection = Connection(timeout, deadline)
-    status, retry_after, error = 0, None, ""
+    status, retry_after, error, body = 0, None, "", b""
     try:
-        status, fields = _converse(request, connection, trust or Trust())
+        status, fields, body = _converse(request, connection, trust or Trust(), keep)
         retry_after = retry_seconds(fields.get("retry-after", ""), time.time())
         error = "proxy" if status == 407 else ""
     except Failure as failure:
@@ -87,7 +91,7 @@ def exchange(request: "Request", *, timeout: float, deadline: float, trust: Trus
         error = "request"
     finally:
         connection.close()
-    return Outcome(status, retry_after, error, time.monotonic() - began)
+    return Outcome(status, retry_after, error, time.monotonic() - began, body)
 
 
 def verdict(status: int) -> str:
@@ -118,8 +122,13 @@ def retry_seconds(text: str, now: float) -> float | None:
     return min(seconds, RETRY_AFTER_SECONDS) if seconds >= 0 else None
 
 
-def _converse(request: "Request", connection: Connection, trust: Trust) -> tuple[int, "dict[str, str]"]:
-    """Connect, send, and read the head of the answer. Raises `OSError`, `ValueError` and `Failure`."""
+def _converse(
+    request: "Request", connection: Connection, trust: Trust, keep: int
+) -> tuple[int, "dict[str, str]", bytes]:
+    """Connect, send, and read status, fields and what is to be kept of the body.
+
+    Raises `OSError`, `ValueError` and `Failure`.
+    """
     scheme, user, host, port, target = destination.split(request.url)
     proxy = through(scheme, host, port)
     place = authority(scheme, host, port)
@@ -131,7 +140,10 @@ def _converse(request: "Request", connection: Connection, trust: Trust) -> tuple
         lines += [f"Proxy-Authorization: {proxy[2]}"] if proxy[2] else []
     head = _head(request, target, lines)
     connection.reach(scheme, host, port, proxy, trust)
-    return _answer(connection, head + request.sent)
+    status, fields, rest = _answer(connection, head + request.sent)
+    connection.allow(None if keep else BODY_SECONDS)
+    body = _body(connection, status, fields, rest, keep or BODY_BYTES)
+    return status, fields, body if keep else b""
 
 
 def _given(headers: "Mapping[str, str]") -> "Iterator[str]":
@@ -151,8 +163,8 @@ def _head(request: "Request", target: str, lines: "list[str]") -> bytes:
     return written(f"{request.method} {target} HTTP/1.1", *lines, "Connection: close")
 
 
-def _answer(connection: Connection, content: bytes) -> tuple[int, "dict[str, str]"]:
-    """Send a request, and read the head of what is answered. Raises `OSError` and `Failure`."""
+def _answer(connection: Connection, content: bytes) -> tuple[int, "dict[str, str]", bytes]:
+    """Send a request, and read the head of the answer, and what came with it. Raises `OSError` and `Failure`."""
     cut: OSError | None = None
     connection.allow()
     try:
@@ -168,22 +180,34 @@ def _answer(connection: Connection, content: bytes) -> tuple[int, "dict[str, str
         raise
     if cut and verdict(status) in ("delivered", "skip"):
         raise cut  # what it has not received whole it can neither have taken nor judged
-    _drain(connection, status, fields, rest)
-    return status, fields
+    return status, fields, rest
 
 
-def _drain(connection: Connection, status: int, fields: "dict[str, str]", rest: bytes) -> None:
-    """Read a little of the body, or all of a little one. Never raises."""
+def _body(connection: Connection, status: int, fields: "dict[str, str]", rest: bytes, most: int) -> bytes:
+    """Read a body, or its first `most` bytes, or as far as there is time. Never raises."""
     length = fields.get("content-length", "")
-    wanted = float(length) if length.isascii() and length.isdigit() else BODY_BYTES
-    wanted = 0 if status in (204, 304) else min(wanted, BODY_BYTES)
-    connection.allow(BODY_SECONDS)
-    seen = len(rest)
+    wanted = float(length) if length.isascii() and length.isdigit() else most
+    wanted = 0 if status in (204, 304) else min(wanted, most)
     try:
-        while seen < wanted and not rest.endswith(b"0\r\n\r\n"):  # which ends a body in chunks
-            rest = connection.receive()
-            if not rest:
-                return
-            seen += len(rest)
+        while len(rest) < wanted and not rest.endswith(b"0\r\n\r\n"):  # which ends a body in chunks
+            more = connection.receive()
+            if not more:
+                break
+            rest += more
     except OSError:
-        return  # the status is known, and the body is nobody's
+        pass  # the status is known, and half a body shows that it is half
+    chunked = "chunked" in fields.get("transfer-encoding", "").lower()
+    return _joined(rest)[:most] if chunked else rest[: int(wanted)]
+
+
+def _joined(chunks: bytes) -> bytes:
+    """A body without its chunks, as far as they are whole."""
+    parts, at = [], 0
+    while (end := chunks.find(b"\r\n", at)) >= 0:
+        digits = chunks[at:end].partition(b";")[0].strip()
+        if not 0 < len(digits) <= 8 or digits.strip(b"0123456789abcdefABCDEF"):
+            break
+        at = end + 2 + int(digits, 16)
+        parts.append(chunks[end + 2 : at])
+        at += 2
+    return b"".join(parts)

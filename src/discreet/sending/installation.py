@@ -1,4 +1,5 @@
-"""What is random and kept for this installation: the salt of hashes and answers by lot and, if the author asks, the id.
+"""What is random and kept for this installation: the salt of hashes, answers by lot and flags, and, if the author asks,
+the id.
 
 The rule that keeps it honest: both are made only under consent, at their first use; neither is derived from anything of
 the machine or the user; `clear` erases them, and the next use makes new ones. The salt never leaves.
@@ -13,7 +14,8 @@ from .. import files, names
 _SALT_BYTES = 32
 _ID_BYTES = 16
 _LOT_BYTES = 32
-_LOT = b"discreet.answer"  # BLAKE2's personalization, at most 16 bytes: no draw and no hash share a function
+# BLAKE2's personalization, at most 16 bytes: no draw, no flag and no hash share a function.
+_LOT, _FLAG = b"discreet.answer", b"discreet.flag"
 
 
 class Pseudonyms:
@@ -46,6 +48,10 @@ class Pseudonyms:
         """
         return drawn(self._salt or self._found(), event, field, message)
 
+    def bucket(self, key: str) -> float:
+        """Where this installation stands, from 0 to below 1, in the shares of a flag. Raises `OSError` as above."""
+        return bucket(self._salt or self._found(), key)
+
     def _found(self) -> bytes:
         self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES))
         return self._salt
@@ -76,6 +82,15 @@ def drawn(salt: bytes, event: str, field: str, message: bytes) -> int:
     digest = blake2b(f"{event}\0{field}\0".encode(), key=salt, digest_size=_LOT_BYTES, person=_LOT)
     digest.update(message)
     return int.from_bytes(digest.digest(), "big")
+
+
+def bucket(salt: bytes, key: str) -> float:
+    """A multiple of 2^-53 from 0 to below 1: the first bits of BLAKE2b (RFC 7693), keyed by the salt, of a flag's key.
+
+    Pure, and for good. A bucket of one flag says nothing of that of another.
+    """
+    digest = blake2b(key.encode(), key=salt, digest_size=8, person=_FLAG)
+    return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53
 
 
 def _kept(paths: names.Paths, key: str, length: int) -> str:

@@ -8,18 +8,32 @@ asked.
 """
 
 import os
+import time
 
 from .. import files, names
 
+TAKING_LEAVE_SECONDS = 1.0  # a deliverer that takes its leave holds the lock for a moment yet
+
 
 class DeliveryLock:
-    """`with DeliveryLock(paths) as held:` `held` is False where another deliverer is at work. Raises `OSError`."""
+    """`with DeliveryLock(paths) as held:` `held` is False where another deliverer is at work, and still is after
+    `patience` seconds. Raises `OSError`.
+    """
 
-    def __init__(self, paths: names.Paths) -> None:
+    def __init__(self, paths: names.Paths, *, patience: float = 0.0) -> None:
         self._paths = paths
+        self._patience = patience
         self._descriptor = -1
 
     def __enter__(self) -> bool:
+        patience = time.monotonic() + self._patience
+        while not self._take():
+            if time.monotonic() >= patience:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _take(self) -> bool:
         files.make_directory(self._paths.directory, below=self._paths.below)
         path = self._paths["lock"]
         flags = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS

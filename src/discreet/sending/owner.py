@@ -12,13 +12,21 @@ from ..privacy.declaration import Declaration
 from .destination import Destination
 
 
-class Owner(Protocol):
-    """The recorder, as far as the sender knows it."""
+class Noted(Protocol):
+    """The recorder, as far as a first run is noted of it."""
 
     name: str
+    paths: names.Paths
+    environ: dict[str, str]
+    declaration: Declaration | None
+    signature: object
+
+
+class Owner(Noted, Protocol):
+    """The recorder, as far as the sender knows it."""
+
     version: str
     off: bool
-    paths: names.Paths
     losses: dict[str, int]
 
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
@@ -37,19 +45,25 @@ class Owner(Protocol):
         """Whether the stored consent is the one that the queued records were made under."""
 
 
-class Delivered(Protocol):
+class Flagged(Protocol):
+    """The feature flags of a process, as far as a delivery knows them."""
+
+    asks: bool
+
+
+class Delivered(Noted, Protocol):
     """The recorder, as far as a delivery knows it: everything that the gate, the filter and the log go by."""
 
-    name: str
     mode: str
-    paths: names.Paths
-    environ: dict[str, str]
     settings: Mapping[str, object]
     lifted: tuple[str, ...]
-    declaration: Declaration | None
     destinations: tuple[Destination, ...]
     delivery: str
-    signature: object
+    identity: str
+
+    @property
+    def flagged(self) -> Flagged | None:
+        """The flags, where one was looked up."""
 
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
         """Run `work` where no error reaches the host."""

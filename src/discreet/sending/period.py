@@ -5,10 +5,24 @@ the places here is exact to the record; where it cannot be done (another deliver
 deliverer sees that the stored consent is not the one it knew, and begins the period by its date.
 """
 
+import time
+
 from .. import consent, names
+from ..consent import stored
 from . import outbox
 from . import state as states
 from .lock import DeliveryLock
+from .log import timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def answer(paths: names.Paths, word: str, covers: "Iterable[str]" = ()) -> None:
+    """Store the user's answer as of now, as `stored.store` does; its period begins. Raises `OSError` as that does."""
+    stored.store(paths, word, timestamp(time.time()), covers)
+    begin(paths)
 
 
 def begin(paths: names.Paths) -> None:
@@ -21,7 +35,7 @@ def begin(paths: names.Paths) -> None:
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
                 place.enter(ends, ends, floor)
-            state.period = repr(consent.signature(paths))
+            state.period, state.covered = repr(consent.signature(paths)), []
             states.save(paths, state, [])
     except OSError:
         return

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class Plan:
-    """`run` is the run id of the process that made the plan, `signature` that of the consent it records under."""
+    """`run` is the run id of the process that made the plan, `signature` that of the consent it records under, `own`
+    the hosts that the user's environment names; `flags` is for whom it wants to know the feature flags ("run" or
+    "install", as `identity`), "" where it does not.
+    """
 
     def __init__(
         self,
@@ -32,6 +35,8 @@ class Plan:
         lifted: "tuple[str, ...]" = (),
         run: str = "",
         signature: object = None,
+        flags: str = "",
+        own: "tuple[str, ...]" = (),
     ) -> None:
         self.tool = tool
         self.paths = paths
@@ -43,6 +48,8 @@ class Plan:
         self.lifted = lifted
         self.run = run
         self.signature = signature
+        self.flags = flags
+        self.own = own
 
     def decide(self) -> consent.Decision:
         """What the gate says now. The files are looked at anew; a test runner stays what it was."""
@@ -65,6 +72,8 @@ class Plan:
             "lifted": list(self.lifted),
             "run": self.run,
             "signature": self.signature,
+            "flags": self.flags,
+            "own": list(self.own),
         }
 
 
@@ -88,6 +97,8 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         lifted=tuple(values["lifted"]),
         run=values["run"],
         signature=values["signature"],
+        flags=values["flags"],
+        own=tuple(values["own"]),
     )
 
 

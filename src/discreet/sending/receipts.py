@@ -12,11 +12,14 @@ import json
 import os
 
 from .. import files, names
+from .log import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
+
+    from .wire import Request
 
 MOST_BYTES = 1024 * 1024  # of the file; the older half goes when it is full
 _LINE_BYTES = 64 * 1024  # 500 ids of 39 bytes, and the rest
@@ -45,6 +48,23 @@ def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
         os.close(descriptor)
     if size > MOST_BYTES:
         _halve(paths["receipts"])
+
+
+def of(
+    request: "Request", destination: str, form: str, now: float, *, status: int, verdict: str, ids: "list[str]"
+) -> "dict[str, Any]":
+    """The receipt for a request with the records of these ids, which was answered at `now` (epoch seconds)."""
+    return {
+        "time": timestamp(now),
+        "destination": destination,
+        "format": form,
+        "records": len(ids),
+        "bytes": len(request.content),
+        "sha256": digest(request.content),
+        "status": status,
+        "verdict": verdict,
+        "ids": ids,
+    }
 
 
 def read(paths: names.Paths) -> "Iterator[dict[str, Any]]":

@@ -6,6 +6,7 @@ declaration says of them, and for what a terminal or a page makes of a text.
 """
 
 import json
+from functools import lru_cache
 
 from .. import names
 
@@ -31,13 +32,13 @@ def parse(line: str) -> "Record":
         value = json.loads(line)
     except RecursionError:  # from a line of opening brackets
         raise ValueError("nested too deeply") from None
-    record = _record(value)
+    record = checked(value)
     if record is None:
         raise LookupError("not a record")
     return record
 
 
-def _record(value: object) -> "Record | None":
+def checked(value: object) -> "Record | None":
     """The value as a record, absent texts filled in; None where it is none. `value` comes from `json`: exact types."""
     if not isinstance(value, dict) or not value.keys() <= _KEYS:
         return None
@@ -60,7 +61,12 @@ def _record(value: object) -> "Record | None":
 
 def is_time(value: object) -> bool:
     """Whether a value is a real moment written as `2026-11-20T10:30:00Z`."""
-    if not isinstance(value, str) or "".join("d" if "0" <= c <= "9" else c for c in value) != _SHAPE:
+    return isinstance(value, str) and _is_moment(value)
+
+
+@lru_cache(1024)  # many records of one reading share their hour, or their second
+def _is_moment(value: str) -> bool:
+    if "".join("d" if "0" <= c <= "9" else c for c in value) != _SHAPE:
         return False
     year, month, day = int(value[:4]), int(value[5:7]), int(value[8:10])
     if not (year and 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]):
@@ -72,11 +78,12 @@ def is_time(value: object) -> bool:
 def _is_property(value: object) -> bool:
     """A flat value, or a mapping of texts (a distribution's items need not be legal names) to flat values."""
     if isinstance(value, dict):
-        return all(is_text(key) and _is_flat(item) for key, item in value.items())
-    return _is_flat(value)
+        return all(is_text(key) and is_flat(item) for key, item in value.items())
+    return is_flat(value)
 
 
-def _is_flat(value: object) -> bool:
+def is_flat(value: object) -> bool:
+    """Whether a value from `json` is a boolean, a number within bounds, or a text that a conversion may let out."""
     if isinstance(value, (int, float)):  # booleans too; the bounds refuse NaN and the infinities
         return -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER
     return is_text(value)

@@ -13,7 +13,7 @@ nothing goes to the one that it was to replace, nor do the headers and keys that
 """
 
 from .. import names
-from .destination import FORMATS, POSTHOG_HOST, Destination
+from .destination import FORMATS, POSTHOG_HOST, Destination, split
 from .headers import parsed
 
 TYPE_CHECKING = False
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 KEYS = ("ENDPOINT", "FORMAT", "HEADERS", "POSTHOG_API_KEY", "POSTHOG_HOST", "BATCH_SIZE", "BATCH_INTERVAL_SECONDS")
+
+_ADDRESSES = ("ENDPOINT", "POSTHOG_HOST")
 
 
 class Settings:
@@ -44,6 +46,17 @@ class Settings:
             if at is not None:
                 found = (*found[:at], self._with_headers(found[at]), *found[at + 1 :])
         return tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
+
+    def hosts(self) -> "tuple[str, ...]":
+        """The hosts that the settings name: the user's own choice. Never raises."""
+        urls = [self._get("ENDPOINT"), self._get("POSTHOG_HOST") or (self._api_key() and POSTHOG_HOST)]
+        found = []
+        for url in filter(None, urls):
+            try:
+                found.append(split(url)[2])
+            except ValueError:
+                continue  # refused as a destination too
+        return tuple(found)
 
     def _endpoint(self, url: str) -> "tuple[Destination, ...]":
         """The user's own address, and no other: nothing goes anywhere where it is refused."""
@@ -107,20 +120,28 @@ class Settings:
         return ""
 
     def _refuse(self, key: str, why: str) -> None:
-        sentence = f"{self._head}_TELEMETRY_{key} is refused: {why}"
+        configured = key.lower() in self._settings and not self._variable(key)
+        where = f"settings: {key.lower()}" if configured else f"{self._head}_TELEMETRY_{key}"
+        sentence = f"{where} is refused: {why}"
         if sentence not in self.problems:
             self.problems.append(sentence)
 
     def _get(self, key: str) -> str:
         """The value of a setting, stripped; "" where it is not set."""
+        value = self._variable(key) or self._settings.get(key.lower(), "")
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            return str(value).strip()
+        if key in _ADDRESSES:
+            return "?"  # refused as an address, and nothing goes to the one that it was to replace
+        self._refuse(key, "it must be a text or a number")
+        return ""
+
+    def _variable(self, key: str) -> str:
         spellings = [f"{self._head}_TELEMETRY_{key}", f"{self._head}__TELEMETRY__{key}"]
         if key.startswith("POSTHOG_"):
             spellings.append(f"{self._head}_{key}")
-        for name in spellings:
-            if self._environ.get(name, "").strip():
-                return self._environ[name].strip()
-        value = self._settings.get(key.lower(), "")
-        return str(value).strip() if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+        found = (self._environ.get(name, "").strip() for name in spellings)
+        return next(filter(None, found), "")
 
 
 def _batch_url(host: str) -> str:

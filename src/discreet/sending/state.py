@@ -1,12 +1,13 @@
 """delivery.json: how far each destination is, and when it may be tried again.
 
-    {"v":1,"plan":"<key> <wake> <attempt> <file> <offset>;...","period":"<signature>","destinations":{"<key>":{
+    {"v":1,"plan":"<key> <wake> <attempt> <file> <offset>;...","period":"<signature>","covered":[...],
+     "destinations":{"<key>":{
       "shown":"https://example.org/t","since":"2026-11-20T10:30:00Z","offsets":{...},"anchor":[id,time],"floor":time,
       "wake":0,"attempt":0,"failures":0,"held":false,"status":0,"limit":500}}}
 
-`offsets`, `anchor` and `floor` are explained in `outbox`. Before the first deliverer there is only what the first
-process that saw a destination noted before its first record (`handover.note_first_sight`): `seen`, when that was, and
-`empty`, whether there was no log yet.
+`offsets`, `anchor` and `floor` are explained in `outbox`, `covered` in privacy/coverage.py: what a consent covers that
+does not say so itself. Before the first deliverer there is only what the first process noted before its first record
+(`first`): with destinations `seen`, when that was, and `empty`, whether there was no log yet.
 
 The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, and read as
 hostile input: what is not as drawn here counts as never seen, which sends nothing old. `plan` repeats, for each
@@ -14,6 +15,7 @@ destination, what a host at its exit needs to see whether a delivery is due, wit
 """
 
 import json
+import os
 
 from .. import files, names
 from . import outbox
@@ -22,18 +24,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+DAY_SECONDS = 86_400.0
 MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
 _TEXT = 256  # characters of any text in the file
-_SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
+_SANE_SECONDS = 2 * DAY_SECONDS  # no wake is so far ahead, unless the clock was set back since
 
 
 class Place:
     """One destination's place in the log and its fortune. Times are epoch seconds, 0 for never.
 
     `wake` is when it may be tried again, `attempt` when it last was, `failures` how often in a row it failed, `held`
-    whether it refused us, `status` the last HTTP status, `limit` the most records of one request, `since` when it was
-    first seen.
+    whether it refused us, `agreed` whether the consent covers its host, `status` the last HTTP status, `limit` the most
+    records of one request, `since` when it was first seen.
     """
 
     def __init__(self, shown: str, since: str) -> None:
@@ -46,6 +49,7 @@ class Place:
         self.attempt = 0.0
         self.failures = 0
         self.held = False
+        self.agreed = True
         self.status = 0
         self.limit = MOST_RECORDS
 
@@ -58,16 +62,33 @@ class Place:
         self.offsets = {file: max(spot, here.get(file, outbox.START)) for file, spot in offsets.items()}
         self.anchor = ("", "")
         self.floor = max(self.floor, floor)
+        self.agree()
+
+    def agree(self, *, until: float = 0.0) -> None:
+        """The consent covers the host; or, with `until`, it does not, and nobody need look again before that time."""
+        if until:
+            self.agreed, self.wake = False, until
+        elif not self.agreed:
+            self.agreed, self.wake = True, 0.0
 
 
 class State:
-    """All of `delivery.json`. `period` is the signature of the consent that the places were made under."""
+    """All of `delivery.json`. `period` is the signature of the consent that the places were made under, `covered` what
+    the first run under it disclosed.
+    """
 
     def __init__(self) -> None:
         self.period = ""
+        self.covered: list[str] = []
         self.seen = ""
         self.empty = False
         self.places: dict[str, Place] = {}
+
+
+def backoff(first: float, failures: int) -> float:
+    """Seconds until the next attempt: doubled with each failure, at most a day, between half and all of it."""
+    jitter = 0.5 + int.from_bytes(os.urandom(2), "big") / 131_072
+    return min(first * 2.0 ** min(failures - 1, 20), DAY_SECONDS) * jitter
 
 
 def load(path: str) -> State:
@@ -78,6 +99,7 @@ def load(path: str) -> State:
         if content["v"] != 1:
             return state
         state.period = str(content["period"])
+        state.covered = [line for line in content.get("covered", []) if isinstance(line, str)]
         if not content["destinations"] and "seen" in content:
             state.seen, state.empty = _text(content["seen"]), content["empty"] is True
         state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
@@ -102,6 +124,7 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
         "v": 1,
         "plan": plan,
         "period": state.period,
+        "covered": state.covered,
         "destinations": {key: vars(place) for key, place in state.places.items()},
     }
     files.write_private(paths["delivery"], json.dumps(content, separators=(",", ":")).encode() + b"\n")
@@ -123,6 +146,7 @@ def _place(value: "dict[str, Any]") -> Place:
     place.failures = min(_whole(value["failures"]), 1_000)
     place.status = _whole(value["status"])
     place.held = value["held"] is True
+    place.agreed = value.get("agreed") is not False
     place.limit = min(max(1, _whole(value["limit"])), MOST_RECORDS)
     return place
 

@@ -4,18 +4,14 @@ The rule that keeps it honest: what can go wrong with a disk, a lock or a consen
 the next deliverer finds everything as it stands on disk.
 """
 
-import time
-
 from .delivery import Delivery, Withdrawn
-from .lock import DeliveryLock
+from .lock import TAKING_LEAVE_SECONDS, DeliveryLock
 from .plan import Plan, restored
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
-
-_LOCK_SECONDS = 1.0  # a deliverer that takes its leave holds the lock for a moment yet
 
 
 def deliver(plan: "Plan | Mapping[str, Any]", *, until: float) -> None:
@@ -34,13 +30,8 @@ def run(plan: Plan, *, until: float, force: bool = False, tell: "Callable[[str],
     decision = plan.decide()
     if not decision.enabled:
         raise Withdrawn(decision.reason)  # before the lock, whose file and directory `clear` may just have erased
-    patience = time.monotonic() + _LOCK_SECONDS
-    while True:
-        lock = DeliveryLock(plan.paths)
-        with lock as held:
-            if held:
-                Delivery(plan, until=until, force=force, tell=tell).work(lock)
-                return True
-        if time.monotonic() > patience:
-            return False
-        time.sleep(0.02)
+    lock = DeliveryLock(plan.paths, patience=TAKING_LEAVE_SECONDS)
+    with lock as held:
+        if held:
+            Delivery(plan, until=until, force=force, tell=tell).work(lock)
+    return held

@@ -1,0 +1,80 @@
+"""The verb `export`: a page to read, and to pass on by hand.
+
+The rule that keeps it honest: it sends nothing, writes over nothing, and counts only what the tool could send.
+"""
+
+import argparse
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from . import data
+from .session import Failure, Session, counted
+
+if TYPE_CHECKING:
+    from ..report.read import Tally
+
+
+def export_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of `export`."""
+    parser.add_argument("--out", metavar="FILE", help="a new file to write it to (default: print it)")
+
+
+def export(session: Session, arguments: argparse.Namespace) -> int:
+    """Add the log up: counts and sums by event and by day, as Markdown."""
+    from ..report.export import Aggregate
+    from ..report.read import lines
+    from ..sending.distrust import OLDEST_SECONDS, Distrust
+
+    telemetry = session.telemetry
+    aggregate = Aggregate(telemetry.declaration)
+    distrust = Distrust(telemetry.name, telemetry.declaration, session.decide().level)
+    skipped: Tally = Counter()
+    for line, _ in lines(data.log_files(session), skipped):
+        # As of a moment at which no record is too old: only what is sent grows old, not what one shows.
+        record, why = distrust.judge(line.encode(), OLDEST_SECONDS)
+        if record is None:
+            skipped[why] += 1
+        else:
+            aggregate.add(record)
+    page = aggregate.page(telemetry.name, list(_remarks(session, skipped.total())))
+    if arguments.out is None:
+        session.put(page, exactly=True)
+    else:
+        _write(arguments.out, f"{page}\n")
+        session.say(f"{arguments.out} is written. Nothing was sent.")
+    return 0
+
+
+def _remarks(session: Session, skipped: int) -> "list[str]":
+    """What is in the page, in sentences."""
+    tool = session.telemetry.name
+    head = (
+        f"Added up from the log on one machine by `{tool} telemetry export`; nothing was sent. These are counts, sums "
+        "and declared names: there is no id in it, no hash, and no time finer than a day. A figure of a single event "
+        "says what that event said, so read it before you pass it on."
+    )
+    remarks = [head]
+    if session.alone:
+        remarks.append(
+            f"It was asked for without {tool} itself, whose declaration is not known here: only commands, bare "
+            "numbers, and yes or no are counted."
+        )
+    if skipped:
+        remarks.append(f"Not in it: {counted(skipped, 'line')} of the log that could not come from this declaration.")
+    return remarks
+
+
+def _write(path: str, page: str) -> None:
+    """Write a new file, whole or not at all. Raises `Failure`."""
+    made = False
+    try:
+        with open(path, "x", encoding="utf-8") as file:  # "x" takes no existing name, a link's neither
+            made = True
+            file.write(page)
+    except FileExistsError:
+        raise Failure(f"{path}: is there already, and is left as it is; name a new file") from None
+    except OSError as error:
+        if made:
+            os.unlink(path)
+        raise Failure(f"{path}: {error.strerror}") from None

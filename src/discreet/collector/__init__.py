@@ -1,0 +1,16 @@
+"""The collector: the other end of the road, for development and for one small machine.
+
+    bytes --http--> Request --desk--> may it? --decode--> records --check--> legal? --store--> YYYY-MM-DD.TOOL.jsonl
+                                                                                     and only then 2xx
+
+    http      bytes to requests: HTTP/1.1, no more of it than clients need; pure
+    server    sockets: the standard library's event loop; bounds of time, number and memory
+    desk      which request gets which answer: host, origin, token, path, form
+    decode    the inverse of `sending/wire`, and what other software sends, as records
+    check     what a record may hold, by the manifest where there is one
+    store     files, and ids that came before
+    page      the page at `/`
+
+The rule that keeps it honest: what is answered with 2xx is in a file, once; what an address, a header or a log line of
+a server would tell of a sender is kept nowhere.
+"""

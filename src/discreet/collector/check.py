@@ -1,0 +1,82 @@
+"""What a record may hold: the form of the log, and, where there is a manifest, only what it declares.
+
+The rule that keeps it honest: what stands in a file has passed `sending.records`, and with a manifest the check that
+the client makes before it sends. What fails is counted under its reason, and no reason holds a value.
+
+How much a sender may be wrong depends on its format:
+
+    exact      the json format: it says everything as the log does, so a record is right as it is or it is none
+    flat       beacon, otlp, posthog of this package: right but for nesting and, in a URL, the kinds of values
+    foreign    software that knows no manifest: what was not declared is left out, the rest is taken
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from ..privacy.accept import Acceptor
+from ..privacy.declaration import Declaration
+from ..sending.records import checked
+
+EXACT, FLAT, FOREIGN = "exact", "flat", "foreign"
+
+
+class Check:
+    """The check of records of one tool ("" is any), by its declaration (None: there is no manifest)."""
+
+    def __init__(self, tool: str = "", declaration: Declaration | None = None, *, declared: bool = False) -> None:
+        self._tool = tool
+        self.declaration = declaration
+        self._acceptor = Acceptor(declaration, "enhanced") if declared else None
+        self.losses: Counter[str] = Counter()  # reason to number, of records and of properties
+
+    def record(self, found: dict[str, Any] | None, manner: str) -> dict[str, Any] | None:
+        """The record as it may be written, or None, counted. Never raises."""
+        record = checked(found)
+        if record is None:
+            self.losses["not a record"] += 1
+            return None
+        if self._tool not in ("", record["tool"]):
+            self.losses["of another tool"] += 1
+            return None
+        if self._acceptor is not None:
+            properties = self._declared(record["event"], record["properties"], manner)
+            if properties is None:
+                self.losses["not declared"] += 1
+                return None
+            record["properties"] = properties
+        return record
+
+    def _declared(self, event: str, properties: dict[str, Any], manner: str) -> dict[str, Any] | None:
+        whole = self._accept(event, properties)
+        if whole is not None or manner == EXACT or self._accept(event, {}) is None:
+            return whole
+        found: dict[str, Any] = {}
+        for name, value in properties.items():
+            read = next(filter(None, (self._accept(event, one) for one in _readings(name, value))), None)
+            if read is not None:
+                found |= read
+            elif manner == FOREIGN:
+                self.losses["a property that is not declared"] += 1
+            else:
+                return None
+        return found
+
+    def _accept(self, event: str, properties: dict[str, Any]) -> dict[str, Any] | None:
+        assert self._acceptor is not None  # noqa: S101  # the caller looked
+        return self._acceptor.properties(event, properties)
+
+
+def _readings(name: str, value: object) -> Iterator[dict[str, Any]]:
+    """What one property of a flat format may have been: as it was read, with dots in its name, or the text it was."""
+    yield {name: value}
+    if isinstance(value, dict):
+        yield {f"{name}.{inner}": held for inner, held in value.items()}
+        yield {name: {inner: _spelled(held) for inner, held in value.items()}}
+    else:
+        yield {name: _spelled(value)}
+
+
+def _spelled(value: object) -> str:
+    """A value as a URL spells it: what was read as a number may be a choice called `12`."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

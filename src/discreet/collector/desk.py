@@ -1,0 +1,269 @@
+"""The desk: which request gets which answer.
+
+    GET  /t?t=...         a beacon                               204
+    POST /t, /            {"records": [...]}, or one beacon      200 {"stored":n,"repeated":n,"refused":n}
+                          {"forget": [...]} and nothing else     200 {"forgotten":n}
+    POST /v1/traces       OTLP                                   200 {"partialSuccess":{...}}
+    POST /batch/          PostHog                                200 {"status":"Ok"}
+    POST /flags/          PostHog's question for flags           200 {"flags":{...}}
+    GET  /                the page of what was received
+    GET  /healthz         is it taking records?                  200 or 503
+
+The rule that keeps it honest: 2xx means that what was good is in a file and what was not was counted, in the answer
+where its format has a place for that; 422, that nothing of it was good; 503, that it is to be sent again. A web page
+must not write here: a request with an `Origin`, or one that a browser says came from another site, is refused, and so
+is a `Host` that is not ours, by which a page would turn its own name into this machine.
+"""
+
+import hmac
+import json
+import time
+import zlib
+from base64 import b64decode
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, NoReturn
+
+from .. import names
+from ..privacy.accept import is_hex
+from ..sending.log import ID_BYTES
+from . import decode, page
+from .check import Check
+from .http import BODY_BYTES, Refusal, Request
+from .store import Store
+from .values import Malformed, identity
+
+_JSON = "application/json"
+_FULL_SECONDS = "300"  # until a client may try again where there is no room
+
+
+class Answer(NamedTuple):
+    """A status, a body, its type, and further headers."""
+
+    status: int
+    body: bytes = b""
+    kind: str = _JSON
+    headers: dict[str, str] = {}  # noqa: RUF012  # never written to
+
+
+Work = Callable[[], Answer]  # for another thread: it reads whole files
+
+
+class Desk:
+    """`hosts` are the names that a `Host` may have, none where any may; `token` is asked for where there is one."""
+
+    def __init__(
+        self, store: Store, check: Check, *, hosts: frozenset[str] = frozenset(), token: str = "", tool: str = "",
+        flags: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.store = store
+        self.check = check
+        self.stored = self.repeated = self.refused = 0
+        self.address = ""
+        self._hosts = hosts
+        self._token = token.encode()
+        self._tool = tool
+        self._flags = flags or {}
+        self._pages: dict[str, tuple[float, str]] = {}
+        self._routes: dict[str, dict[str, Callable[[Request], Answer | Work]]] = {
+            "/": {"GET": self._page, "POST": self._own},
+            "/t": {"GET": self._beacon, "POST": self._own},
+            "/v1/traces": {"POST": self._otlp},
+            "/batch/": {"POST": self._posthog},
+            "/flags/": {"POST": self._answer_flags},
+            "/healthz": {"GET": self._health},
+        }
+        for path in ("/batch", "/flags"):
+            self._routes[path] = self._routes[f"{path}/"]
+
+    def admit(self, request: Request) -> None:
+        """Look at a request before its body is read. Raises `Refusal`."""
+        headers = request.headers
+        if "host" not in headers:
+            raise Refusal(400, "a request names its host")
+        if self._hosts and _hostname(headers["host"]) not in self._hosts:
+            raise Refusal(403, "this host is not known here")
+        if "origin" in headers or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+            raise Refusal(403, "a web page has no access")
+        routes = self._routes.get(request.path)
+        if self._token and request.path != "/healthz" and not self._knows(request):
+            raise Refusal(401, "the token is missing or wrong", **{"WWW-Authenticate": 'Basic realm="discreet"'})
+        if routes is None:
+            raise Refusal(404, "there is nothing at this path")
+        if request.method not in routes:
+            raise Refusal(405, "not by this method", Allow=", ".join(sorted(routes)))
+        if request.method == "GET":
+            if request.length or request.chunked:
+                raise Refusal(400, "a GET has no body")
+            return
+        if not request.chunked and "content-length" not in headers:
+            raise Refusal(411, "a body has a length, or comes in chunks")
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
+            raise Refusal(415, "a body is JSON and says so")
+        if headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
+            raise Refusal(415, "a body is gzip or plain")
+        if headers.get("expect", "100-continue").lower() != "100-continue":
+            raise Refusal(417, "the only expectation is 100-continue")
+
+    def answer(self, request: Request) -> Answer | Work:
+        """The answer to an admitted request with its body. Raises `Refusal`, and `OSError` where nothing was taken."""
+        try:
+            return self._routes[request.path][request.method](request)
+        except Malformed as error:
+            raise Refusal(400, str(error)) from None
+
+    def cannot(self, error: OSError) -> Refusal:
+        """The answer where nothing was taken: send it again later."""
+        return Refusal(503, f"nothing was taken: {error.strerror}", **{"Retry-After": _FULL_SECONDS})
+
+    def _knows(self, request: Request) -> bool:
+        """Whether a request has the token, in constant time; for the page also as any user's password.
+
+        A browser sends a password that it was once given with every request, of whichever page. So none writes.
+        """
+        scheme, _, value = request.headers.get("authorization", "").partition(" ")
+        found = value.strip().encode("latin-1")
+        if scheme.lower() == "basic" and _is_for_the_page(request):
+            try:
+                found = b64decode(found, validate=True).partition(b":")[2]
+            except ValueError:
+                return False
+        elif scheme.lower() != "bearer":
+            return False
+        return hmac.compare_digest(found, self._token)
+
+    def _beacon(self, request: Request) -> Answer:
+        _, _, refused = self._take(decode.query(request.query))
+        return Answer(422 if refused else 204)
+
+    def _own(self, request: Request) -> Answer | Work:
+        content = _content(request)
+        if isinstance(content, dict) and content.keys() == {"forget"}:
+            return self._forget(content["forget"])
+        stored, repeated, refused = self._take(decode.own(content))
+        told = {"stored": stored, "repeated": repeated, "refused": refused}
+        return Answer(422 if refused and not (stored or repeated) else 200, _json(told))
+
+    def _otlp(self, request: Request) -> Answer:
+        _, _, refused = self._take(decode.spans(_content(request)))
+        told = {"rejectedSpans": str(refused), "errorMessage": "not records that may be kept here"} if refused else {}
+        return Answer(200, _json({"partialSuccess": told}))
+
+    def _posthog(self, request: Request) -> Answer:
+        self._take(decode.batch(_content(request)))
+        return Answer(200, b'{"status":"Ok"}')
+
+    def _answer_flags(self, request: Request) -> Answer:
+        _content(request)
+        told = {"flags": self._flags, "errorsWhileComputingFlags": False, "requestId": identity("flags")}
+        return Answer(200, _json(told))
+
+    def _take(self, found: Iterable[decode.Decoded]) -> tuple[int, int, int]:
+        """Check and write; how many were stored, repeated and refused. Raises `OSError` where nothing was taken."""
+        records, refused = [], 0
+        for record, manner in list(found):
+            if record is not None and self._tool and record.get("tool") in ("", decode.UNKNOWN):
+                record["tool"] = self._tool
+            legal = self.check.record(record, manner)
+            line = _encoded(legal) if legal is not None else ""
+            if legal is not None and len(line.encode()) < names.RECORD_BYTES and self.store.takes(legal["tool"]):
+                records.append((legal["tool"], legal["id"], line))
+            else:
+                refused += 1
+        stored = self.store.add(records)
+        repeated = len(records) - stored
+        self.stored += stored
+        self.repeated += repeated
+        self.refused += refused
+        return stored, repeated, refused
+
+    def _forget(self, ids: object) -> Work:
+        if not isinstance(ids, list) or not all(_is_id(one) for one in ids):
+            raise Refusal(400, "forget is a list of ids")
+        erase = self.store.forget(ids)
+
+        def work() -> Answer:
+            erase()
+            return Answer(200, _json({"forgotten": len(ids)}))
+
+        return work
+
+    def _page(self, request: Request) -> Answer | Work:
+        if not _is_for_the_page(request):
+            return self._beacon(request)  # of a destination without a path
+        tools = self.store.tools()
+        tool = request.query.partition("=")[2] or (tools[0] if len(tools) == 1 else "")
+        if not tool:
+            return _html(page.index(tools, self.address))
+        if tool not in tools:
+            raise Refusal(404, "there is no such tool")
+        paths = self.store.files(tool, page.DAYS)
+
+        def work() -> Answer:
+            begun = time.monotonic()
+            until, made = self._pages.get(tool, (0.0, ""))
+            if begun >= until:
+                made = page.report(paths, tool, self.check.declaration)
+                # So that looking takes a fifth of the other thread's time at most.
+                self._pages[tool] = (begun + 5 * (time.monotonic() - begun) + 1, made)
+            return _html(made)
+
+        return work
+
+    def _health(self, _: Request) -> Answer:
+        full = self.store.full()
+        return Answer(503 if full else 200, _json({"status": "full" if full else "ok"}))
+
+
+def _content(request: Request) -> object:
+    """The JSON of a body. Raises `Refusal`."""
+    body = request.body
+    if request.headers.get("content-encoding", "").lower() == "gzip":
+        body = _expanded(body)
+    try:
+        return _DECODER.decode(body.decode())
+    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
+        raise Refusal(400, "a body is JSON in UTF-8, not nested too deeply") from None
+
+
+def _expanded(body: bytes) -> bytes:
+    """A gzip body of one member; never more than `BODY_BYTES` are made of it."""
+    inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        made = inflate.decompress(body, BODY_BYTES + 1)
+    except zlib.error:
+        raise Refusal(400, "the body is not gzip") from None
+    if len(made) > BODY_BYTES:
+        raise Refusal(413, f"a body has at most {BODY_BYTES:,} bytes")
+    if not inflate.eof or inflate.unused_data:
+        raise Refusal(400, "the body is not one gzip file")
+    return made
+
+
+def _html(made: str) -> Answer:
+    return Answer(200, made.encode(), "text/html; charset=utf-8", page.HEADERS)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)  # NaN and the infinities are not JSON
+
+
+_encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _json(content: object) -> bytes:
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
+def _is_for_the_page(request: Request) -> bool:
+    return request.path == "/" and request.method == "GET" and (not request.query or request.query[:5] == "tool=")
+
+
+def _is_id(one: object) -> bool:
+    return isinstance(one, str) and len(one) == ID_BYTES and is_hex(one.replace("-", ""), 32)
+
+
+def _hostname(host: str) -> str:
+    """A `Host` without its port: `localhost:4318`, `[::1]:4318`, `[::1]`."""
+    name, _, port = host.rpartition(":")
+    return (name if port.isdigit() else host).lower()

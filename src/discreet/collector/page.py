@@ -1,0 +1,43 @@
+"""The page at `/`: what was received, for people, as it stands now.
+
+The rule that keeps it honest: it is made of the files alone, by `report --html`; the browser is told to load nothing,
+run nothing and frame nothing, and what comes from a sender is escaped.
+"""
+
+from collections import Counter
+from html import escape
+
+from ..privacy.declaration import Declaration
+from ..report import html, packs, read, summarize
+
+DAYS = 30  # that the page looks at
+_REFRESH_SECONDS = 15
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+def report(paths: list[str], tool: str, declaration: Declaration | None = None) -> str:
+    """The page of one tool's files, as HTML. Raises `OSError`."""
+    skipped: read.Tally = Counter()
+    summary = summarize.summarize(packs.packs(paths, skipped))
+    return html.page(summary, declaration, skipped, tool=tool, refresh=_REFRESH_SECONDS)
+
+
+def index(tools: list[str], address: str) -> str:
+    """The page that leads to those of several tools; of none, it says where to send."""
+    if not tools:
+        return _page("Nothing was received yet", f"<p>Send to {escape(address)}.</p>")
+    items = "".join(f'<li><a href="/?tool={escape(tool)}">{escape(tool)}</a></li>' for tool in tools)
+    return _page("Tools", f"<ul>{items}</ul>")
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="{_REFRESH_SECONDS}">'
+        f'<meta name="color-scheme" content="light dark"><title>{escape(title)}</title><h1>{escape(title)}</h1>{body}\n'
+    )

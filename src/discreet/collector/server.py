@@ -1,0 +1,260 @@
+"""The server: sockets, time, and the number of things held at once. One thread answers; another reads whole files.
+
+The rule that keeps it honest: nothing waits for a client. A request that is not there in time gets 408, a connection
+too many 503, and so does a body that has no room beside those that are being read. Nothing here looks at an address.
+
+The event loop of the standard library, since a thread for each connection costs more than its request, and a slow
+client must cost a few bytes and not a thread.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from email.utils import formatdate
+from functools import partial
+from http import HTTPStatus
+
+from .desk import Answer, Desk
+from .http import BODY_BYTES, Reader, Refusal, Request
+
+CONNECTIONS = 256
+HELD_BYTES = 64 * 1024 * 1024  # of bodies that are being read, announced lengths counted in full
+REQUEST_SECONDS = 30.0  # from the first byte of a request to its last
+IDLE_SECONDS = 15.0  # of a connection without a request, before and between them
+LINGER_SECONDS = 2.0  # for a client to read why it was refused, before the connection is cut
+STOP_SECONDS = 5.0  # for requests that are under way when the server is to stop
+_TICK_SECONDS = 1.0  # between two looks at the clock, and between two `sync`s
+_BACKLOG = 512
+
+
+class Server:
+    """One listening socket and its connections."""
+
+    def __init__(self, desk: Desk, complain: Callable[[str], None]) -> None:
+        self.desk = desk
+        self.held = 0
+        self.connections: set[Connection] = set()
+        self.stopping = False
+        self._complain = complain
+        self._pool = ThreadPoolExecutor(1, "collector")
+        self._date = ""
+        self._syncing: asyncio.Future[Answer | None] | None = None
+        self._stop = asyncio.Event()
+        self.empty = asyncio.Event()  # no connection is left, now that `stopping` is true
+
+    async def serve(self, host: str, port: int, ready: Callable[[str, int], None]) -> None:
+        """Answer until `stop`; `ready` is given the address once it listens. Raises `OSError` where it cannot."""
+        loop = self.loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._unexpected)
+        server = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
+        try:
+            ready(*server.sockets[0].getsockname()[:2])
+            while not self._stop.is_set():
+                self._tick()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), _TICK_SECONDS)
+        finally:
+            server.close()
+            await self._end()
+
+    def stop(self) -> None:
+        """End `serve`, soon; from a signal handler or any thread."""
+        self.loop.call_soon_threadsafe(self._stop.set)
+
+    def work(self, work: Callable[[], Answer | None]) -> "asyncio.Future[Answer | None]":
+        """Do it in the other thread, one after the other."""
+        return self.loop.run_in_executor(self._pool, work)
+
+    def written(self, answer: Answer, *, keep: bool) -> bytes:
+        """The bytes of an answer."""
+        head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nDate: {self._date}\r\n"]
+        head += [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
+        if answer.body:
+            head.append(f"Content-Type: {answer.kind}\r\n")
+        if answer.status != 204:
+            head.append(f"Content-Length: {len(answer.body)}\r\n")
+        head.append("\r\n" if keep else "Connection: close\r\n\r\n")
+        return "".join(head).encode("latin-1") + answer.body
+
+    def _tick(self) -> None:
+        self._date = formatdate(usegmt=True)
+        now = self.loop.time()
+        for connection in [one for one in self.connections if one.deadline < now]:
+            connection.late()
+        if self._syncing is None or self._syncing.done():
+            self._syncing = self.work(self.desk.store.sync())
+            self._syncing.add_done_callback(self._synced)
+
+    def _synced(self, done: "asyncio.Future[Answer | None]") -> None:
+        error = done.exception()
+        if error is not None:
+            self._complain(f"the disk did not take what was written: {error}")
+
+    async def _end(self) -> None:
+        """Let requests under way end, then close what is left."""
+        self.stopping = True
+        for connection in list(self.connections):
+            connection.leave()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.empty.wait(), STOP_SECONDS if self.connections else 0)
+        for connection in list(self.connections):
+            connection.cut()
+        await self.loop.run_in_executor(None, self._pool.shutdown)
+        await asyncio.sleep(0)  # connections that were cut say so
+
+    def _unexpected(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
+        """Say what went wrong and where, but not with which value, and not who sent it: asyncio's own words do."""
+        error = context.get("exception")
+        place = getattr(error, "__traceback__", None)
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
+        self._complain(f"an error nobody expected: {type(error).__name__}{where}")
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection: its requests, one after the other."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._reader = Reader()
+        self._request: Request | None = None
+        self._room = 0  # bytes of `server.held` that are this request's
+        self._busy = False  # an answer is being made elsewhere
+        self._ending = False  # all was said; what still comes is thrown away
+        self.deadline = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection, unless there are too many."""
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # a TCP socket's is one
+        self._transport = transport
+        self._server.connections.add(self)
+        self._wait(IDLE_SECONDS)
+        if self._server.stopping or len(self._server.connections) > CONNECTIONS:
+            self._say(Answer(503, headers={"Retry-After": "1"}), keep=False)
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Forget the connection."""
+        self._server.connections.discard(self)
+        self._release()
+        if self._server.stopping and not self._server.connections:
+            self._server.empty.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer every request that is complete now."""
+        if self._ending:
+            return
+        if self._request is None and not self._reader.begun:
+            self._wait(REQUEST_SECONDS)
+        self._reader.feed(data)
+        self._advance()
+
+    def pause_writing(self) -> None:
+        """A client that does not read its answers is not read either."""
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        if not self._busy:
+            self._transport.resume_reading()
+
+    def late(self) -> None:
+        """The deadline has passed."""
+        if self._ending or self._transport.get_write_buffer_size():
+            self.cut()
+        elif self._request is None and not self._reader.begun:
+            self._transport.close()
+        else:
+            self._refuse(Refusal(408, "the request did not come in time"))
+
+    def leave(self) -> None:
+        """Close the connection, after its request where it has one."""
+        if not self._busy and self._request is None and not self._reader.begun:
+            self._transport.close()
+
+    def cut(self) -> None:
+        """End it at once."""
+        self._transport.abort()
+
+    def _advance(self) -> None:
+        try:
+            while not (self._busy or self._ending or self._transport.is_closing()):
+                if self._request is None:
+                    request = self._reader.head()
+                    if request is None:
+                        return
+                    self._begin(request)
+                elif self._reader.body(self._request):
+                    request, self._request = self._request, None
+                    self._release()
+                    self._answer(request)
+                else:
+                    return
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    def _begin(self, request: Request) -> None:
+        self._server.desk.admit(request)
+        self._room = BODY_BYTES if request.chunked else request.length
+        self._server.held += self._room
+        if self._server.held > HELD_BYTES:
+            raise Refusal(503, "too much is being read", **{"Retry-After": "1"})
+        if "expect" in request.headers and not self._reader.begun:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._request = request
+
+    def _answer(self, request: Request) -> None:
+        keep = request.keep and not self._server.stopping
+        try:
+            found = self._server.desk.answer(request)
+        except OSError as error:
+            raise self._server.desk.cannot(error) from None
+        if isinstance(found, Answer):
+            self._say(found, keep=keep)
+            return
+        self._busy = True
+        self.deadline = float("inf")
+        self._transport.pause_reading()
+        self._server.work(found).add_done_callback(partial(self._done, keep))
+
+    def _done(self, keep: bool, done: "asyncio.Future[Answer | None]") -> None:
+        self._busy = False
+        if self._transport.is_closing():
+            return
+        error = done.exception()
+        if isinstance(error, OSError):
+            self._refuse(self._server.desk.cannot(error))
+            return
+        if error is not None:
+            self.cut()
+            raise error
+        self._transport.resume_reading()
+        self._say(done.result(), keep=keep)  # type: ignore[arg-type]  # work of the desk is an answer
+        self._advance()
+
+    def _say(self, answer: Answer, *, keep: bool) -> None:
+        self._transport.write(self._server.written(answer, keep=keep))
+        if keep:
+            self._wait(REQUEST_SECONDS if self._reader.begun else IDLE_SECONDS)
+        else:
+            self._ending = True
+            self._wait(LINGER_SECONDS)
+            self._transport.close()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Say why, and read on for a moment without looking: a reset would take the answer with it."""
+        answer = Answer(refusal.status, f"{refusal}\n".encode(), "text/plain; charset=utf-8", refusal.headers)
+        self._transport.write(self._server.written(answer, keep=False))
+        self._ending = True
+        self._release()
+        self._wait(LINGER_SECONDS)
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _release(self) -> None:
+        self._server.held -= self._room
+        self._room = 0
+
+    def _wait(self, seconds: float) -> None:
+        self.deadline = self._server.loop.time() + seconds

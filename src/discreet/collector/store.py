@@ -1,0 +1,267 @@
+"""The store: what was received, as lines of the same log, and the ids that came before.
+
+    DIR/2026-11-20.mytool.jsonl     what arrived on that day (UTC) from that tool, in the order of arrival
+    DIR/2026-11-20.forgotten        ids that are not to be taken again, one a line
+    DIR/lock                        one collector at a time
+
+The rules that keep it honest. An id is known only once its line is written, so that the client's next attempt of a
+write that failed is no repeat. What a failed write left is cut off before the next one, and a line without its end is
+cut off at the start: it was never acknowledged. A line is erased where it stands, by spaces, so that nobody ever reads
+half a file. Written means handed to the system, which survives the end of this process however it comes; `sync` brings
+it to the disk itself.
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+
+from .. import files, names
+from ..sending.lock import DeliveryLock
+from ..sending.log import HEAD, ID_BYTES, timestamp
+
+GENERATION = 1_000_000  # ids; two generations are known, the newer one growing: at most 150 MiB
+FORGOTTEN = 1_000_000  # ids to be forgotten, in `_ID_DAYS`
+TOOLS = 100  # each has an open file
+_ID_DAYS = names.SENT_DAYS + 1  # no client sends what is older
+_DAY = 86_400.0
+_NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.(?:([A-Za-z][A-Za-z0-9_-]{0,63})\.jsonl|forgotten)")
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
+_ID = slice(len(HEAD), len(HEAD) + ID_BYTES)
+
+
+class Store:
+    """One directory, used by one collector. Raises `OSError` (`BlockingIOError` where another one uses it).
+
+    Over `limit` bytes of all files nothing is taken until there is room; `clock` gives seconds since the epoch.
+    """
+
+    def __init__(self, directory: str, limit: int = 1 << 30, clock: Callable[[], float] = time.time) -> None:
+        self.directory = directory
+        self._limit = limit
+        self._clock = clock
+        self._day = ""
+        self._size = 0
+        self._open: dict[str, int] = {}  # descriptors, by name
+        self._torn: dict[str, int] = {}  # by name: the size before a write that failed
+        self._dirty: set[str] = set()
+        self._tools: set[str] = set()
+        # Of an id its hash, 64 bits under a key of this process: a new one is mistaken for an old one once in 10**13.
+        self._known: set[int] = set()
+        self._older: set[int] = set()
+        self._forgotten: set[int] = set()
+        self._lock = DeliveryLock(names.Paths("collector", {}, directory))
+        if not self._lock.__enter__():
+            raise BlockingIOError(11, "another collector uses this directory", directory)
+        try:
+            self._load()
+        except OSError:
+            self._lock.__exit__()
+            raise
+
+    def add(self, records: Iterable[tuple[str, str, str]]) -> int:
+        """Write the records (tool, id, line) whose ids were never seen; how many those were. All are in files then.
+
+        Raises `OSError` where one could not be written: the same records can be given again.
+        """
+        self._turn()
+        fresh: dict[str, dict[int, str]] = {}
+        for tool, one, line in records:
+            key = hash(one)
+            if key not in self._known and key not in self._older and key not in self._forgotten:
+                fresh.setdefault(tool, {})[key] = line
+        for tool, lines in fresh.items():
+            self._append(f"{self._day}.{tool}.jsonl", "\n".join((*lines.values(), "")).encode())
+            self._remember(lines)
+            self._tools.add(tool)
+        return sum(map(len, fresh.values()))
+
+    def takes(self, tool: str) -> bool:
+        """Whether a record of that tool has a place: `TOOLS` of them have, those that come first."""
+        return tool in self._tools or len(self._tools) < TOOLS
+
+    def forget(self, ids: Iterable[str]) -> Callable[[], None]:
+        """From now on take none of these ids; the rest of the work, for another thread, erases their lines.
+
+        Raises `OSError` where that cannot be kept for the next start.
+        """
+        self._turn()
+        fresh = {hash(one): one for one in ids if hash(one) not in self._forgotten}
+        if len(self._forgotten) + len(fresh) > FORGOTTEN:
+            raise OSError(28, "too many ids were forgotten", self.directory)
+        if fresh:
+            self._append(f"{self._day}.forgotten", "\n".join((*fresh.values(), "")).encode())
+            self._forgotten |= fresh.keys()
+        keys = {hash(one) for one in ids}
+        # What is written from now on has none of these ids, and what a failed write left will be cut off.
+        sizes = [(path, os.path.getsize(path)) for path in self.files()]
+
+        def erase() -> None:
+            for path, size in sizes:
+                with _opened(path) as file:
+                    _blank(file, keys, size)
+
+        return erase
+
+    def files(self, tool: str = "", days: int = names.LOG_FILE_DAYS) -> list[str]:
+        """The paths of the files of a tool, or of all, of so many days, oldest first."""
+        first = self._before(days)
+        found = [(day, name) for day, name, of in self._names() if of and tool in ("", of) and day >= first]
+        return [os.path.join(self.directory, name) for _, name in sorted(found)]
+
+    def tools(self) -> list[str]:
+        """The tools that have files."""
+        return sorted({of for _, _, of in self._names() if of})
+
+    def full(self) -> bool:
+        """Whether there is no room for a record."""
+        return self._size + names.RECORD_BYTES > self._limit
+
+    def sync(self) -> Callable[[], None]:
+        """The work, for another thread, that brings what was written to the disk. Both raise `OSError`."""
+        copies = [os.dup(self._open[name]) for name in self._dirty & self._open.keys()]
+        self._dirty.clear()
+
+        def work() -> None:
+            for copy in copies:
+                try:
+                    os.fsync(copy)
+                finally:
+                    os.close(copy)
+
+        return work
+
+    def close(self) -> None:
+        """Bring everything to the disk and let the directory go. Raises `OSError`."""
+        try:
+            self.sync()()
+        finally:
+            for name in list(self._open):
+                os.close(self._open.pop(name))
+            self._lock.__exit__()
+
+    def _load(self) -> None:
+        """Look at all files once: cut off torn ends, learn ids, erase what a crash left of the forgotten."""
+        first = self._before(_ID_DAYS)
+        listed = sorted(self._names(), key=lambda entry: (entry[2], entry[0]))  # the forgotten before all others
+        for day, name, tool in listed:
+            path = os.path.join(self.directory, name)
+            if day < first:
+                continue
+            with _opened(path) as file:
+                file.truncate(_whole(file))
+                file.seek(0)
+                if tool:
+                    _blank(file, self._forgotten)
+                    for _, line in _lines(file):
+                        self._remember([hash(line[_ID].decode("ascii", "replace"))])
+                else:
+                    self._forgotten.update(hash(line.decode("ascii", "replace").strip()) for _, line in _lines(file))
+        self._turn()
+
+    def _turn(self) -> None:
+        """Where a new day has begun: close yesterday's files, erase the old ones, and count the rest."""
+        day = timestamp(self._clock())[:10]
+        if day == self._day:
+            return
+        for name in list(self._torn):
+            self._descriptor(name)  # what a failed write left there is no record of yesterday's
+        for name in list(self._open):
+            descriptor = self._open.pop(name)
+            os.fsync(descriptor)
+            os.close(descriptor)
+        oldest, forgotten = self._before(names.LOG_FILE_DAYS), self._before(_ID_DAYS)
+        for then, name, tool in list(self._names()):
+            if then < (oldest if tool else forgotten):
+                os.unlink(os.path.join(self.directory, name))
+        self._tools = set(self.tools())
+        self._size = sum(os.path.getsize(os.path.join(self.directory, name)) for _, name, _ in self._names())
+        self._day = day
+
+    def _append(self, name: str, content: bytes) -> None:
+        if self._size + len(content) > self._limit:
+            raise OSError(28, f"the files have {self._limit:,} bytes, which is their bound", self.directory)
+        descriptor = self._descriptor(name)
+        before = os.fstat(descriptor).st_size
+        try:
+            rest = memoryview(content)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        except OSError:
+            self._torn[name] = before
+            os.close(self._open.pop(name))
+            raise
+        self._size += len(content)
+        self._dirty.add(name)
+
+    def _descriptor(self, name: str) -> int:
+        if name not in self._open:
+            path = os.path.join(self.directory, name)
+            descriptor = os.open(path, _FLAGS, 0o600)
+            try:
+                names.check_ours(os.fstat(descriptor), path, names.current_user())
+                if name in self._torn:
+                    os.ftruncate(descriptor, self._torn[name])
+                    del self._torn[name]
+            except OSError:
+                os.close(descriptor)
+                raise
+            self._open[name] = descriptor
+        return self._open[name]
+
+    def _remember(self, keys: Iterable[int]) -> None:
+        self._known.update(keys)
+        if len(self._known) >= GENERATION:
+            self._older, self._known = self._known, set()
+
+    def _names(self) -> Iterator[tuple[str, str, str]]:
+        """Day, name and tool of each file of ours; the tool is "" for the forgotten."""
+        for name in os.listdir(self.directory):
+            match = _NAME.fullmatch(name)
+            if match is not None:
+                yield match[1], name, match[2] or ""
+
+    def _before(self, days: int) -> str:
+        return timestamp(self._clock() - days * _DAY)[:10]
+
+
+def _opened(path: str) -> BinaryIO:
+    return open(path, "rb+", opener=files.open_ours)  # closed by the caller
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Each line with where it begins."""
+    at = 0
+    for line in file:
+        yield at, line
+        at += len(line)
+
+
+def _whole(file: BinaryIO) -> int:
+    """How many bytes of a file are whole lines."""
+    at = file.seek(0, os.SEEK_END)
+    while at:
+        step = min(at, names.RECORD_BYTES)
+        file.seek(at - step)
+        end = file.read(step).rfind(b"\n")
+        at -= step
+        if end >= 0:
+            return at + end + 1
+    return 0
+
+
+def _blank(file: BinaryIO, keys: set[int], size: int | None = None) -> None:
+    """Write spaces over the lines, of the first `size` bytes, whose ids have these hashes."""
+    if not keys:
+        return
+    found = [
+        (at, len(line) - 1)
+        for at, line in _lines(file)
+        if (size is None or at < size) and line.startswith(HEAD) and hash(line[_ID].decode("ascii", "replace")) in keys
+    ]
+    for at, length in found:
+        file.seek(at)
+        file.write(b" " * length)
+    file.flush()
+    file.seek(0)

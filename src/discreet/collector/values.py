@@ -1,0 +1,113 @@
+"""Values as senders write them: ids, numbers in texts, moments, OTLP's attributes.
+
+The rule that keeps it honest: a value is read in the one way its format has for it, or it is none; nothing is guessed.
+"""
+
+import math
+import os
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+from .. import names
+from ..privacy.accept import is_hex
+from ..sending.log import ID_BYTES
+
+
+class Malformed(ValueError):
+    """A body that is not of its format at all."""
+
+
+def identity(given: object) -> str:
+    """A UUID: the one given; one by the hash of what was given, so that a repeat stays one; or a random one."""
+    if isinstance(given, str) and given:
+        text = given.lower()
+        if len(text) == ID_BYTES and text[8::5][:4] == "----" and is_hex(text.replace("-", ""), 32):
+            return text
+        digits = blake2b(given.encode(errors="replace"), digest_size=16).hexdigest()
+        return uuid(f"{digits[:12]}8{digits[13:16]}8{digits[17:]}")  # version 8 of RFC 9562: custom
+    digits = os.urandom(16).hex()
+    return uuid(f"{digits[:12]}4{digits[13:16]}8{digits[17:]}")
+
+
+def typed(text: str) -> bool | int | float | str:
+    """The number or boolean whose text this is, in its one spelling; else the text."""
+    if text in ("true", "false"):
+        return text == "true"
+    if not text or len(text) > 24 or text.strip("0123456789.e+-"):
+        return text
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except (ValueError, OverflowError):
+            continue
+        if str(number) == text and abs(number) <= names.LARGEST_INTEGER:
+            return number
+    return text
+
+
+def attributes(content: object) -> dict[str, Any]:
+    """OTLP's attributes by their keys; values of kinds that no record holds are left out."""
+    found = {}
+    for attribute in items(content):
+        key, value = mapping(attribute).get("key"), mapping(mapping(attribute).get("value"))
+        if isinstance(key, str) and len(value) == 1:
+            ((kind, held),) = value.items()
+            read = _value(kind, held)
+            if read is not None:
+                found[key] = read
+    return found
+
+
+def _value(kind: str, held: object) -> bool | int | float | str | None:
+    if kind == "intValue":
+        return integer(held)
+    if kind == "doubleValue":
+        # JavaScript writes 2.0 as 2; the protocol also has texts, for what JSON cannot say.
+        plain = isinstance(held, (int, float)) and not isinstance(held, bool)
+        return float(held) if plain and abs(held) <= names.LARGEST_INTEGER else None  # type: ignore[arg-type]
+    if (kind == "stringValue" and isinstance(held, str)) or (kind == "boolValue" and isinstance(held, bool)):
+        return held
+    return None
+
+
+def integer(held: object) -> int | None:
+    """A 64-bit integer as a text, as the protocol writes it, or as a number, as JavaScript does."""
+    if isinstance(held, str) and len(held) <= 20 and held.isascii() and held.removeprefix("-").isdigit():
+        return int(held)
+    if isinstance(held, float) and math.isfinite(held) and held.is_integer():
+        return int(held)
+    return held if type(held) is int else None
+
+
+def moment(told: object) -> str:
+    """A moment in ISO 8601 as a record has it; "" where it is none."""
+    try:
+        found = datetime.fromisoformat(str(told))
+        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+    except (ValueError, OverflowError):
+        return ""
+
+
+def uuid(digits: str) -> str:
+    """32 hex digits as a UUID is written."""
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def items(content: object) -> list[Any]:
+    """A list; null is an empty one. Raises `Malformed`."""
+    if content is None:
+        return []
+    if not isinstance(content, list):
+        raise Malformed("a list was expected")
+    return content
+
+
+def mapping(content: object) -> dict[str, Any]:
+    """An object; null is an empty one. Raises `Malformed`."""
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise Malformed("an object was expected")
+    return content

@@ -1,0 +1,187 @@
+"""The question of an opt-in tool, and the notice of an opt-out one.
+
+The rule that keeps it honest: everything is said on stderr, to a person at a terminal, once; and what nobody answered
+is a no. The rule who may be spoken to is in consent/asking.py.
+"""
+
+import os
+import sys
+import time
+
+from .. import names
+from ..telemetry import Recorder
+from . import terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+    from ..sending.destination import Destination
+
+_SECONDS = (1.0, 600.0)  # a limit below is nobody's time to read, one above is none
+_TRIES = 5  # lines typed that are no answer, after which it is no
+_EVENTS = 5  # shown with their purpose
+_WIDTH = 100  # columns of a line at most
+
+
+def ask(recorder: Recorder, seconds: float) -> bool | None:
+    """See `Telemetry.ask`."""
+    if (
+        recorder.mode not in ("opt-in", "local")
+        or os.path.lexists(recorder.paths["consent"])  # before all else: who answered long ago pays for nothing
+        or not _may_speak(recorder, sys.stdin, sys.stdout, sys.stderr)
+        or not terminal.is_idle(sys.stdin)
+    ):
+        return None
+    seconds = min(max(_SECONDS[0], seconds), _SECONDS[1])
+    name = recorder.name
+    _say(
+        f"{name} asks once: may it record how it is used?",
+        *_summary(recorder),
+        f"No is the default: press Enter, or wait {seconds:g} seconds. `?` shows all of it.",
+    )
+    try:
+        answer = _answer(recorder, seconds)
+    except KeyboardInterrupt:  # no answer, and the host's to handle, on a line of its own
+        _say()
+        raise
+    if not answer and os.path.lexists(recorder.paths["consent"]):
+        return None  # said meanwhile, in another window
+    from ..sending import first, period
+
+    try:
+        if answer:
+            period.answer(recorder.paths, "true", first.disclosed(recorder, _receivers(recorder)))
+        else:
+            period.answer(recorder.paths, "false")
+    except OSError as error:
+        _say(f"The answer could not be kept ({error.strerror}), so it is no for now.")
+        return None
+    if answer:
+        _say(f"Telemetry of {name} is on. `{name} telemetry preview` shows it, `{name} telemetry off` stops it.")
+    else:
+        _say(f"Nothing is recorded. `{name} telemetry on` would change that.")
+    return answer
+
+
+def tell(recorder: Recorder) -> bool:
+    """See `Telemetry.notice`."""
+    if recorder.mode != "opt-out" or not _may_speak(recorder, sys.stderr):
+        return False
+    from ..consent import stored
+    from ..sending import first
+
+    told = first.disclosed(recorder, _receivers(recorder))
+    if recorder.identity == "install":
+        told.append("+ install")  # all runs of this installation can be told to be one's: nothing less than a field
+    known = stored.covered(recorder.paths, "notice")
+    if known and not _added(recorder, told, known):
+        return False
+    # Before a word is said, for this run and for whatever it starts.
+    recorder.off = True
+    switch = f"{names.prefix(recorder.name)}_NO_TELEMETRY"
+    os.environ[switch] = "1"
+    name = recorder.name
+    _say(
+        f"{name} records {'more of ' if known else ''}how it is used{' than it said before' if known else ''}, unless "
+        "you say no. It begins with the next run; this one is not recorded.",
+        *_summary(recorder),
+        f"Say no with `{name} telemetry off`, or with {switch}=1. `{name} telemetry disclosure` shows all of it.",
+    )
+    from ..sending.log import timestamp
+
+    stored.note(recorder.paths, told, timestamp(time.time()))
+    return True
+
+
+def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
+    """Whether a notice of the lines `told` says more than one of the lines `known` did."""
+    if set(told) <= set(known):
+        return False  # so it is nearly always, and nothing more is loaded
+    from ..privacy.coverage import Coverage
+
+    hosts = [line[2:] for line in told if line[0] == ">"]
+    more = Coverage(known, recorder.declaration).additions(hosts)
+    return bool(more) or ("+ install" in told and "+ install" not in known)
+
+
+def _receivers(recorder: Recorder) -> "tuple[Destination, ...]":
+    """The destinations in force."""
+    if recorder.mode == "local":
+        return ()
+    from ..sending.settings import Settings
+
+    return Settings(recorder.name, recorder.environ, recorder.settings).destinations(recorder.destinations)
+
+
+def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
+    """Whether a person is there, is to be spoken to, and what comes of it can be kept: else it would come each time."""
+    if not terminal.attended(*streams):
+        return False
+    from ..consent.asking import may_speak
+
+    if not may_speak(recorder.facts(), getattr(sys, "argv", [])):
+        return False
+    paths = recorder.paths
+    place = paths.directory
+    while not os.path.lexists(place) and place not in (paths.below, os.path.dirname(place)):
+        place = os.path.dirname(place)
+    return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+
+
+def _answer(recorder: Recorder, seconds: float) -> bool:
+    """What is typed; no where it is nothing, or never an answer. Raises `KeyboardInterrupt`."""
+    for _ in range(_TRIES):
+        _say("Record it? [y/N/?] ", end="")
+        typed = terminal.line(sys.stdin, seconds)
+        word = (typed or "").strip().lower()
+        if typed is None:
+            _say()
+        if word in ("y", "yes"):
+            return True
+        if word in ("", "n", "no"):
+            return False
+        if word == "?":
+            from ..privacy.disclosure import content
+            from ..privacy.page import markdown
+
+            _say(*markdown(content(recorder)).splitlines())
+    return False
+
+
+def _summary(recorder: Recorder) -> "Iterator[str]":
+    """The disclosure in a few lines: what for, what, and where to."""
+    from ..privacy.disclosure import content
+
+    found = content(recorder)
+    events = found["events"]
+    yield ""
+    for event in events[:_EVENTS]:
+        yield f"  {event['name']}: {event['purpose'] or 'no purpose stated'}"
+    if len(events) > _EVENTS:
+        yield f"  and {len(events) - _EVENTS} more"
+    yield ""
+    yield "Never recorded: what you type, text of yours, paths, names of files, hosts and users."
+    hosts = sorted({"/".join(one.shown.split("/")[:3]) for one in _receivers(recorder)})
+    kept = f"Records are kept in {recorder.paths['log']}"
+    yield f"{kept}, and sent to {', '.join(hosts)}." if hosts else f"{kept}. Nothing is sent."
+
+
+def _say(*lines: str, end: str = "\n") -> None:
+    """Print lines on stderr, none of them wider than a person likes to read."""
+    import shutil
+    import textwrap
+
+    from ..cli.session import shown
+
+    width = min(shutil.get_terminal_size().columns, _WIDTH)
+    for text in lines or ("",):
+        plain = shown(text, sys.stderr)
+        if len(plain) > width and plain[:1] != "|":  # a row of a table stays one
+            deeper = "  " if plain[:1] == "-" else 2 * (len(plain) - len(plain.lstrip())) * " "
+            plain = textwrap.fill(
+                plain, width, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False
+            )
+        sys.stderr.write(f"{plain}{end}")
+    sys.stderr.flush()

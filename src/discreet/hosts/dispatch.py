@@ -1,0 +1,54 @@
+"""What argparse, Click and Typer have in common: the names of commands and options, and the way to the verbs.
+
+The rule that keeps it honest: a name is one that the host's code gave to a command or an option. What the user typed is
+never looked at: an alias or an abbreviation counts under the name that was registered.
+"""
+
+from .. import names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ..telemetry import Recorder
+
+FLAGS = "flags_used"  # the field that says which options were used
+VERBS = "_discreet_verbs"  # what marks the function that runs the verbs, which are no command of the host's
+
+
+def summary(telemetry: "Recorder") -> str:
+    """The line that a host's help has about the verbs."""
+    return f"what {telemetry.name} records about its use: see it, switch it on and off, erase it"
+
+
+def part(name: object) -> str:
+    """One step of a command's name: what the code calls it, with `_` for a dash; `other` where that is not legal."""
+    text = name.replace("-", "_") if isinstance(name, str) else ""
+    return "other" if not text or text.strip(names.NAME_CHARACTERS) else text
+
+
+def spelled(options: "Iterable[str]") -> str:
+    """The name of an option, of all its spellings the first long one: `-o`, `--out-dir` is `out_dir`."""
+    found = sorted(options, key=lambda option: not option[1:2] or option[0] != option[1])
+    return found[0].lstrip("-+/").replace("-", "_") if found else ""
+
+
+def records_flags(telemetry: "Recorder", wanted: bool, options: "Callable[[], Iterable[str]]") -> bool:
+    """Whether a command's event says which options were used: where the author declared `flags_used`, or wants it.
+
+    In the latter case it is declared here, as a `Distribution` of the names in `options`.
+    """
+    declaration = telemetry.declaration
+    if declaration is not None and FLAGS in (declaration.rows("command") or {}):
+        return True
+    known = list(dict.fromkeys(options())) if wanted else []
+    if not known:
+        return False
+    from ..privacy.conversions import Distribution
+    from ..privacy.declaration import Declaration
+
+    row = Distribution(*known, purpose="which options are used, never with what values", example={known[0]: 1})
+    telemetry.declaration = declaration or Declaration()
+    telemetry.declaration.events["command"][FLAGS] = row
+    telemetry._filter = None  # one that was made before does not know the row
+    return True

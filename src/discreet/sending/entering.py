@@ -1,0 +1,69 @@
+"""Entering: where each destination begins under the consent that stands now, and what that consent covers.
+
+The rule that keeps it honest: a new period of consent takes up nothing that was recorded in another one, a destination
+takes up nothing from before the process that first saw it, and a host that the user has not agreed to gets nothing.
+"""
+
+from ..consent import stored
+from ..privacy import coverage
+from . import outbox
+from . import state as states
+from .handover import time_of
+from .log import timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..consent import Signature
+    from .destination import Destination
+    from .plan import Plan
+
+
+def enter(
+    plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float
+) -> coverage.Coverage:
+    """Bring the state to the consent of `signature`, which the gate's `row` has decided; what that covers.
+
+    Raises `OSError` for a log that cannot be read.
+    """
+    paths, run = plan.paths, f'"run":"{plan.run}"'.encode()
+    changed = [sign[2] for sign in signature if sign is not None]
+    since = timestamp(max(changed) / 1e9) if changed else ""
+    # Whether all that the process of the plan has recorded lies in the period that stands now.
+    known = bool(plan.run) and plan.signature == signature
+    if state.period != repr(signature):
+        offsets, floor = outbox.start(paths, lambda line: (known and run in line) or time_of(line) > since > "")
+        for place in state.places.values():
+            place.enter(outbox.settled(paths, place), offsets, floor)
+        state.period, state.covered, state.seen = repr(signature), [], ""
+    for destination in plan.destinations:
+        if destination.key not in state.places:
+            place = states.Place(destination.shown, timestamp(now))
+            place.offsets, place.floor = outbox.start(
+                paths,
+                lambda line: (
+                    (run in line and bool(plan.run) and (known or time_of(line) > since))
+                    or (state.seen != "" and (state.empty or time_of(line) > state.seen))
+                ),
+            )
+            state.places[destination.key] = place
+    covered = _covered(plan, state, row)
+    for destination in plan.destinations:
+        agreed = may_go_to(destination, plan, covered)
+        state.places[destination.key].agree(until=0.0 if agreed else now + states.DAY_SECONDS)
+    return covered
+
+
+def may_go_to(destination: "Destination", plan: "Plan", covered: coverage.Coverage) -> bool:
+    """Whether the user has agreed to a destination's host, or has named it."""
+    return destination.host in plan.own or covered.host(destination.host)
+
+
+def _covered(plan: "Plan", state: states.State, row: str) -> coverage.Coverage:
+    """What the consent says that it covers (that of an opt-out tool, what its notice said); else what the first run
+    under it disclosed.
+    """
+    agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent")
+    if not agreed and not state.covered:
+        hosts = [one.host for one in plan.destinations if one.host not in plan.own]
+        state.covered = coverage.lines(plan.declaration, hosts)
+    return coverage.Coverage(agreed or state.covered, plan.declaration)

@@ -1,0 +1,71 @@
+"""The first run under a consent: what is noted before its first record.
+
+    delivery.json    {"v":1,"plan":"","period":"<signature>","covered":[...],"seen":"<time>","empty":true,
+                      "destinations":{}}
+
+The rule that keeps it honest: a consent that was given where no disclosure was at hand (by hand, by the marker, by the
+environment) covers what the first run under it discloses, and no later version adds to that. And deliveries to a
+destination begin with the process that first saw it: without a note they would begin with whatever process starts the
+first deliverer, which of several at once is chance. Of several first processes one makes the file.
+"""
+
+import os
+import time
+
+from .. import files, names
+from ..privacy import coverage
+from .log import quote, timestamp
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .destination import Destination
+    from .owner import Noted
+
+
+def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
+    """Note what this process discloses, and from when its destinations are given records. Never raises OSError."""
+    paths, period = owner.paths, repr(owner.signature)
+    covered = disclosed(owner, destinations)
+    try:
+        files.make_directory(paths.directory, below=paths.below)
+        if os.path.lexists(paths["delivery"]):
+            from . import state as states
+
+            earlier = states.load(paths["delivery"])
+            if earlier.period == period:  # a destination that a later version brings
+                covered = earlier.covered
+        seen = f'"seen":"{timestamp(time.time())}","empty":{"false" if os.path.lexists(paths["log"]) else "true"},'
+        text = (
+            f'{{"v":1,"plan":"","period":{quote(period)},"covered":[{",".join(map(_quoted, covered))}],'
+            f'{seen if destinations else ""}"destinations":{{}}}}\n'
+        )
+        files.write_private(paths["delivery"], text.encode(), replace=os.path.lexists(paths["delivery"]))
+    except OSError:
+        return  # somebody else was first, or it cannot be written: then the first deliverer decides
+
+
+def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
+    """What a disclosure of now covers, with these destinations in force."""
+    return coverage.lines(owner.declaration, declared_hosts(owner, destinations))
+
+
+def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
+    """The hosts that the tool itself names; those of the user's own environment need no agreement."""
+    own = own_hosts(owner)
+    return [one.host for one in destinations if one.host not in own]
+
+
+def own_hosts(owner: "Noted") -> "tuple[str, ...]":
+    """The hosts that the user's environment names."""
+    head = names.prefix(owner.name)
+    if not any(name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name) for name in owner.environ):
+        return ()
+    from .settings import Settings
+
+    return Settings(owner.name, owner.environ, {}).hosts()
+
+
+def _quoted(line: str) -> str:
+    """A line of coverage as JSON: it is printable, so these two are all that need an escape, and `json` costs 10 ms."""
+    escaped = line.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'

@@ -1,0 +1,225 @@
+"""What an author's CI can hold a whole command to: no network, the same behaviour, no cost, and a true disclosure.
+
+The rule that keeps it honest: a command that recorded nothing fails, since then nothing was looked at; so does one that
+cannot be started. A user's home, answer and files are never touched: each command has a fresh home, in which telemetry
+is on or off by the environment, and nothing is due to be sent.
+"""
+
+import io
+import os
+import shlex
+import shutil
+import site
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any, NamedTuple
+
+from .. import names
+from ..consent import environments
+from ..sending.log import HEAD
+from .network import Watch
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .. import Telemetry
+
+_NOT_DUE = {"BATCH_SIZE": "10000", "BATCH_INTERVAL_SECONDS": str(30 * 86_400)}  # the most that a destination takes
+_SHOWN = 2000  # bytes of an output that are shown
+
+
+class _Done(NamedTuple):
+    status: int
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+
+
+class _Trial:
+    """One command, run with telemetry on and off in a home of its own inside `place`.
+
+    `tool` is the name of the tool, by default that of the first word that is neither Python nor an option. `env` adds
+    variables, `cwd` is where it runs, `input` is its stdin; one that takes longer than `timeout` seconds is ended, and
+    `subprocess.TimeoutExpired` raised.
+    """
+
+    def __init__(
+        self,
+        place: str,
+        command: Sequence[str],
+        *,
+        tool: str = "",
+        env: Mapping[str, str] | None = None,
+        cwd: str | os.PathLike[str] | None = None,
+        input: bytes = b"",  # noqa: A002  # as `subprocess.run` calls it
+        timeout: float = 60.0,
+    ) -> None:
+        self.place = place
+        self.command = list(command)
+        self.shown = shlex.join(self.command)
+        self._tool = tool or _tool(self.command)
+        self._home = os.path.join(place, "home")
+        self._data = os.path.join(place, "data")
+        self._environ = {**_clean(self._tool), **(env or {})}
+        self._options: dict[str, Any] = {"cwd": cwd, "input": input, "timeout": timeout}
+        self.renew()
+
+    def renew(self) -> None:
+        """Begin with an empty home."""
+        for path in (self._home, self._data):
+            shutil.rmtree(path, ignore_errors=True)
+            os.mkdir(path, 0o700)
+
+    def run(self, *, on: bool, watch: Watch | None = None) -> _Done:
+        """Run it once. Raises `OSError` where it cannot be started."""
+        head = names.prefix(self._tool)
+        said = {f"{head}_TELEMETRY_{key}": value for key, value in _NOT_DUE.items()}
+        said |= {f"{head}_TELEMETRY_OPT_IN": "true", f"{head}_TELEMETRY_CI": "true"} if on else {}
+        said |= {} if on else {f"{head}_NO_TELEMETRY": "1"}
+        here = {"HOME": self._home, "USERPROFILE": self._home, f"{head}_TELEMETRY_DIR": self._data}
+        environ = {**self._environ, **here, **said}
+        command = self.command
+        if watch is not None:
+            command, environ = [*watch.prefix, *command], watch.environment(environ)
+        begun = time.perf_counter()
+        done = subprocess.run(command, env=environ, capture_output=True, check=False, **self._options)  # noqa: S603  # the author's own command
+        return _Done(done.returncode, done.stdout, done.stderr, time.perf_counter() - begun)
+
+    def require_record(self, last: _Done) -> None:
+        """Raise `AssertionError` unless something was recorded since `renew`; `last` is what was run with it on."""
+        for path in filter(os.path.isfile, (os.path.join(self._data, name) for name in os.listdir(self._data))):
+            with open(path, "rb") as file:
+                if any(line.startswith(HEAD) for line in file):
+                    return
+        raise AssertionError(
+            f"{self.shown} recorded nothing with telemetry on (exit status {last.status}), so nothing was tested. Is "
+            f"the tool's name {self._tool!r}? Say `tool=` if not.\n{_cut(last.stderr)}"
+        )
+
+
+def assert_no_network(command: Sequence[str], **options: Any) -> None:
+    """Assert that `command` opens no connection, on loopback neither, with telemetry off and on (nothing being due).
+
+    Seen is every connection, datagram and look for a name of any Python process that it starts, by an audit hook. On
+    Linux, as root or where users may have namespaces, it also runs without any network interface, and the kernel counts
+    what any program wanted to send over IPv4, names that are looked for included. Not seen, elsewhere: other programs,
+    and Python started with -I, -E or -S; anywhere: Unix sockets, and IPv6 of such programs. On Windows a loop of
+    `asyncio` counts, as it connects to itself. That deliveries that are due happen in a process of their own is not
+    looked at. `options` are `tool`, `env`, `cwd`, `input` and `timeout`.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        trial = _Trial(place, command, **options)
+        watch = Watch(place)
+        for on in (False, True):
+            trial.renew()
+            done = trial.run(on=on, watch=watch)
+            if seen := watch.seen():
+                raise AssertionError(
+                    f"{trial.shown} opened a connection with telemetry {_word(on)}:\n" + "\n".join(seen)
+                )
+        trial.require_record(done)
+
+
+def assert_same_behaviour(
+    command: Sequence[str], *, normalize: Callable[[bytes], bytes] = bytes, **options: Any
+) -> None:
+    """Assert that stdout, stderr and the exit status of `command` are the same with telemetry off and on, byte by byte.
+
+    `normalize` is given each output and returns what is compared of it, for a command that prints times, say. Its
+    streams are pipes; what it does on a terminal is not looked at. `options` are `tool`, `env`, `cwd`, `input` and
+    `timeout`.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        trial = _Trial(place, command, **options)
+        runs = []
+        for on in (False, True, False):
+            trial.renew()
+            done = trial.run(on=on)
+            if on:
+                trial.require_record(done)
+            runs.append((done.status, normalize(done.stdout), normalize(done.stderr)))
+    off, on_, again = runs
+    for what, one, other, third in zip(("exit status", "stdout", "stderr"), off, on_, again, strict=True):
+        if one != third:
+            raise AssertionError(
+                f"{what} of {trial.shown} differs from run to run with telemetry off; normalize= can mend that\n"
+                f"{_cut(one)}\n{_cut(third)}"
+            )
+        if one != other:
+            raise AssertionError(
+                f"{what} of {trial.shown} is another one with telemetry on\noff: {_cut(one)}\non:  {_cut(other)}"
+            )
+
+
+def assert_overhead(command: Sequence[str], ms: float, *, pairs: int = 15, **options: Any) -> float:
+    """Assert that telemetry makes `command` at most `ms` milliseconds longer, in the median; what it was is returned.
+
+    `pairs` (at least 3) times it is run off and on, or on and off, by turns, so that what else the machine does meets
+    both alike; one pair before them is not counted, for caches and directories are made by it. It is the time of the
+    whole process, its start and end included; nothing is due to be sent. `options` are `tool`, `env`, `cwd`, `input`
+    and `timeout`.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        trial = _Trial(place, command, **options)
+        trial.run(on=False)
+        trial.require_record(trial.run(on=True))
+        times: dict[bool, list[float]] = {False: [], True: []}
+        for pair in range(max(pairs, 3)):
+            for on in (pair % 2 == 0, pair % 2 == 1):
+                times[on].append(1000 * trial.run(on=on).seconds)
+    differences = [on - off for off, on in zip(times[False], times[True], strict=True)]
+    low, more, high = statistics.quantiles(differences, n=4)
+    if more > ms:
+        raise AssertionError(
+            f"{trial.shown} takes {more:.1f} ms more with telemetry on, and {ms:g} are allowed: median of "
+            f"{len(differences)} pairs, the middle half from {low:.1f} to {high:.1f} ms; off "
+            f"{statistics.median(times[False]):.1f} ms, on {statistics.median(times[True]):.1f} ms"
+        )
+    return more
+
+
+def assert_disclosed(telemetry: "Telemetry", path: str | os.PathLike[str]) -> None:
+    """Assert that the section between the markers in the file `path` is the disclosure of `telemetry`, as
+    `mytool telemetry disclosure --check` does; the error says how to renew it, and the differences.
+    """
+    said = io.StringIO()
+    with redirect_stdout(said), redirect_stderr(said):
+        status = telemetry.main(["disclosure", "--check", os.fspath(path)])
+    if status:
+        raise AssertionError(said.getvalue())
+
+
+def _tool(command: list[str]) -> str:
+    for word in command:
+        name = os.path.basename(word).removesuffix(".exe").removesuffix(".py").partition(".")[0]
+        if names.legal_tool(name) and not name.startswith("python"):
+            return name
+    raise ValueError(f"tool: no name of a tool is seen in {command!r}")
+
+
+def _clean(tool: str) -> dict[str, str]:
+    """This process's environment, without what switches telemetry and what test runners leave there."""
+    head = names.prefix(tool)
+    runners = {
+        condition.partition("=")[0] for _, rule in environments.rows(environments.TEST_RUNNERS) for condition in rule
+    }
+    ours = (f"{head}_TELEMETRY_", f"{head}__TELEMETRY__", f"{head}_NO_TELEMETRY")
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in runners and name not in names.SHARED_SWITCHES and not name.startswith(ours)
+    }
+    # What is installed for the user alone is found by the home, which is another one here.
+    return {"PYTHONUSERBASE": site.getuserbase(), **kept}
+
+
+def _word(on: bool) -> str:
+    return "on" if on else "off"
+
+
+def _cut(shown: object) -> str:
+    text = shown.decode("utf-8", "backslashreplace") if isinstance(shown, bytes) else str(shown)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... and {len(text) - _SHOWN} more characters"

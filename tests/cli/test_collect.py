@@ -1,0 +1,241 @@
+"""`discreet collect` as a process: what it says, what it refuses, how it ends, and what the other verbs make of it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from conftest import clean_environment
+from discreet.collector.store import Store
+
+TOKEN = "correct-horse-battery"
+MANIFEST = 'name = "mytool"\n[events.search]\npurpose = "p"\n[events.search.fields]\nn = "count"\n'
+
+
+@pytest.fixture
+def collect(home: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start the verb, with options before and after it."""
+    made: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: str, before: tuple[str, ...] = (), **environment: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-W", "error", "-m", "discreet", *before, "collect", "--port", "0", *arguments]
+        made.append(
+            subprocess.Popen(
+                command,
+                cwd=tmp_path,
+                env={**clean_environment(home), **environment},
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+        )
+        return made[-1]
+
+    yield start
+    for process in made:
+        process.kill()
+        process.communicate()
+
+
+def address(process: subprocess.Popen[str]) -> str:
+    """Where it listens, as it says."""
+    assert process.stdout
+    line = process.stdout.readline()
+    assert line.startswith("Listening at http://"), (line, process.communicate())
+    return line.split()[2].rstrip(",")
+
+
+def ask(url: str, content: object = None, **headers: str) -> tuple[int, bytes]:
+    """A request of a program: its status and its body."""
+    body = None if content is None else json.dumps(content).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read()
+
+
+def ended(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str, str]:
+    """Its exit status, and what it said, after a signal."""
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    return process.returncode, out, err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_from_start_to_end(collect: Callable[..., Any], tmp_path: Path, number: int) -> None:
+    """It says where it listens and writes, and at a signal what came; the report reads what it wrote."""
+    process = collect("--out", "here")
+    url = address(process)
+    assert ask(f"{url}/t?t=mytool&e=search&n=1") == (204, b"")
+    assert ask(f"{url}/t?t=mytool&e=Search")[0] == 422
+    assert ended(process, number) == (
+        0,
+        "Events: 1 stored, 0 that came again, 1 refused.\n  1 not a record\n",
+        "",
+    )
+    (file,) = (tmp_path / "here").glob("*.jsonl")
+    report = [sys.executable, "-m", "discreet", "--tool", "mytool", "report", str(file)]
+    assert "1 event" in subprocess.run(report, capture_output=True, text=True, check=True).stdout
+
+
+def test_the_default_directory(collect: Callable[..., Any], tmp_path: Path) -> None:
+    """`collected`, where it was started."""
+    process = collect()
+    address(process)
+    ended(process)
+    assert (tmp_path / "collected").is_dir()
+
+
+def test_a_manifest(collect: Callable[..., Any], tmp_path: Path) -> None:
+    """Only what it declares, of its tool; what names no tool is its tool's."""
+    (tmp_path / "telemetry.toml").write_text(MANIFEST)
+    process = collect(before=("--manifest", "telemetry.toml"))
+    url = address(process)
+    asked = ("t=mytool&e=search&n=1", "t=mytool&e=search&x=1", "t=other&e=search&n=1", "t=mytool&e=find", "e=search")
+    assert [ask(f"{url}/t?{query}")[0] for query in asked] == [204, 422, 422, 422, 204]
+    assert ended(process)[1].endswith("  2 not declared\n  1 of another tool\n")
+
+
+def test_a_tool(collect: Callable[..., Any]) -> None:
+    """With `--tool` alone: of that tool, whatever it sends."""
+    process = collect(before=("--tool", "mytool"))
+    url = address(process)
+    assert [ask(f"{url}/t?{query}")[0] for query in ("e=a&x=1", "t=mytool&e=b", "t=other&e=c")] == [204, 204, 422]
+
+
+@pytest.mark.parametrize("by", ["file", "variable"])
+def test_a_token(collect: Callable[..., Any], tmp_path: Path, by: str) -> None:
+    """From a file or the environment, never an argument; with it, other machines may send."""
+    (tmp_path / "token").write_text(f"{TOKEN}\n")
+    if by == "file":
+        process = collect("--host", "0.0.0.0", "--token-file", "token")
+    else:
+        process = collect("--host", "0.0.0.0", DISCREET_COLLECT_TOKEN=TOKEN)
+    url = address(process).replace("0.0.0.0", "127.0.0.1")
+    assert ask(f"{url}/t?t=mytool&e=search")[0] == 401
+    assert ask(f"{url}/t?t=mytool&e=search", Authorization=f"Bearer {TOKEN}")[0] == 204
+    assert ask(f"{url}/t?t=mytool&e=search", Authorization=f"Bearer {TOKEN}", Host="telemetry.example.org")[0] == 204
+    assert TOKEN not in Path(f"/proc/{process.pid}/cmdline").read_text()
+    assert TOKEN not in "".join(ended(process)[1:])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "said"),
+    [
+        (("--host", "0.0.0.0"), {}, "set DISCREET_COLLECT_TOKEN, or say --no-token"),
+        (("--host", "::"), {}, "set DISCREET_COLLECT_TOKEN, or say --no-token"),
+        (("--host", "example.org"), {}, "set DISCREET_COLLECT_TOKEN, or say --no-token"),
+        ((), {"DISCREET_COLLECT_TOKEN": "short"}, "the token must have 16 characters or more"),
+        ((), {"DISCREET_COLLECT_TOKEN": " "}, "the token must have 16 characters or more"),
+        (("--token-file", "empty"), {}, "the token must have 16 characters or more"),
+        (("--port", "65536"), {}, "--port is a number from 0 to 65535"),
+        (("--limit", "0"), {}, "--limit one of MiB"),
+        (("--flags", "broken"), {}, "broken: "),
+        (("--flags", "list"), {}, "list: it is an object of flags"),
+        (("--por", "1"), {}, "unrecognized arguments"),
+    ],
+)
+def test_a_wrong_use(
+    collect: Callable[..., Any], tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], said: str
+) -> None:
+    """Exit status 2 and a sentence; nothing listens and nothing is made."""
+    for name, content in (("empty", ""), ("broken", "{"), ("list", '{"a": 1}')):
+        (tmp_path / name).write_text(content)
+    process = collect(*arguments, **environment)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (2, "")
+    assert said in err
+    assert not (tmp_path / "collected").exists()
+
+
+def test_what_cannot_be_done(collect: Callable[..., Any], tmp_path: Path) -> None:
+    """Exit status 1: a port that is taken, a directory that is in use, a file in its place, no token file."""
+    taken = address(collect("--out", "one"))
+    (tmp_path / "file").write_text("")
+    for arguments, said in (
+        (("--out", "two", "--port", taken.rpartition(":")[2]), "address already in use"),
+        (("--out", "one"), "another collector uses this directory"),
+        (("--out", "file"), "file"),
+        (("--token-file", "none"), "none: No such file"),
+    ):
+        process = collect(*arguments)
+        out, err = process.communicate(timeout=20)
+        assert (process.returncode, out) == (1, ""), err
+        assert said in err
+        assert "Traceback" not in err
+
+
+def test_without_a_token_if_told(collect: Callable[..., Any]) -> None:
+    """Whoever says `--no-token` may be sent to by everybody, under any name."""
+    process = collect("--host", "0.0.0.0", "--no-token")
+    url = address(process).replace("0.0.0.0", "127.0.0.1")
+    assert ask(f"{url}/t?t=mytool&e=search", Host="telemetry.example.org")[0] == 204
+
+
+def test_another_name(collect: Callable[..., Any]) -> None:
+    """For a proxy that passes the `Host` on as it came."""
+    process = collect("--accept-host", "Telemetry.example.org")
+    url = address(process)
+    asked = ("telemetry.example.org", "127.0.0.1:80", "other.example.org")
+    assert [ask(f"{url}/t?t=mytool&e=search", Host=host)[0] for host in asked] == [204, 204, 403]
+
+
+def test_flags(collect: Callable[..., Any], tmp_path: Path) -> None:
+    """On, off and variants, as the second version of the question has them."""
+    (tmp_path / "flags.json").write_text('{"new-parser": true, "old": false, "colour": "blue"}')
+    flags = json.loads(ask(f"{address(collect('--flags', 'flags.json'))}/flags/?v=2", {"distinct_id": "x"})[1])["flags"]
+    assert {key: (flag["enabled"], flag["variant"]) for key, flag in flags.items()} == {
+        "new-parser": (True, None),
+        "old": (False, None),
+        "colour": (True, "blue"),
+    }
+
+
+def test_a_crash_loses_nothing_that_was_answered(collect: Callable[..., Any], tmp_path: Path) -> None:
+    """Killed at once after the answer: the record is there, and known to the next collector."""
+    process = collect()
+    assert ask(f"{address(process)}/t?t=mytool&e=search&i=f53ef912-8765-4a51-89ab-000000000001")[0] == 204
+    process.kill()
+    process.wait()
+    store = Store(str(tmp_path / "collected"))
+    assert store.add([("mytool", "f53ef912-8765-4a51-89ab-000000000001", "{}")]) == 0
+    store.close()
+    assert os.path.getsize(store.files()[0])
+
+
+def test_our_own_client_end_to_end(
+    collect: Callable[..., Any], run_python: Callable[..., Any], home: Path, tmp_path: Path
+) -> None:
+    """A tool whose user said yes: its event arrives by the verb `flush`, and is erased by the verb `forget`."""
+    url = address(collect())
+    directory = home / ".mytool" / "telemetry"
+    directory.mkdir(parents=True)
+    (directory / "opt-in").write_text("true\n")
+    program = (
+        "import sys, discreet\n"
+        "from discreet.testing import allow\n"
+        f"telemetry = discreet.init('mytool', version='1.4.0', destination='{url}', delivery='thread')\n"
+        "allow(telemetry)\n"
+        "telemetry.track('search', n=12)\n"
+        "assert telemetry.flush(10)\n"
+        "sys.exit(telemetry.main(['flush']))\n"
+    )
+    done = run_python(program)
+    assert (done.returncode, done.stderr) == (0, "")
+    (file,) = (tmp_path / "collected").glob("*.jsonl")
+    assert json.loads(file.read_text())["properties"] == {"n": 12}
+    done = run_python(
+        program.replace("['flush']", "['forget', '--yes']").replace("telemetry.track('search', n=12)\n", "")
+    )
+    assert done.returncode == 0, done.stderr
+    assert file.read_text().isspace()

@@ -1,0 +1,420 @@
+"""Who may write, what is answered, and that what was good of a request is in the files: over real sockets."""
+
+import base64
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from collector.conftest import Collector, head, written
+from discreet.cli.collect import flags
+from discreet.collector.check import Check
+from discreet.collector.http import BODY_BYTES
+from discreet.privacy.declaration import Declaration
+from discreet.report.read import lines
+from discreet.sending.wire import cut, flat
+from discreet.sending.wire.flags import ask, read
+from wire.cases import RECORDS
+
+FORMS = ("beacon", "json", "otlp", "posthog")
+TOKEN = "correct-horse-battery"
+JSON = "Content-Type: application/json"
+
+
+def batches(form: str) -> list[list[dict[str, Any]]]:
+    """The golden records, in requests as large as the format allows."""
+    return [[record] for record in RECORDS] if form == "beacon" else [RECORDS]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_records_come_out(collector: Collector, form: str) -> None:
+    """Encoded by our client, sent, received, and read again by the report: all of them, once, also when sent twice."""
+    for batch in [*batches(form), *batches(form)]:
+        assert collector.send(batch, form).status in (200, 204)
+    skipped: Any = {}
+    found = {record["id"]: record for _, record in lines(sorted(map(str, collector.out.glob("*.jsonl"))), skipped)}
+    assert not skipped
+    assert len(collector.records()) == len(RECORDS)
+    for record in RECORDS:
+        one = found[record["id"]]
+        assert {key: one[key] for key in ("event", "tool", "version", "py", "os")} == {
+            key: record[key] for key in ("event", "tool", "version", "py", "os")
+        }
+        assert one["time"] == cut(record["time"], "hour") or form == "beacon"
+        assert one.get("install") == record.get("install")
+        if form in ("json", "posthog"):
+            assert one["properties"] == record["properties"]
+        else:
+            assert set(flat(one["properties"])) == set(flat(record["properties"]))
+
+
+def test_the_answers_of_each_format(collector: Collector) -> None:
+    """Each in its own words, and 422 where nothing of a request was good."""
+    good, bad = RECORDS[0], {**RECORDS[1], "event": "Not Legal"}
+    assert collector.send([good], "json").json() == {"stored": 1, "repeated": 0, "refused": 0}
+    assert collector.send([good, bad, RECORDS[2]], "json").json() == {"stored": 1, "repeated": 1, "refused": 1}
+    answer = collector.send([bad], "json")
+    assert (answer.status, answer.json()) == (422, {"stored": 0, "repeated": 0, "refused": 1})
+    assert collector.send([RECORDS[3]], "beacon").status == 204
+    assert collector.send([bad], "beacon").status == 422
+    assert collector.send([RECORDS[4]], "otlp").json() == {"partialSuccess": {}}
+    told = collector.send([RECORDS[5], bad], "otlp").json()["partialSuccess"]
+    assert told["rejectedSpans"] == "1"
+    assert told["errorMessage"]
+    assert collector.send([RECORDS[6], bad], "posthog").json() == {"status": "Ok"}
+    assert len(collector.records()) == 6
+    assert (collector.desk.stored, collector.desk.repeated, collector.desk.refused) == (6, 1, 5)
+
+
+def test_a_restart_knows_what_came_before(start: Callable[..., Collector]) -> None:
+    """What was acknowledged by one process is a repeat for the next."""
+    first = start()
+    first.send(RECORDS, "json")
+    first.stop()
+    second = start()
+    assert second.send(RECORDS, "json").json() == {"stored": 0, "repeated": 16, "refused": 0}
+    assert len(second.records()) == 16
+
+
+def test_forget(collector: Collector) -> None:
+    """The records of these ids are gone when it is answered, and do not come back by whichever format."""
+    collector.send(RECORDS, "json")
+    ids = [record["id"] for record in RECORDS[:3]]
+    assert collector.post("/t", {"forget": ids}).json() == {"forgotten": 3}
+    assert [record["id"] for record in collector.records()] == [
+        record["id"] for record in sorted(RECORDS[3:], key=lambda record: record["tool"])
+    ]
+    collector.send(RECORDS, "otlp")
+    assert len(collector.records()) == 13
+
+
+@pytest.mark.parametrize("ids", [None, "x", [5], ["x"], [RECORDS[0]["id"].upper()], {"a": 1}])
+def test_what_is_no_list_of_ids(collector: Collector, ids: object) -> None:
+    """It is refused, and forgets nothing."""
+    collector.send(RECORDS[:1], "json")
+    assert collector.post("/t", {"forget": ids}).status == 400
+    assert collector.post("/t", {"forget": [RECORDS[0]["id"]], "more": 1}).status == 422
+    assert len(collector.records()) == 1
+
+
+DECLARED = Declaration(
+    {
+        "search": {
+            "purpose": "p",
+            "fields": {
+                "fmt": {"one_of": ["json", "12"]},
+                "n": "count",
+                "results": {"candidates": "number", "returned": "number"},
+                "languages": {"distribution": ["py", "c++"]},
+                "took.ms": "number",
+            },
+        },
+    },
+    None,
+)
+TAKEN = {
+    "fmt": "12",
+    "n": 3,
+    "results": {"candidates": 40, "returned": 12},
+    "languages": {"py": 3, "c++": 1, "other": 2},
+    "took.ms": 0.5,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_with_a_manifest(start: Callable[..., Collector], form: str) -> None:
+    """What is declared comes out as it was recorded, by every format; what is not, and other tools, are refused."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    record = {**RECORDS[0], "properties": TAKEN}
+    assert collector.send([record], form).status in (200, 204)
+    (one,) = collector.records()
+    assert one["properties"] == TAKEN
+    for number, wrong in enumerate(
+        (
+            {"event": "find"},
+            {"tool": "Other_tool-2"},
+            {"properties": {"fmt": "xml"}},
+            {"properties": {"n": "three"}},
+            {"properties": {"n": 1, "secret": "s"}},
+            {"properties": {"results": {"candidates": 40, "secret": 1}}},
+        )
+    ):
+        collector.send([{**record, "id": RECORDS[number + 1]["id"], **wrong}], form)
+    assert collector.records() == [one]
+    assert collector.desk.refused == 6
+
+
+def test_the_kinds_of_values_with_a_manifest(start: Callable[..., Collector]) -> None:
+    """In a URL everything is text, so a number may be a choice of that name; JSON says what is what."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    assert collector.get("/t?t=mytool&e=search&fmt=12").status == 204
+    assert collector.post("/t", {"records": [{**RECORDS[0], "properties": {"fmt": 12}}]}).status == 422
+    assert [record["properties"] for record in collector.records()] == [{"fmt": "12"}]
+
+
+def test_other_software_with_a_manifest(start: Callable[..., Collector]) -> None:
+    """Its undeclared properties are left out and counted, its declared ones kept; what names no tool is this tool's."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    event = {"event": "search", "uuid": "x", "properties": {"n": 3, "user": "jane", "$lib": "posthog-node"}}
+    assert collector.post("/batch/", {"batch": [event, {**event, "uuid": "y", "event": "identify"}]}).status == 200
+    (one,) = collector.records()
+    assert (one["tool"], one["event"], one["properties"]) == ("mytool", "search", {"n": 3})
+    assert collector.desk.check.losses == {"a property that is not declared": 1, "not declared": 1}
+
+
+def test_nothing_of_a_sender_is_kept(collector: Collector) -> None:
+    """No address, no user agent, no query beside the record, in any file."""
+    marks = (
+        "X-Forwarded-For: 192.0.2.7",
+        "User-Agent: secret-agent/1",
+        "Cookie: secret-cookie",
+        "Referer: secret-page",
+    )
+    assert collector.get("/t?t=mytool&e=search&n=1", *marks).status == 204
+    assert collector.post("/t", {"records": RECORDS[:1]}, *marks).status == 200
+    kept = b"".join(path.read_bytes() for path in collector.out.iterdir())
+    assert kept.count(b"\n") == 2
+    assert not any(word in kept for word in (b"192.0", b"127.0", b"secret"))
+
+
+HOSTS = frozenset(("127.0.0.1", "localhost", "[::1]"))
+WHO = {
+    "this host": (204, "Host: 127.0.0.1"),
+    "its port": (204, "Host: LOCALHOST:4318"),
+    "the other loopback": (204, "Host: [::1]:4318"),
+    "the same without a port": (204, "Host: [::1]"),
+    "a page's name for this machine": (403, "Host: rebind.example.org"),
+    "its port too": (403, "Host: rebind.example.org:4318"),
+    "a name that begins alike": (403, "Host: localhost.example.org"),
+    "an address that begins alike": (403, "Host: 127.0.0.1.example.org:80"),
+    "an empty one": (403, "Host: "),
+    "a page's origin": (403, "Origin: https://example.org"),
+    "no page's origin": (403, "Origin: null"),
+    "our own origin": (403, "Origin: http://127.0.0.1:4318"),
+    "an image on a page": (403, "Sec-Fetch-Site: cross-site"),
+    "a page beside ours": (403, "Sec-Fetch-Site: same-site"),
+    "typed into a browser": (204, "Sec-Fetch-Site: none"),
+    "Node's fetch": (204, "Sec-Fetch-Mode: cors"),
+}
+
+
+@pytest.mark.parametrize("name", WHO)
+def test_who_may_write(start: Callable[..., Collector], name: str) -> None:
+    """Programs of this machine; no web page, by whichever way it would come."""
+    status, header = WHO[name]
+    collector = start(hosts=HOSTS)
+    assert collector.get("/t?t=mytool&e=search", header).status == status
+    assert len(collector.records()) == (status == 204)
+    answer = collector.get("/healthz", header)
+    assert answer.status == (200 if status == 204 else 403)
+    assert "access-control" not in answer.head.lower()
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: 127.0.0.1\r\n\r\n", 400),
+        (head("OPTIONS /t HTTP/1.1", "Access-Control-Request-Method: POST"), 405),
+        (head("HEAD / HTTP/1.1"), 405),
+        (head("PUT /t HTTP/1.1", "Content-Length: 0"), 405),
+        (head("DELETE /t HTTP/1.1"), 405),
+        (head("TRACE / HTTP/1.1"), 405),
+        (head("GET /v1/traces HTTP/1.1"), 405),
+        (head("GET /batch/ HTTP/1.1"), 405),
+        (head("POST /healthz HTTP/1.1", "Content-Length: 2", JSON) + b"{}", 405),
+        (head("GET /v1/logs HTTP/1.1"), 404),
+        (head("GET /../../etc/passwd HTTP/1.1"), 404),
+        (head("GET /%2e%2e/lock HTTP/1.1"), 404),
+        (head("GET //t HTTP/1.1"), 404),
+        (head("GET /?tool=../../etc/passwd HTTP/1.1"), 404),
+        (head("GET /?tool=%2e%2e HTTP/1.1"), 404),
+        (head("GET /t HTTP/1.1", "Content-Length: 2") + b"{}", 400),
+        (head("GET /t HTTP/1.1", "Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
+        (head("POST /t HTTP/1.1", JSON), 411),
+        (head("POST /t HTTP/1.1", "Content-Length: 2") + b"{}", 415),
+        (head("POST /t HTTP/1.1", "Content-Length: 2", "Content-Type: text/plain") + b"{}", 415),
+        (head("POST /v1/traces HTTP/1.1", "Content-Length: 2", "Content-Type: application/x-protobuf") + b"{}", 415),
+        (head("POST /t HTTP/1.1", "Content-Length: 2", JSON, "Content-Encoding: br") + b"{}", 415),
+        (head("POST /t HTTP/1.1", "Content-Length: 2", JSON, "Content-Encoding: gzip, gzip") + b"{}", 415),
+        (head("POST /t HTTP/1.1", "Content-Length: 2", JSON, "Expect: tea") + b"{}", 417),
+        (head("POST /t HTTP/1.1", f"Content-Length: {BODY_BYTES + 1}", JSON), 413),
+        (head("GET /t?=%ff HTTP/1.1"), 400),
+        (head("GET /t?t=mytool&e=search&" + "&".join(f"x{number}=1" for number in range(200)) + " HTTP/1.1"), 400),
+    ],
+)
+def test_what_is_refused(collector: Collector, sent: bytes, status: int) -> None:
+    """With its status, and nothing is written; whoever is told 405 is told what is allowed."""
+    answer = collector.ask(sent)
+    assert answer.status == status
+    assert ("Allow:" in answer.head) == (status == 405)
+    assert not collector.records()
+
+
+def gzipped(body: bytes) -> Any:
+    """Headers and body of a compressed request."""
+    return (gzip.compress(body), "Content-Encoding: gzip")
+
+
+NEST = b'{"records":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+BODIES = {
+    "no JSON": (400, (b"records",)),
+    "half of it": (400, (b'{"records":[',)),
+    "two values": (400, (b"{} {}",)),
+    "a byte order mark": (400, (b"\xef\xbb\xbf{}",)),
+    "UTF-16": (400, ("{}".encode("utf-16"),)),
+    "no UTF-8": (400, (b'{"t":"\xff"}',)),
+    "NaN": (400, (b'{"records":[NaN]}',)),
+    "an infinity": (400, (b'{"records":[-Infinity]}',)),
+    "a number of many digits": (400, (b'{"n":' + b"9" * 5000 + b"}",)),
+    "brackets": (400, (NEST,)),
+    "braces": (400, (b'{"a":' * 100_000,)),
+    "no gzip": (400, (b"{}", "Content-Encoding: gzip")),
+    "half a gzip": (400, (gzip.compress(b"{}" * 500)[:-9], "Content-Encoding: gzip")),
+    "zlib": (400, (zlib.compress(b"{}"), "Content-Encoding: gzip")),
+    "more behind the gzip": (400, (gzip.compress(b"{}") + b"more", "Content-Encoding: gzip")),
+    "two gzips": (400, (gzip.compress(b"{}") * 2, "Content-Encoding: gzip")),
+    "a bomb": (413, gzipped(b" " * (BODY_BYTES + 1))),
+    "a large bomb": (413, gzipped(b" " * (50 * BODY_BYTES))),
+    "brackets in gzip": (400, gzipped(NEST)),
+    "an empty body": (400, (b"",)),
+    "a list": (400, (b"[]",)),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("path", ["/t", "/v1/traces", "/batch/"])
+def test_bodies_that_are_refused(collector: Collector, name: str, path: str) -> None:
+    """Without a traceback, and the next request is answered."""
+    status, (body, *headers) = BODIES[name]
+    assert collector.post(path, body, *headers).status == status
+    assert collector.send(RECORDS, "json").status == 200
+
+
+@pytest.mark.parametrize(
+    "tool", ["../../etc/cron.d/x", "..", "a/b", "a\\b", "a.b", "", "x" * 65, "a\0", "C:", None, 5, ["mytool"]]
+)
+def test_a_tool_is_no_path(collector: Collector, tmp_path: Path, tool: object) -> None:
+    """What is no legal name of a tool is no record, so no file is ever called by it."""
+    before = sorted(os.listdir(tmp_path))
+    assert collector.post("/t", {"records": [{**RECORDS[0], "tool": tool}]}).status == 422
+    collector.post("/t", {"t": tool, "e": "search"})
+    event = {"event": "search", "uuid": "x", "properties": {"$app_name": tool, "$lib": "posthog-node"}}
+    collector.post("/batch/", {"batch": [event]})
+    assert {record["tool"] for record in collector.records()} == {"unknown"}
+    assert sorted(os.listdir(tmp_path)) == before
+    assert {path.name.split(".", 1)[-1] for path in collector.out.iterdir()} <= {"lock", "unknown.jsonl"}
+
+
+def test_a_record_that_is_no_line(collector: Collector) -> None:
+    """One that a reader of the log would pass over, for its length, is refused: nothing is lost in silence."""
+    big = {**RECORDS[0], "properties": {f"x{number}": "界" * 256 for number in range(30)}}
+    assert collector.send([big], "json").status == 422
+    assert not collector.records()
+
+
+def authorized(kind: str, secret: str) -> str:
+    """A header with a secret."""
+    return f"Authorization: {kind} {secret}"
+
+
+BASIC = base64.b64encode(f"me:{TOKEN}".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("header", "writes", "reads"),
+    [
+        (authorized("Bearer", TOKEN), True, True),
+        (authorized("bearer", TOKEN), True, True),
+        (authorized("Basic", BASIC), False, True),
+        ("X: y", False, False),
+        (authorized("Bearer", TOKEN[:-1]), False, False),
+        (authorized("Bearer", TOKEN + "x"), False, False),
+        (authorized("Bearer", ""), False, False),
+        (authorized("Basic", "?"), False, False),
+        (authorized("Basic", base64.b64encode(b"me:").decode()), False, False),
+        (authorized("Digest", TOKEN), False, False),
+        (authorized("Bearer", "\xfc" * 20), False, False),
+    ],
+)
+def test_the_token(start: Callable[..., Collector], header: str, *, writes: bool, reads: bool) -> None:
+    """Without it nothing is written or read; a browser's password only reads, for it goes with every page's request."""
+    collector = start(token=TOKEN)
+    assert collector.get("/t?t=mytool&e=search", header).status == (204 if writes else 401)
+    assert collector.get("/?t=mytool&e=search", header).status == (204 if writes else 401)
+    assert collector.post("/t", {"records": RECORDS[:1]}, header).status == (200 if writes else 401)
+    assert collector.get("/", header).status == (200 if reads else 401)
+    assert collector.get("/nowhere", header).status == (404 if writes else 401)
+    assert collector.get("/healthz", header).status == 200
+    assert len(collector.records()) == (3 if writes else 0)
+
+
+def test_a_wrong_token_is_refused_before_the_body(start: Callable[..., Collector]) -> None:
+    """The answer is there although nothing of the body is, and asks for the token."""
+    collector = start(token=TOKEN)
+    answer = collector.ask(head("POST /t HTTP/1.1", "Content-Length: 4000000", JSON))
+    assert answer.status == 401
+    assert "WWW-Authenticate:" in answer.head
+
+
+def test_where_there_is_no_room(start: Callable[..., Collector]) -> None:
+    """503 with a time to come again, for `healthz` too; nothing is half taken."""
+    collector = start(limit=100)
+    for form in FORMS:
+        answer = collector.send(RECORDS[:1], form)
+        assert answer.status == 503
+        assert "Retry-After:" in answer.head
+    assert collector.get("/healthz").status == 503
+    assert not collector.records()
+
+
+def test_the_page(collector: Collector) -> None:
+    """Nothing yet, one tool, several; it may be neither framed nor run, and what was sent is text in it."""
+    answer = collector.get("/")
+    assert answer.status == 200
+    assert b"Nothing was received yet" in answer.body
+    collector.send([RECORDS[0]], "json")
+    hostile = {**RECORDS[1], "version": "<script>alert(1)</script>"}
+    collector.send([hostile], "json")
+    answer = collector.get("/?tool=mytool")
+    assert b"<script" not in answer.body
+    assert b"&lt;script&gt;" in answer.body
+    assert b"<dt>events</dt><dd>2</dd>" in answer.body
+    assert "Content-Security-Policy: default-src 'none'" in answer.head
+    collector.send([RECORDS[12]], "json")
+    assert b'href="/?tool=Other_tool-2"' in collector.get("/").body
+    assert b"<dt>events</dt><dd>1</dd>" in collector.get("/?tool=Other_tool-2").body
+    assert collector.get("/?tool=nobody").status == 404
+
+
+def test_a_destination_without_a_path(collector: Collector) -> None:
+    """Beacons and JSON are taken at `/` as well: the page never answers 200 to a record."""
+    assert collector.get("/?t=mytool&e=search&n=1").status == 204
+    assert collector.post("/", {"records": RECORDS[:1]}).status == 200
+    assert len(collector.records()) == 2
+
+
+def test_flags(start: Callable[..., Collector]) -> None:
+    """What was given, or none, as our own client reads it; and who asked is not written down."""
+    collector = start(flags=flags({"new-parser": True, "old": False, "colour": "blue"}))
+    answer = collector.ask(written(ask(collector.destination("posthog"), "mytool", "jane")))
+    found, whole = read(answer.body)
+    assert {key: flag and flag[0] for key, flag in found.items()} == {
+        "new-parser": "true",
+        "old": "false",
+        "colour": '"blue"',
+    }
+    assert whole
+    assert collector.post("/flags?v=4", {"api_key": "phc", "distinct_id": "jane"}).status == 200
+    assert [path.name for path in collector.out.iterdir()] == ["lock"]
+
+
+def test_the_content_type_may_say_more(collector: Collector) -> None:
+    """Such as its character set."""
+    body = json.dumps({"records": RECORDS[:1]}).encode()
+    assert collector.post("/t", body, "Content-Type: Application/JSON; charset=utf-8").status == 200

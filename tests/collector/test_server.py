@@ -1,0 +1,242 @@
+"""Time and number: slow clients, many clients, and the end. Over real sockets."""
+
+import json
+import socket
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from collector.conftest import Collector, head, read, written
+from discreet.collector import server as room
+from discreet.collector.desk import Desk
+from discreet.collector.http import BODY_BYTES
+from discreet.collector.store import Store
+from discreet.sending import wire
+from wire.cases import RECORDS
+
+JSON = "Content-Type: application/json"
+BEACON = b"GET /t?t=mytool&e=search HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All times are short."""
+    for name in ("REQUEST_SECONDS", "IDLE_SECONDS", "LINGER_SECONDS"):
+        monkeypatch.setattr(room, name, 0.2)
+    monkeypatch.setattr(room, "_TICK_SECONDS", 0.02)
+
+
+@pytest.mark.usefixtures("hasty")
+@pytest.mark.parametrize(
+    "begun",
+    [
+        b"G",
+        b"GET /t HTTP/1.1\r\nX: ",
+        head("POST /t HTTP/1.1", JSON, "Content-Length: 100") + b'{"records"',
+        head("POST /t HTTP/1.1", JSON, "Transfer-Encoding: chunked") + b"5\r\nab",
+    ],
+)
+def test_a_request_that_does_not_come_in_time(collector: Collector, begun: bytes) -> None:
+    """It is told so and cut off, wherever it stopped."""
+    assert collector.ask(begun).status == 408
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_client_that_drips(collector: Collector) -> None:
+    """Each byte in time does not make the request in time."""
+    with collector.connect() as connection:
+        stop = threading.Event()
+
+        def drip() -> None:
+            try:
+                while not stop.wait(0.02):
+                    connection.sendall(b"X")
+            except OSError:
+                pass  # cut off, as it should be
+
+        connection.sendall(b"GET /t HTTP/1.1\r\nX: ")
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        try:
+            assert read(connection).status == 408
+        except ConnectionResetError:
+            pass  # a drop that came after the end
+        finally:
+            stop.set()
+            dripping.join()
+
+
+@pytest.mark.usefixtures("hasty")
+def test_an_idle_connection_is_closed(collector: Collector) -> None:
+    """Before its first request and after one, without a word."""
+    with collector.connect() as connection:
+        assert connection.recv(1) == b""
+    with collector.connect() as connection:
+        connection.sendall(BEACON)
+        assert read(connection).status == 204
+
+
+def test_many_requests_of_one_connection(collector: Collector) -> None:
+    """One after the other, all at once, and in pieces; each has its answer, in their order."""
+    with collector.connect() as connection:
+        connection.sendall(BEACON * 100)
+        post = written(wire.encode(RECORDS, collector.destination("json"))).replace(b"Connection: close\r\n", b"")
+        for piece in (post[:30], post[30:200], post[200:], BEACON.replace(b"search", b"Search")):
+            connection.sendall(piece)
+        connection.sendall(head("GET /healthz HTTP/1.1"))
+        came = b""
+        while part := connection.recv(65536):
+            came += part
+    statuses = [int(part[:3]) for part in came.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [204] * 100 + [200, 422, 200]
+    assert len(collector.records()) == 116
+
+
+def test_a_slow_answer_keeps_the_order(collector: Collector) -> None:
+    """The page and an erasure are made elsewhere; what comes behind them waits."""
+    collector.send(RECORDS[:2], "json")
+    forget = json.dumps({"forget": [RECORDS[0]["id"]]}).encode()
+    erase = f"POST /t HTTP/1.1\r\nHost: 127.0.0.1\r\n{JSON}\r\nContent-Length: {len(forget)}\r\n\r\n".encode() + forget
+    page = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    with collector.connect() as connection:
+        connection.sendall(page + BEACON + erase + BEACON + page + head("GET /healthz HTTP/1.1"))
+        came = b""
+        while part := connection.recv(65536):
+            came += part
+    assert [part[:3] for part in came.split(b"HTTP/1.1 ")[1:]] == [b"200", b"204", b"200", b"204", b"200", b"200"]
+
+
+def test_it_says_to_go_on(collector: Collector) -> None:
+    """A client that asks before it sends a body is told to, once the head was looked at."""
+    body = json.dumps({"records": RECORDS[:1]}).encode()
+    with collector.connect() as connection:
+        connection.sendall(head("POST /t HTTP/1.1", JSON, f"Content-Length: {len(body)}", "Expect: 100-continue"))
+        assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        assert read(connection).status == 200
+    refused = collector.ask(head("POST /no HTTP/1.1", JSON, "Content-Length: 9", "Expect: 100-continue"))
+    assert refused.status == 404
+
+
+def test_why_it_was_refused_can_be_read(collector: Collector) -> None:
+    """Also by a client that sends its whole body first: no reset overtakes the answer."""
+    body = b" " * BODY_BYTES
+    for _ in range(5):
+        with collector.connect() as connection:
+            connection.sendall(head("POST /nowhere HTTP/1.1", JSON, f"Content-Length: {len(body)}") + body)
+            assert read(connection).status == 404
+
+
+def test_only_so_many_connections(start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch) -> None:
+    """One too many is told to come again, and those before it go on."""
+    monkeypatch.setattr(room, "CONNECTIONS", 3)
+    collector = start()
+    held = [collector.connect() for _ in range(3)]
+    for connection in held:
+        connection.sendall(BEACON)
+        connection.recv(100)
+    answer = collector.ask(b"")
+    assert answer.status == 503
+    assert "Retry-After: 1" in answer.head
+    for connection in held:
+        connection.sendall(BEACON)
+        assert connection.recv(12) == b"HTTP/1.1 204"
+        connection.close()
+
+
+def test_only_so_much_is_read_at_once(start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bodies that have no room beside others come again later; the room of a client that is gone is free."""
+    monkeypatch.setattr(room, "HELD_BYTES", BODY_BYTES)
+    collector = start()
+    large = head("POST /t HTTP/1.1", JSON, f"Content-Length: {BODY_BYTES}")
+    with collector.connect() as connection:
+        connection.sendall(large + b"{")
+        while collector.server.held != BODY_BYTES:
+            pass
+        assert collector.send(RECORDS, "json").status == 503
+        assert collector.get("/t?t=mytool&e=search").status == 204
+    while collector.server.held:
+        pass
+    assert collector.send(RECORDS, "json").status == 200
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_client_that_does_not_read(collector: Collector) -> None:
+    """It is not read either, and cut off at last; others are answered meanwhile."""
+    ask = head("GET / HTTP/1.1").replace(b"Connection: close\r\n", b"")
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+        connection.connect(("127.0.0.1", collector.port))
+        connection.settimeout(20)
+        try:
+            for _ in range(20_000):  # 100 MB
+                connection.sendall(ask * 100)
+        except OSError:
+            pass  # cut off
+        else:
+            pytest.fail("what nobody reads was answered without end")
+    assert collector.send(RECORDS, "json").status == 200
+
+
+def test_a_request_under_way_is_answered_at_the_end(collector: Collector) -> None:
+    """Whoever stops the collector does not lose what is just arriving; idle connections are closed."""
+    post = written(wire.encode(RECORDS, collector.destination("json")))
+    with collector.connect() as idle, collector.connect() as connection:
+        idle.sendall(BEACON)
+        idle.recv(100)
+        connection.sendall(post[:-10])
+        while not any(one._request for one in list(collector.server.connections)):
+            pass
+        collector.ask_to_stop()
+        assert idle.recv(1) == b""
+        connection.sendall(post[-10:])
+        assert read(connection).status == 200
+    collector.stop()
+    assert len(collector.records()) == 17
+
+
+def test_the_end_does_not_wait_for_ever(start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that never comes is cut off."""
+    monkeypatch.setattr(room, "STOP_SECONDS", 0.05)
+    collector = start()
+    with collector.connect() as connection:
+        connection.sendall(b"GET /")
+        while not collector.server.connections:
+            pass
+        collector.stop()
+        assert connection.recv(1) == b""
+
+
+def test_a_disk_that_refuses(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """503, by whichever thread finds out; the connection and the collector live on."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "add", refuse)
+        patched.setattr(Store, "forget", lambda *_: refuse)
+        answer = collector.send(RECORDS, "json")
+        assert (answer.status, b"No space" in answer.body) == (503, True)
+        assert collector.post("/t", {"forget": [RECORDS[0]["id"]]}).status == 503
+    assert collector.send(RECORDS, "json").status == 200
+
+
+def test_an_error_nobody_expected(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is told with its place and without its words, which may hold what was sent; others are answered."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("jane@example.org")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Desk, "_take", fail)
+        with collector.connect() as connection:
+            connection.sendall(BEACON)
+            assert connection.recv(1) == b""
+    (said,) = collector.complaints
+    collector.complaints.clear()
+    assert "RuntimeError at " in said
+    assert "test_server.py" in said
+    assert not any(word in said for word in ("jane", "127.0.0.1"))
+    assert collector.send(RECORDS, "json").status == 200

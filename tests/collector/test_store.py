@@ -1,0 +1,283 @@
+"""Files of what arrived: once each, across restarts, torn ends, failed writes, erasures and days."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet.collector import store as room
+from discreet.collector.store import Store
+from discreet.report.read import records
+
+NOON = 1_795_176_000.0  # 2026-11-20
+DAY = 86_400.0
+
+
+def row(number: int, tool: str = "mytool", **more: Any) -> tuple[str, str, str]:
+    """A record as the store takes it."""
+    one = f"f53ef912-8765-4a51-89ab-{number:012x}"
+    properties = "".join(f'"{name}":{value}' for name, value in more.items())
+    return (
+        tool,
+        one,
+        (
+            f'{{"v":1,"id":"{one}","time":"2026-11-20T10:00:00Z","run":"","event":"e","tool":"{tool}","version":"",'
+            f'"py":"","os":"","properties":{{{properties}}}}}'
+        ),
+    )
+
+
+class Clock:
+    """A clock that is set."""
+
+    now = NOON
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon of 2026-11-20."""
+    return Clock()
+
+
+@pytest.fixture
+def opened(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., Store]]:
+    """Open the directory; whoever had it open before has let it go."""
+    made: list[Store] = []
+
+    def again(**options: Any) -> Store:
+        if made:
+            made.pop().close()
+        made.append(Store(str(tmp_path / "out"), clock=clock, **options))
+        return made[-1]
+
+    yield again
+    for one in made:
+        one.close()
+
+
+def lines(path: Path) -> list[str]:
+    """The lines of all files that hold records, without the erased ones."""
+    return [line for file in sorted(path.glob("*.jsonl")) for line in file.read_text().splitlines() if line.strip()]
+
+
+def test_each_id_is_written_once(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """Within a request, between requests and after a restart; and the report reads what is written."""
+    store = opened()
+    assert store.add([row(1), row(2), row(1)]) == 2
+    assert store.add([row(2), row(3)]) == 1
+    store = opened()
+    assert store.add([row(3), row(4), row(1)]) == 1
+    assert lines(tmp_path / "out") == [row(number)[2] for number in (1, 2, 3, 4)]
+    assert [record["id"] for record in records(store.files())] == [row(number)[1] for number in (1, 2, 3, 4)]
+
+
+def test_files_go_by_day_and_tool(opened: Callable[..., Store], tmp_path: Path, clock: Clock) -> None:
+    """Private files; those of one tool are found, oldest first, as far back as is asked."""
+    store = opened()
+    store.add([row(1), row(2, "other")])
+    clock.now += DAY
+    store.add([row(3)])
+    names = sorted(file.name for file in (tmp_path / "out").glob("*.jsonl"))
+    assert names == ["2026-11-20.mytool.jsonl", "2026-11-20.other.jsonl", "2026-11-21.mytool.jsonl"]
+    assert {(tmp_path / "out" / name).stat().st_mode & 0o777 for name in names} == {0o600}
+    assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
+    assert [Path(path).name for path in store.files("mytool")] == [names[0], names[2]]
+    assert [Path(path).name for path in store.files("mytool", days=0)] == [names[2]]
+    assert store.tools() == ["mytool", "other"]
+
+
+def test_old_files_are_erased(opened: Callable[..., Store], tmp_path: Path, clock: Clock) -> None:
+    """A file of records after 365 days, one of the forgotten after 31; nothing else in the directory is touched."""
+    store = opened()
+    store.add([row(1)])
+    store.forget([row(9)[1]])
+    foreign = tmp_path / "out" / "2020-01-01.notes"
+    foreign.write_text("mine")
+    clock.now += 32 * DAY
+    store.add([row(2)])
+    assert sorted(os.listdir(tmp_path / "out")) == [
+        "2020-01-01.notes",
+        "2026-11-20.mytool.jsonl",
+        "2026-12-22.mytool.jsonl",
+        "lock",
+    ]
+    clock.now += 334 * DAY
+    opened()
+    assert [file.name for file in (tmp_path / "out").glob("*.jsonl")] == ["2026-12-22.mytool.jsonl"]
+
+
+def test_a_torn_end_is_cut_off(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """It was never acknowledged, so it is taken when it comes again, and no line is spoiled by it."""
+    opened().add([row(1)])
+    for torn in (row(2)[2], row(2)[2][:60], "x" * 40_000):
+        file = tmp_path / "out" / "2026-11-20.mytool.jsonl"
+        with file.open("a") as stream:
+            stream.write(torn)
+        opened()
+        assert lines(tmp_path / "out") == [row(1)[2]]
+    assert opened().add([row(2), row(1)]) == 1
+    assert lines(tmp_path / "out") == [row(1)[2], row(2)[2]]
+
+
+@pytest.mark.parametrize("written", [0, 200, 230, 300])
+def test_a_write_that_fails_leaves_nothing(
+    opened: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
+) -> None:
+    """However much of it the disk took: given again, each record is there once; also when the day has changed."""
+    store = opened()
+    store.add([row(1)])
+    real = os.write
+
+    def failing(descriptor: int, content: Any) -> int:
+        if len(content) < 400:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, content[: max(written, len(content) - 399)])
+
+    monkeypatch.setattr(os, "write", failing)
+    with pytest.raises(OSError, match="No space"):
+        store.add([row(2), row(3), row(4)])
+    monkeypatch.setattr(os, "write", real)
+    assert store.add([row(4), row(3), row(2)]) == 3
+    assert lines(tmp_path / "out") == [row(number)[2] for number in (1, 4, 3, 2)]
+
+
+def test_a_failed_write_is_cut_off_when_the_day_ends(
+    opened: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """Else its whole lines would be there once more beside those of the next day."""
+    store = opened()
+    real = os.write
+    half = len(row(1)[2]) + 10
+
+    def failing(descriptor: int, content: Any) -> int:
+        if len(content) < half + 100:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, content[:half])
+
+    monkeypatch.setattr(os, "write", failing)
+    with pytest.raises(OSError, match="No space"):
+        store.add([row(1), row(2)])
+    monkeypatch.setattr(os, "write", real)
+    clock.now += DAY
+    assert store.add([row(1), row(2)]) == 2
+    assert lines(tmp_path / "out") == [row(1)[2], row(2)[2]]
+
+
+def test_the_bound_of_all_files(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """Over it nothing is taken, and it says so before; with more room it is taken."""
+    store = opened(limit=40_000)
+    assert not store.full()
+    store.add([row(number) for number in range(170)])
+    assert store.full()
+    with pytest.raises(OSError, match="bound"):
+        store.add([row(number) for number in range(170, 500)])
+    assert opened(limit=40_000).full()
+    assert opened(limit=80_000).add([row(170), row(1)]) == 1
+
+
+def test_only_so_many_tools(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends under ever new names opens no more files than the bound."""
+    monkeypatch.setattr(room, "TOOLS", 2)
+    store = opened()
+    store.add([row(1, "one"), row(2, "two")])
+    assert (store.takes("one"), store.takes("three")) == (True, False)
+    assert not opened().takes("three")
+
+
+def test_the_newest_ids_are_known(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """At least one whole generation of them, whenever it is looked."""
+    monkeypatch.setattr(room, "GENERATION", 10)
+    store = opened()
+    for number in range(100):
+        store.add([row(number)])
+        assert store.add([row(back) for back in range(max(0, number - 9), number + 1)]) == 0
+    assert opened().add([row(back) for back in range(90, 100)]) == 0
+
+
+def test_what_is_forgotten_is_erased_and_stays_away(opened: Callable[..., Store], tmp_path: Path, clock: Clock) -> None:
+    """From every file, byte for byte, and for every restart; a record that comes later is not taken."""
+    store = opened()
+    store.add([row(1), row(2, secret=4711), row(3)])
+    clock.now += DAY
+    store.add([row(4, secret=4711)])
+    store.forget([row(2)[1], row(4)[1], row(5)[1]])()
+    kept = [row(1)[2], row(3)[2]]
+    assert lines(tmp_path / "out") == kept
+    assert not any(b"4711" in file.read_bytes() for file in (tmp_path / "out").iterdir())
+    assert [record["id"] for record in records(store.files())] == [row(1)[1], row(3)[1]]
+    for _ in range(2):
+        assert store.add([row(2), row(4), row(5)]) == 0
+        store = opened()
+    assert store.add([row(6)]) == 1
+    assert lines(tmp_path / "out") == [*kept, row(6)[2]]
+
+
+def test_an_erasure_that_a_crash_cut_short_is_done_at_the_start(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """The request was written down before anything was erased."""
+    store = opened()
+    store.add([row(1), row(2)])
+    store.forget([row(1)[1]])  # and its work is never done
+    opened()
+    assert lines(tmp_path / "out") == [row(2)[2]]
+
+
+def test_an_erasure_beside_writing(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """What is written between the two halves of it stays."""
+    store = opened()
+    store.add([row(1)])
+    erase = store.forget([row(1)[1]])
+    store.add([row(2)])
+    erase()
+    store.add([row(3)])
+    assert lines(tmp_path / "out") == [row(2)[2], row(3)[2]]
+
+
+def test_only_so_many_ids_are_forgotten(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has ever more of them is told that it cannot be kept; the same ones again are no more."""
+    monkeypatch.setattr(room, "FORGOTTEN", 2)
+    store = opened()
+    store.forget([row(1)[1], row(2)[1]])
+    store.forget([row(2)[1]])
+    with pytest.raises(OSError, match="too many"):
+        store.forget([row(3)[1]])
+
+
+def test_one_collector_a_directory(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """A second one is refused, until the first has ended."""
+    opened()
+    with pytest.raises(BlockingIOError):
+        Store(str(tmp_path / "out"))
+    opened()
+
+
+def test_a_planted_link_is_not_followed(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """A symbolic link at a file's name: nothing is written, and nothing is taken."""
+    store = opened()
+    (tmp_path / "elsewhere").write_text("")
+    (tmp_path / "out" / "2026-11-20.mytool.jsonl").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match=r".*"):
+        store.add([row(1)])
+    (tmp_path / "out" / "2026-11-20.mytool.jsonl").unlink()
+    assert store.add([row(1)]) == 1
+    assert (tmp_path / "elsewhere").read_text() == ""
+
+
+def test_what_was_written_is_brought_to_the_disk(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file that was written to, once, and the last ones at the end."""
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor))
+    store = opened()
+    store.add([row(1), row(2, "other")])
+    store.sync()()
+    assert len(synced) == 2
+    store.sync()()
+    assert len(synced) == 2
+    store.add([row(3)])
+    opened()
+    assert len(synced) == 3

@@ -1,0 +1,64 @@
+"""The file `notice`: what it holds, what stays in it, and when the gate takes it for shown."""
+
+from pathlib import Path
+
+import pytest
+
+from discreet import names
+from discreet.consent import decide, look, stored
+
+SINCE = "2026-11-20T10:30:00Z"
+
+
+@pytest.fixture
+def paths(home: Path) -> names.Paths:
+    """Where the files of a user's tool lie."""
+    return names.Paths("mytool", {"HOME": str(home)})
+
+
+def first(paths: names.Paths) -> list[str]:
+    """The words of its first line."""
+    return Path(paths["notice"]).read_text().partition("\n")[0].split(" ")
+
+
+def test_what_it_holds(paths: names.Paths) -> None:
+    """When, a digest of what was told, and what that covered, as `opt-in` holds it."""
+    told = ["> example.org", "search", 'search fmt one_of "json" "table"']
+    stored.note(paths, told, SINCE)
+    when, digest = first(paths)
+    assert (when, len(digest)) == (SINCE, 16)
+    assert stored.covered(paths, "notice") == told
+    assert Path(paths["notice"]).stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_said_stays_said(paths: names.Paths) -> None:
+    """Two versions used in turn do not forget each other's lines; of a field the last word holds; the digest is of
+    what was told last.
+    """
+    stored.note(paths, ["a", "a n number", "b"], SINCE)
+    digest = first(paths)[1]
+    stored.note(paths, ["a", "a n count", "c", "> x"], SINCE)
+    assert stored.covered(paths, "notice") == ["> x", "a", "a n count", "b", "c"]
+    assert first(paths)[1] != digest
+    stored.note(paths, ["a", "a n number", "b"], SINCE)
+    assert first(paths)[1] == digest
+
+
+def test_it_never_grows_past_what_is_read(paths: names.Paths) -> None:
+    """What would not be read again is not kept beside the present lines."""
+    stored.note(paths, [f"old_{number} x count" for number in range(3000)], SINCE)
+    stored.note(paths, [f"new_{number} x count" for number in range(3000)], SINCE)
+    assert stored.covered(paths, "notice") == sorted(f"new_{number} x count" for number in range(3000))
+
+
+@pytest.mark.parametrize("content", ["", "\n", "shown\n", "false 2026-11-20\n"])
+def test_the_gate_wants_a_date(paths: names.Paths, content: str) -> None:
+    """A file that does not begin with when it was shown is no notice; one that does is."""
+    Path(paths.directory).mkdir(parents=True)
+    environ = {"HOME": paths.below}
+    for written, enabled in ((content, False), (f"{SINCE} 5f1c9a0b7d3e4f21\n{content}", True)):
+        Path(paths["notice"]).write_text(written)
+        assert decide(look("mytool", "opt-out", environ, paths)).enabled == enabled
+    Path(paths["notice"]).unlink()
+    Path(paths["notice"]).mkdir()
+    assert not decide(look("mytool", "opt-out", environ, paths)).enabled

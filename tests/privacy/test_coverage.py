@@ -1,0 +1,189 @@
+"""What a consent covers: lines of text against the present declaration, and what lets out more or less than another."""
+
+from typing import Any
+
+import pytest
+
+from discreet.privacy import coverage
+from discreet.privacy.conversions import Count, Number, OneOf
+from discreet.privacy.coverage import Coverage, lines, narrower
+from discreet.privacy.declaration import Declaration
+
+SEARCH: dict[str, Any] = {"fmt": {"one_of": ["json", "table"]}, "results": {"found": "count", "returned": "count"}}
+
+
+def declared(rows: dict[str, Any], **more: Any) -> Declaration:
+    """A closed world of one event."""
+    return Declaration({"search": rows}, **more)
+
+
+def test_the_lines() -> None:
+    """Each event, each field in its conversion and each host is a line that `cat` shows, the package's own too."""
+    assert lines(declared(SEARCH), ["b.example", "a.example", "b.example"]) == [
+        "command",
+        "command command command_name",
+        "command duration_ms number",
+        "command error error_name",
+        "command exit_code number",
+        "command success boolean",
+        "search",
+        'search fmt one_of "json" "table"',
+        "search results/found count",
+        "search results/returned count",
+        "session",
+        "session duration_ms number",
+        "session error error_name",
+        "session part number",
+        "session success boolean",
+        "> a.example",
+        "> b.example",
+    ]
+
+
+def test_what_a_tool_without_a_declaration_covers() -> None:
+    """The lines that spare a first run the room of conversions are those of an empty declaration."""
+    assert list(coverage.UNDECLARED) == lines(Declaration(), []) == lines(None, [])
+
+
+def test_lines_are_bounded() -> None:
+    """What has no room is left out, whole lines at a time, and so is not covered."""
+    huge = declared({f"f{at}": OneOf(*(f"{at}{'x' * 200}{of}" for of in range(20))) for at in range(30)})
+    found = lines(huge, ["a.example"])
+    assert sum(len(line) + 1 for line in found) <= coverage.MOST_BYTES
+    assert set(found) < set(coverage._declared(huge))
+    assert Coverage(found, huge).additions() != []
+
+
+def test_what_was_agreed_to_goes_on() -> None:
+    """Of the declaration that the lines were made of, everything is covered, and nothing is an addition."""
+    for declaration in (declared(SEARCH), declared(SEARCH, fields={"n": "count"}), Declaration(), None):
+        covered = Coverage(lines(declaration, ["a.example"]), declaration)
+        assert covered.additions(["a.example"]) == []
+        assert covered.host("a.example")
+        assert covered.narrowed("command", {"command": "sync", "success": True}) == {"command": "sync", "success": True}
+
+
+def test_a_new_field_stays() -> None:
+    """The record goes on without it; within a field of fields too."""
+    covered = Coverage(lines(declared(SEARCH), []), declared({**SEARCH, "n": "count", "results": {
+        **SEARCH["results"], "lost": "count"}}))  # fmt: skip
+    found = covered.narrowed("search", {"fmt": "json", "n": 3, "results": {"found": 1, "lost": 2}})
+    assert found == {"fmt": "json", "results": {"found": 1}}
+    assert covered.narrowed("search", {"results": {"lost": 2}}) == {}
+    assert covered.additions() == ["search.n", "search.results.lost"]
+
+
+def test_a_new_event_stays() -> None:
+    """An event that was not disclosed is not sent at all, however harmless its fields."""
+    both = Declaration({"search": SEARCH, "open": {}})
+    covered = Coverage(lines(declared(SEARCH), []), both)
+    assert covered.narrowed("open", {}) is None
+    assert covered.narrowed("search", {"fmt": "json"}) == {"fmt": "json"}
+    assert covered.additions() == ["open"]
+
+
+def test_a_new_host_is_no_other_host() -> None:
+    """Neither a longer name nor a shorter one is the host that was agreed to."""
+    covered = Coverage(lines(None, ["a.example"]), None)
+    hosts = ["b.example", "xa.example", "a.example.org", "example", ""]
+    assert not any(map(covered.host, hosts))
+    assert covered.additions(["a.example", "b.example"]) == ["the host b.example"]
+
+
+def test_the_default_rule_is_agreed_to_by_its_own() -> None:
+    """A consent to declared events does not cover what an open world would let out, nor the other way round."""
+    closed = Coverage(lines(declared(SEARCH), []), Declaration())
+    assert closed.narrowed("whatever", {"n": 1}) is None
+    assert closed.narrowed("command", {"success": True, "n": 1}) == {"success": True}
+    assert closed.additions() == ["undeclared events"]
+    opened = Coverage(lines(None, []), declared(SEARCH))
+    assert opened.narrowed("search", {"fmt": "json"}) is None
+    assert opened.additions() == ["search"]
+    assert Coverage(lines(None, []), None).narrowed("whatever", {"n": 1}) == {"n": 1}
+
+
+def test_a_field_common_to_all_events() -> None:
+    """Where events need no declaration, a common field is covered by its own line, for any of them."""
+    before, after = Declaration(fields={"n": "count"}), Declaration(fields={"n": "count", "fmt": OneOf("json")})
+    covered = Coverage(lines(before, []), after)
+    assert covered.narrowed("whatever", {"n": 1, "fmt": "json", "bare": 2}) == {"n": 1, "bare": 2}
+
+
+def test_lines_of_somebody_else_cover_nothing() -> None:
+    """What is no line of ours (an editor's, an attacker's, a later version's) agrees to nothing."""
+    text = [
+        "",
+        "search",
+        "search fmt",
+        "search fmt raw",
+        "search  fmt count",
+        ">a.example",
+        "> ",
+        "\x00",
+        "# search n count",
+    ]
+    covered = Coverage(text, declared(SEARCH))
+    assert covered.narrowed("search", {"fmt": "json", "results": {"found": 1}}) == {}
+    assert not covered.host("a.example")
+
+
+def test_sampling_is_no_addition() -> None:
+    """An event that is now recorded more rarely says at which rate, and needs no new agreement."""
+    sampled = Declaration({"search": {"fields": SEARCH, "sample": 0.5}})
+    covered = Coverage(lines(declared(SEARCH), []), sampled)
+    assert covered.additions() == []
+    assert covered.narrowed("search", {"sample_rate": 0.5, "fmt": "json"}) == {"sample_rate": 0.5, "fmt": "json"}
+
+
+@pytest.mark.parametrize(
+    ("less", "more"),
+    [
+        ('one_of "json"', 'one_of "json" "table"'),
+        ('one_of "json" "table" epsilon=1.0', 'one_of "json" "table"'),
+        ('one_of "json" "table" epsilon=1.0', 'one_of "json" "table" epsilon=2.0'),
+        ('distribution "py"', 'distribution "js" "py"'),
+        ("boolean epsilon=1.0", "boolean"),
+        ("count @enhanced", "count"),
+        ("number round_to=10", "number"),
+        ("number round_to=20", "number round_to=10"),
+        ("number significant=1", "number significant=2"),
+        ("number low=0", "number"),
+        ("number low=5 high=10", "number low=0 high=10"),
+        ("number low=0 high=9", "number low=0 high=10"),
+        ("number buckets=0,100", "number buckets=0,10,100"),
+        ("number buckets=powers_of_two", "number"),
+    ],
+)
+def test_less_needs_nothing_and_more_does(less: str, more: str) -> None:
+    """A conversion that lets out less is covered by one that lets out more, and not the other way round."""
+    assert narrower(more, less)
+    assert not narrower(less, more)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("count", "hash"),
+        ("boolean", "count"),
+        ("number round_to=10", "number round_to=15"),
+        ("number buckets=0,10", "number buckets=0,20"),
+        ("number buckets=0,10", "number buckets=powers_of_two"),
+        ("number round_to=10", "number significant=1"),
+        ('one_of "a"', 'one_of "b"'),
+        ("count", "count @enhanced of"),
+        ("count", ""),
+    ],
+)
+def test_what_cannot_be_compared_is_more(one: str, other: str) -> None:
+    """In doubt it lets out more: another conversion, a step that is no multiple, a line that cannot be read."""
+    assert not narrower(one, other)
+    assert not narrower(other, one)
+
+
+def test_a_weaker_conversion_stays() -> None:
+    """A field of the same name that now lets out more is held back, and one that lets out less is not."""
+    before = declared({"n": Number(round_to=10), "fmt": OneOf("json", "table"), "files": Count()})
+    after = declared({"n": Number(), "fmt": OneOf("json"), "files": Count(level="enhanced")})
+    covered = Coverage(lines(before, []), after)
+    assert covered.narrowed("search", {"n": 7, "fmt": "json", "files": 3}) == {"fmt": "json", "files": 3}
+    assert covered.additions() == ["search.n"]

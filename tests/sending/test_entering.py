@@ -1,0 +1,173 @@
+"""Consent bound to what was said: what a later version adds stays on this machine until the user agrees again."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet import consent
+from discreet.consent import stored
+from discreet.privacy import coverage
+from discreet.privacy.declaration import Declaration
+from discreet.sending import first, period
+from discreet.sending.destination import Destination
+from discreet.sending.log import timestamp
+from sending.outboxes import URL, World, line, own_world
+
+OTHER_URL = "https://other.example/t"
+ONE, OTHER = (Destination(url, batch_size=1, batch_interval=0) for url in (URL, OTHER_URL))
+BEFORE, AFTER = Declaration({"search": {"n": "number"}}), Declaration({"search": {"n": "number", "m": "number"}})
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world of this test's own."""
+    yield from own_world(tmp_path, monkeypatch)
+
+
+class Noted:
+    """A process that runs for the first time under a consent."""
+
+    name = "mytool"
+
+    def __init__(self, world: World, declaration: Declaration | None) -> None:
+        self.paths = world.paths
+        self.environ = world.environ
+        self.declaration = declaration
+        self.signature = consent.signature(world.paths)
+
+
+def strict(world: World) -> Any:
+    """A plan in which no host is the user's own choice."""
+    return world.plan(own=())
+
+
+def version(world: World, declaration: Declaration | None, *destinations: Destination) -> None:
+    """The tool in another version."""
+    world.declaration, world.destinations = declaration, destinations or (ONE,)
+
+
+def agree(world: World, *destinations: Destination) -> None:
+    """The user agrees to what the present version discloses, as the verb `on` does it."""
+    covers = coverage.lines(world.declaration, [one.host for one in destinations])
+    stored.store(world.paths, "true", timestamp(world.now), covers)
+    period.begin(world.paths)
+
+
+def properties(world: World) -> list[dict[str, Any]]:
+    """The properties of all records that were sent, in order."""
+    return [one["properties"] for request in world.requests for one in json.loads(request.body)["records"]]
+
+
+def test_an_addition_stays_and_the_rest_goes_on(world: World) -> None:
+    """The records of the new version go on without the new field, until the user agrees again."""
+    version(world, BEFORE)
+    agree(world, ONE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    version(world, AFTER)
+    world.record(2, properties={"n": 2, "m": 7})
+    world.deliver(strict(world))
+    agree(world, ONE)
+    world.record(3, properties={"n": 3, "m": 8})
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 1}, {"n": 2}, {"n": 3, "m": 8}]
+
+
+def test_a_new_event_is_counted(world: World) -> None:
+    """An event of a later version is passed over, under a reason of its own."""
+    version(world, BEFORE)
+    agree(world, ONE)
+    version(world, Declaration({"search": {"n": "number"}, "open": {}}))
+    world.write(line(1, world.now).replace(b'"search"', b'"open"').replace(b'{"n":1}', b"{}"))
+    world.record(2, properties={"n": 2})
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 2}]
+    assert world.losses() == {"not_agreed_to": 1}
+
+
+def test_a_new_host_gets_nothing(world: World) -> None:
+    """A destination on a host that was not disclosed is left alone, until the user agrees; the others go on."""
+    version(world, BEFORE)
+    agree(world, ONE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    version(world, BEFORE, ONE, OTHER)
+    world.record(2, properties={"n": 2})
+    world.deliver(strict(world), force=True)
+    assert (world.got(), world.got(OTHER_URL)) == ([1, 2], [])
+    agree(world, ONE, OTHER)
+    world.record(3, properties={"n": 3})
+    world.deliver(strict(world))
+    assert (world.got(), world.got(OTHER_URL)) == ([1, 2, 3], [3])
+
+
+def test_a_host_of_the_users_own_needs_no_agreement(world: World) -> None:
+    """What the user's environment names is the user's choice, from one run to the next."""
+    version(world, BEFORE)
+    agree(world)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    assert world.got() == []
+    world.record(2, properties={"n": 2})
+    world.deliver(world.plan(own=(ONE.host,)))
+    assert world.got() == [1, 2]
+
+
+def test_a_yes_without_a_disclosure_covers_the_first_run(world: World) -> None:
+    """A hand-written yes covers what the first run under it discloses, and nothing that a later version adds."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    version(world, AFTER, ONE, OTHER)
+    world.record(2, properties={"n": 2, "m": 7})
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 1}, {"n": 2}]
+    assert world.got(OTHER_URL) == []
+
+
+def test_the_first_run_of_a_tool_that_sends_nothing(world: World) -> None:
+    """It said that everything stays on this machine: a host that a later version brings was not agreed to."""
+    first.note(Noted(world, BEFORE), ())
+    world.record(1, properties={"n": 1})
+    version(world, BEFORE)
+    first.note(Noted(world, BEFORE), (ONE,))
+    world.record(2, properties={"n": 2})
+    world.deliver(strict(world))
+    assert world.got() == []
+    agree(world, ONE)
+    world.record(3, properties={"n": 3})
+    world.deliver(strict(world))
+    assert world.got() == [3]
+
+
+def test_another_yes_begins_anew(world: World) -> None:
+    """Another hand-written yes covers what the first run under it discloses, the additions too."""
+    first.note(Noted(world, BEFORE), (ONE,))
+    world.now += 10
+    world.agree("true")
+    world.now += 10
+    assert consent.is_first_run(world.paths, consent.signature(world.paths))
+    first.note(Noted(world, AFTER), (ONE,))
+    assert not consent.is_first_run(world.paths, consent.signature(world.paths))
+    version(world, AFTER)
+    world.record(1, properties={"n": 1, "m": 7})
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 1, "m": 7}]
+
+
+def test_enhanced_fields_are_withdrawn_with_the_level(world: World) -> None:
+    """Back at the basic level nothing of the enhanced one is sent, recorded before or not."""
+    version(world, Declaration({"search": {"n": "number", "m": {"number": True, "level": "enhanced"}}}))
+    covers = coverage.lines(world.declaration, [ONE.host])
+    stored.store(world.paths, "enhanced", timestamp(world.now), covers)
+    period.begin(world.paths)
+    world.record(1, properties={"n": 1, "m": 7})
+    world.deliver(strict(world))
+    world.record(2, properties={"n": 2, "m": 8})
+    agree(world, ONE)
+    world.record(3, properties={"n": 3, "m": 9})
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 1, "m": 7}, {"n": 3}]

@@ -1,0 +1,263 @@
+"""`capture`: what a host would record, in memory; and that nothing of it stays."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import discreet
+from discreet import Destination, Telemetry, testing
+from discreet.telemetry import Recorder
+from discreet.testing import Captured, capture
+
+Make = Callable[..., Telemetry]
+
+
+@pytest.fixture(autouse=True)
+def _own_default(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No default instance of this test stays behind."""
+    monkeypatch.setattr(discreet, "_default", discreet.telemetry.Recorder)
+    yield
+    discreet.close(5.0)
+
+
+def test_a_named_instance(home: Path) -> None:
+    """What passes the filter is in the list, though nobody said yes and a test runner is running; the rest is counted.
+    No file is made, and afterwards the instance is off as before.
+    """
+    telemetry = Telemetry("mytool", fields={"query": "text_count"})
+    telemetry.track("search", n=12)
+    assert telemetry.off
+    with capture(telemetry) as events:
+        assert telemetry.enabled
+        telemetry.track("search", query="a secret", n=12, other="a secret")
+        with telemetry.command("import") as scope:
+            scope.add(files=3)
+        with telemetry.session() as session:
+            session.count("searches", 2)
+        assert telemetry.flush()
+        assert telemetry.close()
+    assert events[0] == Captured("search", {"query": 8, "n": 12}) == ("search", {"query": 8, "n": 12})
+    assert [event.event for event in events] == ["search", "command", "session"]
+    assert events[1].properties["files"] == 3
+    assert events[2].properties["searches"] == 2
+    assert events.dropped == {"undeclared_value": 1}
+    telemetry.track("search", n=12)
+    assert len(events) == 3
+    assert not telemetry.enabled
+    assert telemetry.losses == {}
+    assert list(home.iterdir()) == []
+
+
+def test_the_default_instance(home: Path) -> None:
+    """The default instance is captured, one that exists and one that is made inside, and the former is back after."""
+    former = discreet.init("former")
+    with capture() as events:
+        discreet.track("before", n=1)
+        later = discreet.init("later")
+        discreet.track("after", n=2)
+        Telemetry("more").track("third", n=3)
+    assert events == [("before", {"n": 1}), ("after", {"n": 2}), ("third", {"n": 3})]
+    assert discreet._default is former
+    for telemetry in (former, later, Telemetry("new")):
+        assert not telemetry.enabled
+        telemetry.track("search", n=1)
+    assert len(events) == 3
+    assert list(home.iterdir()) == []
+
+
+def test_another_instance_is_left_alone(make_telemetry: Make) -> None:
+    """A named instance is captured alone; others record as ever."""
+    real, named = make_telemetry(), Telemetry("named")
+    with capture(named) as events:
+        real.track("search", n=1)
+        named.track("search", n=2)
+        discreet.init("third").track("search", n=3)
+    assert events == [("search", {"n": 2})]
+    assert real.flush(10.0)
+    assert Path(real.paths["log"]).read_text().count("\n") == 1
+
+
+def test_everything_is_restored(make_telemetry: Make) -> None:
+    """An instance that records for real does so before and after, with nothing captured on its log."""
+    telemetry = make_telemetry()
+    make = Recorder.__init__
+    telemetry.track("search", n=1)
+    state = dict(vars(telemetry))
+    with pytest.raises(ValueError, match="invalid literal"), capture(telemetry), telemetry.command("inside"):
+        telemetry.track("search", n=int("x"))
+    assert vars(telemetry) == state
+    with capture():
+        assert Recorder.__init__ is not make
+    assert Recorder.__init__ is make
+    telemetry.track("search", n=3)
+    assert telemetry.close(10.0)
+    lines = Path(telemetry.paths["log"]).read_text().splitlines()
+    assert [line.rpartition('"properties":')[2] for line in lines] == ['{"n":1}}', '{"n":3}}']
+
+
+def test_one_inside_another() -> None:
+    """Of two captures the inner one gets the events, and then the outer one again."""
+    with capture() as outer:
+        telemetry = discreet.init("mytool")
+        with capture(telemetry) as inner:
+            discreet.track("search", n=1)
+        discreet.track("search", n=2)
+    assert (inner, outer) == ([("search", {"n": 1})], [("search", {"n": 2})])
+
+
+def test_what_needs_an_installation(home: Path) -> None:
+    """Hashes, lots and samples come out the same each time, and make no secret."""
+    declared = {"fields": {"path": "hash", "vim": {"boolean": {"epsilon": 1.0}}}, "sample": 0.000001}
+    telemetry = Telemetry("mytool", events={"search": declared})
+    with capture(telemetry) as events:
+        telemetry.track("search", path="/home/ada", vim=True)
+    assert events == [("search", {"sample_rate": 0.000001, "path": "0" * 16, "vim": "<by lot>"})]
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(("level", "expected"), [("basic", {}), ("enhanced", {"n": 1})])
+def test_levels(level: str, expected: dict[str, Any]) -> None:
+    """A field of the level enhanced is captured of a user who agreed to it only."""
+    telemetry = Telemetry("mytool", fields={"n": discreet.Number(level="enhanced")})
+    with capture(telemetry, level=level) as events:
+        telemetry.track("search", n=1)
+    assert events == [("search", expected)]
+
+
+@pytest.mark.parametrize("level", ["basic", None])
+def test_off_in_the_code(level: str | None) -> None:
+    """What the code itself has switched off records nothing."""
+    telemetry = Telemetry("mytool", consent="off")
+    with capture(telemetry, level=level) as events:
+        telemetry.track("search", n=1)
+        assert not telemetry.enabled
+    assert events == []
+
+
+@pytest.mark.parametrize(
+    ("variables", "number"),
+    [
+        ({}, 0),
+        ({"MYTOOL_TELEMETRY_OPT_IN": "true"}, 1),
+        ({"MYTOOL_TELEMETRY_OPT_IN": "true", "GITHUB_ACTIONS": "true"}, 1),
+        ({"MYTOOL_TELEMETRY_OPT_IN": "true", "DO_NOT_TRACK": "1"}, 0),
+    ],
+    ids=str,
+)
+def test_the_gate_decides(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], number: int) -> None:
+    """With `level=None` it is the gate that decides, and only its rows for test runners and CI are lifted."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    telemetry = Telemetry("mytool")
+    assert not telemetry.decision.enabled
+    with capture(telemetry, level=None) as events:
+        telemetry.track("search", n=1)
+    assert len(events) == number
+    assert telemetry.lifted == ()
+
+
+def test_a_record_that_is_too_large() -> None:
+    """What the log would not take is not captured."""
+    items = [f"{n:060}" for n in range(400)]
+    telemetry = Telemetry("mytool", events={"search": {"all": {"distribution": items}}})
+    with capture(telemetry) as events:
+        telemetry.track("search", all=items)
+    assert (events, events.dropped) == ([], {"record_size": 1})
+
+
+def test_the_names() -> None:
+    """Every public name is there, and no other one; asking for `allow` loads none of the rooms behind."""
+    assert all(hasattr(testing, name) for name in testing.__all__)
+    with pytest.raises(AttributeError, match="assert_nothing"):
+        testing.assert_nothing  # noqa: B018
+    program = "import sys, discreet.testing as t; t.allow; print(*[name for name in sys.modules if 'testing.' in name])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="waits for children")
+def test_the_plugin(pytester_like: Callable[..., str], home: Path) -> None:
+    """The fixture of the plugin captures, and in its test nothing can be sent, not even by an instance that was made
+    before and not by the verb; a test without it is as if the plugin were not there.
+    """
+    output = pytester_like(
+        conftest='pytest_plugins = ["discreet.testing.pytest_plugin"]',
+        module="""
+import os, pytest, socket
+import discreet
+from discreet.sending.connection import Connection
+from discreet.testing import allow
+
+server = socket.create_server(("127.0.0.1", 0))
+server.settimeout(0.3)
+url = f"http://127.0.0.1:{server.getsockname()[1]}/t"
+there = discreet.Destination(url, batch_size=1, batch_interval=0)
+early = discreet.Telemetry("early", destination=there)
+allow(early)
+early.track("search", n=1)
+assert early.flush(10.0)
+late = discreet.Telemetry("late", destination=there, delivery="thread")
+allow(late)
+reach = Connection.reach
+
+def test_captured(discreet_events):
+    telemetry = discreet.init("mytool", destination=there)
+    telemetry.track("search", n=1)
+    telemetry.close()
+    assert discreet_events == [("search", {"n": 1})]
+
+def test_nothing_is_sent(discreet_events, capsys):
+    late.track("search", n=1)
+    assert late.close(10.0)
+    assert early.close(10.0)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert early.main(["flush"]) == 1
+    try:
+        server.accept()
+    except TimeoutError:
+        return
+    raise AssertionError("somebody connected")
+
+def test_without_it():
+    assert Connection.reach is reach
+    assert not discreet.Telemetry("mytool").enabled
+""",
+    )
+    assert "3 passed" in output
+
+
+@pytest.fixture
+def pytester_like(tmp_path: Path, home: Path) -> Callable[..., str]:
+    """Run pytest on a module and its conftest, for a user who agreed to the tools `early` and `late`."""
+
+    def run(conftest: str, module: str) -> str:
+        (tmp_path / "conftest.py").write_text(conftest)
+        (tmp_path / "test_host.py").write_text(module)
+        for tool in ("early", "late"):
+            directory = home / f".{tool}" / "telemetry"
+            directory.mkdir(parents=True)
+            (directory / "opt-in").write_text("true\n")
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_host.py"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=50
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_a_destination_is_never_reached(home: Path) -> None:
+    """A captured instance builds nobody who could deliver."""
+    telemetry = Telemetry("mytool", destination=Destination("http://127.0.0.1:9/t", batch_size=1, batch_interval=0))
+    with capture(telemetry) as events:
+        telemetry.track("search", n=1)
+        telemetry.close()
+    assert len(events) == 1
+    assert list(home.iterdir()) == []
