@@ -520,26 +520,6 @@ def test_nothing_recorded_yet(discreet: Discreet) -> None:
     assert said(done, 0, "nothing is recorded yet", "`discreet --tool mytool status`")
     assert done.stdout == ""
     assert discreet("report").stdout.split() == f"Nothing is recorded yet. To begin, type: {ON}".split()
-    discreet("on")
-    assert discreet("report").stdout.startswith("Nothing is recorded yet, but telemetry is on")
-
-
-def test_report(discreet: Discreet, place: Path, tmp_path: Path) -> None:
-    """`report` adds up all files of the log; `report FILE ...` those that are named instead."""
-    fill(place, record(1) + record(2), usage_1_jsonl=record(0))
-    assert discreet("report").stdout.startswith("3 events on 2026-11-20\n")
-    (tmp_path / "other.jsonl").write_bytes(record(1, event="push"))
-    page = discreet("report", str(tmp_path / "other.jsonl"), str(place / "usage.1.jsonl")).stdout
-    assert page.startswith("2 events on 2026-11-20\n")
-    assert "push" in page
-
-
-@pytest.mark.parametrize("path", ["missing.jsonl", "."])
-def test_report_of_what_is_no_log(discreet: Discreet, tmp_path: Path, path: str) -> None:
-    """A file that is not there, or is none, exits 1 with a sentence naming it."""
-    done = discreet("report", path, cwd=tmp_path)
-    assert said(done, 1, f"{path}: ")
-    assert done.stdout == ""
 
 
 def test_the_log_is_a_directory(discreet: Discreet, place: Path) -> None:

@@ -384,11 +384,11 @@ def test_the_page(collector: Collector) -> None:
     answer = collector.get("/?tool=mytool")
     assert b"<script" not in answer.body
     assert b"&lt;script&gt;" in answer.body
-    assert b"2 events" in answer.body
+    assert b"<dt>events</dt><dd>2</dd>" in answer.body
     assert "Content-Security-Policy: default-src 'none'" in answer.head
     collector.send([RECORDS[12]], "json")
     assert b'href="/?tool=Other_tool-2"' in collector.get("/").body
-    assert b"1 event " in collector.get("/?tool=Other_tool-2").body
+    assert b"<dt>events</dt><dd>1</dd>" in collector.get("/?tool=Other_tool-2").body
     assert collector.get("/?tool=nobody").status == 404
 
 

@@ -1,5 +1,6 @@
 """The reader against a hostile log: what it yields, what it counts, what it costs."""
 
+import gzip
 import json
 import os
 import random
@@ -195,6 +196,42 @@ def test_a_line_without_end_is_not_read_into_memory(tmp_path: Path) -> None:
     assert len(found) == 1
     assert losses == {TOO_LONG: 1}
     assert peak < 1024 * 1024
+
+
+def test_gzip_is_read(tmp_path: Path) -> None:
+    """A file of gzip holds the lines it was made of, whatever its name, also in several parts."""
+    content = line(event="first") + BAD["garbage"][0]
+    packed = gzip.compress(content) + gzip.compress(line(event="second"))
+    found, losses = read(tmp_path / "usage.jsonl", packed)
+    assert [record["event"] for record in found] == ["first", "second"]
+    assert losses == {TORN: 1}
+
+
+def test_damaged_gzip_ends_there(tmp_path: Path) -> None:
+    """Cut at any byte, or with any byte changed, it raises nothing, and what was read before it stays."""
+    packed = gzip.compress(b"".join(line(event=f"e{n}") for n in range(40)), mtime=0)
+    for at in range(2, len(packed)):
+        found, losses = read(tmp_path / "cut", packed[:at])
+        assert losses[TORN] >= 1
+        assert [record["event"] for record in found] == [f"e{n}" for n in range(len(found))]
+        read(tmp_path / "changed", packed[:at] + bytes([packed[at] ^ 0x55]) + packed[at + 1 :])
+    (tmp_path / "after").write_bytes(line(event="after"))
+    found = list(records([str(tmp_path / "cut"), str(tmp_path / "after")]))
+    assert found[-1]["event"] == "after"
+
+
+def test_a_bomb_of_gzip_is_not_read_into_memory(tmp_path: Path) -> None:
+    """64 MiB without a newline, compressed to some KiB, cost under 2 MiB of memory and are one loss."""
+    (tmp_path / "log").write_bytes(gzip.compress(b"a" * (64 * 1024 * 1024)))
+    losses: Counter[str] = Counter()
+    tracemalloc.start()
+    try:
+        assert list(records([str(tmp_path / "log")], losses)) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert losses == {TOO_LONG: 1}
+    assert peak < 2 * 1024 * 1024
 
 
 def test_records_come_one_by_one(tmp_path: Path) -> None:

@@ -1,128 +1,229 @@
-"""The page: what stands on it, how wide it is, and what can never be on it."""
+"""The report as text: what stands on it, how wide it is, and what can never be on it."""
+
+import re
+from typing import Any
 
 import pytest
 
-from discreet.report.summarize import OTHERS, Durations, Row, Summary
-from discreet.report.text import NARROWEST, RECENT, duration, render, safe
+from discreet.report.document import Document, document
+from discreet.report.summarize import OTHERS, ROWS, Summary
+from discreet.report.text import FIELDS, NARROWEST, Style, duration, number, render, safe, share
+from report.test_document import DECLARED
+from report.test_summarize import record, summed
 
 BEGIN = "mytool telemetry on"
+PLAIN, BLOCKS, COLOURS = Style(80), Style(80, blocks=True), Style(80, blocks=True, colour=True)
+SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def timed(*milliseconds: float) -> Durations:
-    """Durations with these in them."""
-    durations = Durations()
-    for value in milliseconds:
-        durations.add(value)
-    return durations
-
-
-def example() -> Summary:
-    """A small log, summarized."""
-    return Summary(
-        total=1247,
-        first="2026-11-19",
-        last="2026-11-20",
-        rows={
-            "search": Row(count=44, durations=timed(120, 120, 130)),
-            "command import.from_code": Row(count=1200, ok=1198, failed=2, durations=timed(4280)),
-            "session": Row(count=3),
-        },
-        versions={"1.3.2": 47, "1.4.0": 1200},
-        systems={"linux": 1247},
-        pythons={"3.11.7": 1247},
-        days={"2026-11-20": 1000, "2026-11-19": 247},
-    )
+def example() -> Document:
+    """A small log."""
+    log = [
+        record("command", "2026-11-20", command="import.from_code", success=n >= 2, duration_ms=4280) for n in range(12)
+    ]
+    log += [record("search", "2026-11-18", ms=ms, fmt="json", results=ms) for ms in (120, 120, 130, 90)]
+    log += [record("session", "2026-11-18", lang={"py": 3, "js": 1})]
+    log += [record("rare", "2026-11-20", sample_rate=0.25, private=True)]
+    return document(summed(log), None, {"torn": 2, "foreign": 1, "too long": 0})
 
 
 PAGE = """\
-1,247 events from 2026-11-19 to 2026-11-20
+18 events from 2026-11-18 to 2026-11-20, recorded of about 21 +- 3
 
-event                      runs     ok  failed    mean  median     p95
-command import.from_code  1,200  1,198       2   4.3 s   4.3 s   4.3 s
-search                       44      -       -  123 ms  120 ms  130 ms
-session                       3      -       -       -       -       -
+event                     runs   about  ok  failed    mean  median     p95
+command import.from_code    12       -  10       2   4.3 s   4.3 s   4.3 s
+rare                         1  4 +- 3   -       -       -       -       -
+search                       4       -   -       -  115 ms  120 ms  130 ms
+session                      1       -   -       -       -       -       -
 
-versions  1.4.0 (1,200), 1.3.2 (47)
-systems   linux (1,247)
-python    3.11.7 (1,247)
+day (UTC)   about
+2026-11-18      5  ############
+2026-11-19      0
+2026-11-20     16  ########################################
 
-day (UTC)   events
-2026-11-19     247
-2026-11-20   1,000
+versions  1.4.0 (18)
+systems   linux (18)
+python    3.11.7 (18)
+
+rare: private  values
+  yes               1  100 %  ########################################
+
+search: fmt  values
+  json            4  100 %  ########################################
+
+search: results
+  4 numbers from 90 to 130: mean 115, median 120, p95 130
+
+session: lang  items
+  py               3  75 %  ########################################
+  js               1  25 %  #############
 
 3 lines of the log could not be used: 2 torn, 1 foreign."""
 
 
 def test_the_page() -> None:
-    """The whole page of a small log, byte for byte: order, alignment, units, what is unknown."""
-    assert render(example(), 80, BEGIN, {"torn": 2, "foreign": 1, "too long": 0}) == PAGE
+    """The whole page of a small log, byte for byte: order, alignment, units, bars, what is unknown."""
+    assert render(example(), PLAIN, BEGIN) == PAGE
+
+
+def test_with_blocks() -> None:
+    """Where there are blocks, a bar has eighths, what failed is shaded, and nothing else differs but the sign."""
+    page = render(example(), Style(100, blocks=True), BEGIN)
+    assert (
+        "command import.from_code    12      -  10       2   4.3 s   4.3 s   4.3 s  █████████████████████░░░░" in page
+    )
+    assert "2026-11-18      5  ████████████▌" in page
+    plain = render(example(), Style(100), BEGIN)
+    bars = re.compile("[#x▉▊▋▌▍▎▏█░]+$", re.MULTILINE)
+    assert bars.sub("", page).replace("±", "+-").split() == bars.sub("", plain).split()
+
+
+def test_colours_change_nothing_but_colour() -> None:
+    """Without its escapes the page in colours is the page, and what failed has a colour of its own."""
+    page = render(example(), COLOURS, BEGIN)
+    assert SGR.sub("", page) == render(example(), BLOCKS, BEGIN)
+    assert "\x1b[31m" in render(example(), Style(100, blocks=True, colour=True), BEGIN)
+    assert "\x1b" not in render(example(), BLOCKS, BEGIN)
+
+
+def test_bars_have_one_scale_and_begin_at_zero() -> None:
+    """The longest bar is the largest value, half the value is half the bar, and nothing is no bar."""
+    days = [record(day="2026-11-01")] * 8 + [record(day="2026-11-02")] * 4 + [record(day="2026-11-04")]
+    lines = render(document(summed(days)), BLOCKS, BEGIN).split("\n\n")[2].splitlines()
+    assert [line[18:].strip() for line in lines[1:]] == ["█" * 40, "█" * 20, "", "█" * 5]
+
+
+def test_an_answer_by_lot_is_told_as_an_estimate() -> None:
+    """Beside the answers stands what they tell of the truth, with its standard error, and a sentence."""
+    log = [record(private=n % 10 < 6) for n in range(1000)]
+    page = render(document(summed(log), DECLARED), PLAIN, BEGIN)
+    assert re.search(r"yes +600  60 %  716 \+- 3\d  #+\n", page)
+    assert "answered by lot, epsilon 1: how many it is truly, with the standard error" in page
+
+
+def test_pseudonyms_are_counted() -> None:
+    """Of digests only how many there are is shown."""
+    page = render(document(summed(record(who=f"{n:016x}") for n in range(30)), DECLARED), PLAIN, BEGIN)
+    assert "search: who: 30 values, different ones: 30" in page
+    assert "0000" not in page
+    many = document(summed(record(who=f"{n:016x}") for n in range(ROWS + 9)), DECLARED)
+    assert "different ones: too many to tell" in render(many, PLAIN, BEGIN)
 
 
 def test_a_page_without_losses_does_not_mention_them() -> None:
     """Nothing skipped, nothing said."""
-    assert render(example(), 80, BEGIN, {"torn": 0}) == render(example(), 80, BEGIN) == PAGE.rpartition("\n\n")[0]
+    found = example()
+    found["skipped"] = {}
+    assert render(found, PLAIN, BEGIN) == PAGE.rpartition("\n\n")[0]
 
 
 def test_an_empty_log_says_what_to_type() -> None:
     """Where nothing is recorded, the page is the command that begins, on a line of its own to be copied."""
-    assert render(Summary(), 80, BEGIN) == "Nothing is recorded yet. To begin, type:\nmytool telemetry on"
+    assert render(document(Summary()), PLAIN, BEGIN) == f"Nothing is recorded yet. To begin, type:\n{BEGIN}"
 
 
 def test_a_log_of_lost_lines_says_so() -> None:
     """A log of which no line could be used is not passed off as an empty one."""
-    page = render(Summary(), 80, BEGIN, {"torn": 1})
+    page = render(document(Summary(), None, {"torn": 1}), PLAIN, BEGIN)
     assert page.startswith("Nothing is recorded yet.")
     assert page.endswith("1 line of the log could not be used: 1 torn.")
 
 
 def test_one_event_on_one_day() -> None:
     """A period of one day is a day, and one event is not plural."""
-    summary = Summary(total=1, first="2026-11-20", last="2026-11-20", rows={"a": Row(1)}, days={"2026-11-20": 1})
-    assert render(summary, 80, BEGIN).startswith("1 event on 2026-11-20\n")
+    assert render(document(summed([record()])), PLAIN, BEGIN).startswith("1 event on 2026-11-20\n")
 
 
-def hostile() -> Summary:
-    """A summary with every text as foul and every number as large as it can be."""
-    foul = [
-        "\x1b[2J\x1b]0;owned\x07",
-        "a\nb\r\tc",
-        "\u202egnp.exe",
-        "\ud800",
-        "\x9b31m",
-        "漢字" * 60,
-        "é\u0301",
-        "\\x1b",
+def test_a_chart_takes_the_place_of_the_table_of_days() -> None:
+    """With a chart there are no days in lines, and all else is there."""
+    page = render(example(), PLAIN, BEGIN, "THE CHART")
+    assert "\n\nTHE CHART\n\nversions" in page
+    assert "day (UTC)" not in page
+
+
+FOUL = ["\x1b[2J\x1b]0;owned\x07", "a\nb\r\tc", "\u202egnp.exe", "\ud800", "\x9b31m", "漢字" * 60, "é\u0301", "\\x1b"]
+
+
+def hostile() -> Document:
+    """A document with every text as foul and every number as large as it can be."""
+    values = [
+        {"value": text, "count": 10**13, "estimate": {"value": -(10**13), "error": 10.0**9}}
+        for text in [*FOUL, *("x" * 256 + str(n) for n in range(10)), OTHERS]
     ]
-    counts = {text: 10**9 - number for number, text in enumerate(foul + ["x" * 256 + str(n) for n in range(10)])}
-    row = Row(10**13, 10**13, 10**13, timed(2.0**53))
-    return Summary(
-        total=10**13,
-        first=foul[0],
-        last=foul[1],
-        rows=dict.fromkeys(counts, row),
-        versions=counts,
-        systems=counts,
-        pythons=counts,
-        days=dict.fromkeys((f"2026-11-{day:02}" for day in range(1, 29)), 10**11),
-    )
+    times = dict.fromkeys(("count", "mean", "low", "median", "p95", "high", "sum"), 2.0**53)
+    return {
+        "events": 10**13,
+        "estimate": {"value": 10.0**18, "error": 10.0**18},
+        "first": FOUL[0],
+        "last": FOUL[1],
+        "rows": [
+            {
+                "event": text,
+                "command": FOUL[0],
+                "by": text,
+                "count": 10**13,
+                "ok": 10**13,
+                "failed": 10**13,
+                "estimate": {"value": 10.0**18, "error": 10.0**18} if at % 2 else None,
+                "duration_ms": times,
+            }
+            for at, text in enumerate([*FOUL, "x" * 64])
+        ],
+        "days": [{"day": f"2026-11-{day:02}", "count": 10**11, "estimate": None} for day in range(1, 29)],
+        **dict.fromkeys(("tools", "versions", "systems", "pythons"), values),
+        "fields": [
+            {
+                "event": FOUL[0],
+                "field": text,
+                "kind": kind,
+                "count": 10**13,
+                "epsilon": epsilon,
+                "values": values,
+                **more,
+            }
+            for text in FOUL
+            for kind, epsilon, more in (
+                ("choice", 1.0, {}),
+                ("items", None, {}),
+                ("number", None, {"numbers": times}),
+                ("hash", None, {"different": None}),
+            )
+        ],
+        "skipped": {"torn": 10**9, "foreign": 10**9, FOUL[0]: 10**9},
+    }
 
 
-@pytest.mark.parametrize("summary", [example(), hostile(), Summary()], ids=["small", "hostile", "empty"])
-def test_nothing_is_wider_than_the_page(summary: Summary) -> None:
+DOCUMENTS = {"small": example, "hostile": hostile, "empty": lambda: document(Summary())}
+
+
+@pytest.mark.parametrize("found", DOCUMENTS.values(), ids=DOCUMENTS)
+@pytest.mark.parametrize("blocks", [False, True])
+def test_nothing_is_wider_than_the_page(found: Any, blocks: bool) -> None:
     """At every width from the narrowest on, no line is wider; a width below it, even a negative one, counts as it."""
-    for width in range(NARROWEST, 200):
-        page = render(summary, width, "a" * 64 + " telemetry on", {"torn": 10**9, "foreign": 10**9, "too long": 10**9})
+    held = found()
+    for width in range(NARROWEST, 200, 1 if held["events"] < 100 else 7):
+        page = render(held, Style(width, blocks), "a" * 64 + " telemetry on")
         assert max(map(len, page.splitlines())) <= width
-    assert render(summary, -1, BEGIN) == render(summary, 0, BEGIN) == render(summary, NARROWEST, BEGIN)
+    assert render(held, Style(-1), BEGIN) == render(held, Style(0), BEGIN) == render(held, Style(NARROWEST), BEGIN)
 
 
-def test_nothing_but_printable_ascii_reaches_the_terminal() -> None:
-    """No control, escape, bidirectional, wide or half character gets through, from the log, a reason or the command."""
-    summary = hostile()
-    summary.days = {"\x1b[2J": 1}
-    page = render(summary, 100, "\x1b[31mtool", {"\x1b[0m\n": 3}) + render(Summary(), 100, "\x1b[31mtool")
-    assert {character for character in page if not " " <= character <= "~"} == {"\n"}
+@pytest.mark.parametrize("style", [PLAIN, BLOCKS, COLOURS])
+def test_nothing_that_a_terminal_obeys_reaches_it(style: Style) -> None:
+    """No control, escape, bidirectional, wide or half character gets through: only ASCII, our blocks and colours."""
+    page = render(hostile(), style, "\x1b[31mtool") + render(document(Summary()), style, "\x1b[31mtool")
+    allowed = {"\n", *("▏▎▍▌▋▊▉█░±" if style.blocks else "")}
+    if style.colour:
+        assert set(SGR.findall(page)) <= {"\x1b[36m", "\x1b[31m", "\x1b[1m", "\x1b[0m"}
+        page = SGR.sub("", page)
+    assert {character for character in page if not " " <= character <= "~"} <= allowed
     assert "\\x1b[2J" in page  # shown as what it is, not dropped
+
+
+def test_a_page_has_an_end() -> None:
+    """Fields beyond `FIELDS` are counted, not shown."""
+    page = render(document(summed([record(**{f"f{n}": n for n in range(FIELDS + 5)})])), PLAIN, BEGIN)
+    assert page.count("search: f") == FIELDS
+    assert "5 fields more: see --json" in page
 
 
 @pytest.mark.parametrize("code", [*range(0x20), 0x5C, *range(0x7F, 0x100), 0x200E, 0x2028, 0x202E, 0xD800, 0x1F600])
@@ -141,9 +242,11 @@ def test_safe_leaves_plain_text_alone() -> None:
 
 def test_a_narrow_page_leaves_out_figures_from_the_right() -> None:
     """The name and the runs come first; what is left out is left out of every row."""
+    log = [record("command", command="import.from_code", success=True, duration_ms=4280)] * 1200 + [record()]
+    found = document(summed(log))
     titles = [
-        next(line for line in render(example(), width, BEGIN).splitlines() if line.startswith("event")).split()
-        for width in (80, 60, 45, 30)
+        next(line for line in render(found, Style(width), BEGIN).splitlines() if line.startswith("event")).split()
+        for width in (80, 58, 44, 30)
     ]
     assert titles == [
         ["event", "runs", "ok", "failed", "mean", "median", "p95"],
@@ -151,38 +254,24 @@ def test_a_narrow_page_leaves_out_figures_from_the_right() -> None:
         ["event", "runs", "ok", "failed"],
         ["event", "runs", "ok"],
     ]
-    assert "\nevent                     runs\n" in render(hostile(), NARROWEST, BEGIN)  # the runs stay, at any length
-
-
-def test_columns_are_aligned() -> None:
-    """Every line of a table is as long as its heading, at any width."""
-    for width in (30, 45, 80, 120):
-        lines = render(example(), width, BEGIN).split("\n\n")[1].splitlines()
-        assert len({len(line) for line in lines}) == 1
-
-
-def test_a_name_too_long_is_cut_visibly() -> None:
-    """A name that has no room ends in three dots."""
-    assert "\ncommand impor...  1,200  1,198\n" in render(example(), NARROWEST, BEGIN)
+    assert "\ncommand impor...  1,200  1,200\n" in render(found, Style(NARROWEST), BEGIN)
 
 
 def test_the_rest_is_one_sum() -> None:
     """Beyond eight versions the rest is added up, what the summary had no room for included, and comes last."""
-    versions = {OTHERS: 1000, **{f"1.{n}": 100 - n for n in range(12)}}
-    summary = Summary(
-        total=1, first="2026-11-20", last="2026-11-20", rows={OTHERS: Row(9), "a": Row(1)}, versions=versions
-    )
-    page = render(summary, 200, BEGIN)
+    found = example()
+    versions = [(OTHERS, 1000), *((f"1.{n}", 100 - n) for n in range(12))]
+    found["versions"] = [{"value": value, "count": count, "estimate": None} for value, count in versions]
+    page = render(found, Style(200), BEGIN)
     assert "1.7 (93), others (1,362)" in page
     assert "1.8" not in page
-    assert page.index("\na ") < page.index(OTHERS)
 
 
 def test_a_long_list_is_continued_below_its_beginning() -> None:
     """Versions that do not fit one line go on under the first of them, and none is parted from its count."""
-    summary = example()
-    summary.versions = {f"1.{n}.0": 9 for n in range(8)}
-    lines = render(summary, 40, BEGIN).split("\n\n")[2].splitlines()
+    found = example()
+    found["versions"] = [{"value": f"1.{n}.0", "count": 9, "estimate": None} for n in range(8)]
+    lines = render(found, Style(40), BEGIN).split("\n\n")[3].splitlines()
     assert lines[:3] == [
         "versions  1.0.0 (9), 1.1.0 (9),",
         "          1.2.0 (9), 1.3.0 (9),",
@@ -190,13 +279,19 @@ def test_a_long_list_is_continued_below_its_beginning() -> None:
     ]
 
 
-def test_only_the_last_days_are_named() -> None:
-    """The last two weeks stand by day, in order, and what came before is one line above them."""
-    days = {OTHERS: 5, **{f"2026-10-{day:02}": 1 for day in range(31, 0, -1)}}
-    summary = Summary(total=36, first="2026-10-01", last="2026-10-31", rows={"a": Row(36)}, days=days)
-    table = render(summary, 80, BEGIN).split("\n\n")[-1].splitlines()
-    assert table[1].split() == ["earlier", "22"]
-    assert [line.split()[0] for line in table[2:]] == [f"2026-10-{day}" for day in range(32 - RECENT, 32)]
+def test_several_tools_are_told_apart() -> None:
+    """Files of several tools say so; one tool need not."""
+    page = render(document(summed([record(), {**record(), "tool": "other"}])), PLAIN, BEGIN)
+    assert "tools     mytool (1), other (1)\n" in page
+    assert "tools" not in PAGE
+
+
+def test_a_long_time_is_shown_in_spans() -> None:
+    """More than two weeks are shown by the week, and every event is in one of them."""
+    log = [record(day=f"2026-10-{day:02}") for day in range(1, 32)]
+    table = render(document(summed(log)), PLAIN, BEGIN).split("\n\n")[2].splitlines()
+    assert table[0].split() == ["7", "days", "from", "events"]
+    assert sum(int(line.split()[1]) for line in table[1:]) == 31
 
 
 @pytest.mark.parametrize(
@@ -223,3 +318,20 @@ def test_only_the_last_days_are_named() -> None:
 def test_durations_read_as_people_say_them(milliseconds: float | None, shown: str) -> None:
     """Two or three figures and the unit that fits the rounded amount."""
     assert duration(milliseconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0, "0"), (12.0, "12"), (1234567, "1,234,567"), (32.44, "32.4"), (123.6, "124"), (0.00123, "0.00123")],
+)
+def test_numbers_read_as_people_write_them(value: float, shown: str) -> None:
+    """Whole ones in full, others in three figures."""
+    assert number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "shown"), [(0, 0, "0 %"), (0, 9, "0 %"), (1, 1000, "<1 %"), (1, 3, "33 %"), (9, 9, "100 %")]
+)
+def test_shares(part: float, whole: float, shown: str) -> None:
+    """What is there is not rounded to nothing."""
+    assert share(part, whole) == shown

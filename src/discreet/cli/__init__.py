@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..telemetry import Recorder
-from . import consent, data, delivery, disclosure, export, forget, record
+from . import consent, data, delivery, disclosure, export, forget, record, report
 from .session import Failure, Misuse, OutputLost, Session
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -42,7 +42,13 @@ VERBS = (
         disclosure.disclosure,
     ),
     Verb("preview", "the last records, as they stand in the log", "preview -n 3", data.preview_arguments, data.preview),
-    Verb("report", "a table of what was recorded", "report", data.report_arguments, data.report),
+    Verb(
+        "report",
+        "what was recorded, added up: tables, a page, JSON or CSV",
+        "report --since 7d",
+        report.report_arguments,
+        report.report,
+    ),
     Verb(
         "export",
         "a summary to read and to pass on: sums and counts by day, no ids",

@@ -1,7 +1,7 @@
-"""The verbs about the data: preview, report, clear.
+"""The verbs about the data: preview and clear.
 
 The rule that keeps it honest: what is shown is what lies on disk, and what is erased is all of it and nothing else.
-The room `report` is entered by those two verbs alone: it would cost every `run` in a Makefile 20 ms.
+The room `report` is entered by few verbs: it would cost every `run` in a Makefile 20 ms.
 """
 
 import argparse
@@ -24,18 +24,12 @@ if TYPE_CHECKING:
 _SHOWN = 10  # records of `preview`
 # A file that `files.write_private` was writing when its process died: name, process, random digits.
 _LEFT_OVER = re.compile(r"(.+)\.\d+\.[0-9a-f]{8}\.tmp", re.DOTALL)
-_PAGE = 100  # columns of a report at most: a line longer than that is hard to follow
 
 
 def preview_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `preview`."""
     parser.add_argument("-n", type=_positive, default=_SHOWN, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--wire", action="store_true", help="the next request to each destination, as it would be sent")
-
-
-def report_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `report`."""
-    parser.add_argument("file", nargs="*", metavar="FILE", help="log files (default: the log of this user)")
 
 
 def clear_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,25 +58,6 @@ def preview(session: Session, arguments: argparse.Namespace) -> int:
         session.complain(f"{counted(skipped.total(), 'line')} of the log could not be used: {reasons}")
     elif not shown:
         session.complain(f"nothing is recorded yet; `{session.command} status` says more")
-    return 0
-
-
-def report(session: Session, arguments: argparse.Namespace) -> int:
-    """A table of what was recorded."""
-    import shutil
-
-    from ..report import read, summarize, text
-
-    for path in arguments.file:
-        if not os.path.exists(path):
-            raise Failure(f"{path}: no such file")
-    skipped: Tally = Counter()
-    summary = summarize.summarize(read.records(arguments.file or log_files(session), skipped))
-    if not (summary.total or skipped) and session.decide().enabled:
-        session.say("Nothing is recorded yet, but telemetry is on: what is used from now on will be.")
-        return 0
-    width = min(shutil.get_terminal_size().columns, _PAGE)
-    session.put(text.render(summary, width, f"{session.command} on", skipped))
     return 0
 
 

@@ -26,6 +26,7 @@ class Check:
 
     def __init__(self, tool: str = "", declaration: Declaration | None = None, *, declared: bool = False) -> None:
         self._tool = tool
+        self.declaration = declaration
         self._acceptor = Acceptor(declaration, "enhanced") if declared else None
         self.losses: Counter[str] = Counter()  # reason to number, of records and of properties
 

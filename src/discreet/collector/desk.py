@@ -202,7 +202,7 @@ class Desk:
             begun = time.monotonic()
             until, made = self._pages.get(tool, (0.0, ""))
             if begun >= until:
-                made = page.report(paths, tool)
+                made = page.report(paths, tool, self.check.declaration)
                 # So that looking takes a fifth of the other thread's time at most.
                 self._pages[tool] = (begun + 5 * (time.monotonic() - begun) + 1, made)
             return _html(made)

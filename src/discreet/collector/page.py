@@ -1,16 +1,16 @@
 """The page at `/`: what was received, for people, as it stands now.
 
-The rule that keeps it honest: it is made of the files alone, by the same report as on a terminal; the browser is told
-to load nothing, run nothing and frame nothing, and what comes from a sender is escaped.
+The rule that keeps it honest: it is made of the files alone, by `report --html`; the browser is told to load nothing,
+run nothing and frame nothing, and what comes from a sender is escaped.
 """
 
 from collections import Counter
 from html import escape
 
-from ..report import read, summarize, text
+from ..privacy.declaration import Declaration
+from ..report import html, packs, read, summarize
 
 DAYS = 30  # that the page looks at
-_WIDTH = 100
 _REFRESH_SECONDS = 15
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'",
@@ -21,12 +21,11 @@ HEADERS = {
 }
 
 
-def report(paths: list[str], tool: str) -> str:
+def report(paths: list[str], tool: str, declaration: Declaration | None = None) -> str:
     """The page of one tool's files, as HTML. Raises `OSError`."""
     skipped: read.Tally = Counter()
-    summary = summarize.summarize(read.records(paths, skipped))
-    told = text.render(summary, _WIDTH, f"{tool} telemetry on", skipped)
-    return _page(tool, f"<pre>{escape(told)}</pre>")
+    summary = summarize.summarize(packs.packs(paths, skipped))
+    return html.page(summary, declaration, skipped, tool=tool, refresh=_REFRESH_SECONDS)
 
 
 def index(tools: list[str], address: str) -> str:

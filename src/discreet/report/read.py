@@ -1,14 +1,16 @@
 """Read the log back: from files to records, in one pass.
 
-The rule that keeps it honest: the log is hostile input. A line is yielded only if `sending.records` finds a record in
-it; any other line is counted and skipped, costs no more memory than a record, and stops nothing.
+The rule that keeps it honest: the log is hostile input. A line counts only if `sending.records` finds a record in it;
+any other line is counted and skipped, costs no more memory than a record, and stops nothing.
 """
 
 import errno
+import gzip
 import os
 import stat
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, TypeAlias
 
 from .. import names
@@ -16,10 +18,14 @@ from ..sending.records import parse
 
 Record: TypeAlias = dict[str, Any]
 Tally: TypeAlias = Counter[str]
+Progress: TypeAlias = Callable[[int], None]
 
-TORN = "torn"  # not a line of JSON: cut by a crash or a full disk, or overwritten
+TORN = "torn"  # not a line of JSON: cut by a crash or a full disk, or overwritten; or the end of a file of gzip
 FOREIGN = "foreign"  # JSON, but not a record of this version
 TOO_LONG = "too long"  # over `names.RECORD_BYTES`, newline included
+
+_BLOCK = 128 * 1024  # bytes read at a time
+_GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 
 # A FIFO in the place of the log would be waited on for ever; opened without waiting, it is seen for what it is.
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
@@ -39,8 +45,9 @@ def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Recor
     of at most 256 characters, or one level of mappings to these.
 
     Every other line is skipped and, where `losses` is given, counted there as `TORN`, `FOREIGN` or `TOO_LONG`; empty
-    lines are no loss. A file that does not exist holds nothing. Raises `OSError` for one that cannot be read or is no
-    regular file; nothing in a file's content raises. Memory: one line, whatever the size of the files.
+    lines are no loss. A file that does not exist holds nothing; one of gzip holds what it was made of, as far as that
+    can be read. Raises `OSError` for one that cannot be read or is no regular file; nothing in a file's content raises.
+    Memory: a block, whatever the size of the files.
 
     A rotation between two files of one reading hides the records of one file from it: what is counted is then too
     little, never too much, and right again the next time.
@@ -52,22 +59,56 @@ def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Recor
 def lines(paths: Iterable[str], losses: Tally | None = None) -> Iterator[tuple[str, Record]]:
     """As `records`, each with its line as it stands in the file, without the newline."""
     tally = Counter() if losses is None else losses
+    for block in blocks(paths, tally):
+        for line in block:
+            record = record_of(line, tally)
+            if record is not None:
+                yield str(line, "utf-8"), record
+
+
+def record_of(line: bytes, tally: Tally) -> Record | None:
+    """The record of a line; None for an empty line, and with one more in `tally` for any other that is none."""
+    if not line or line.isspace():
+        return None
+    try:
+        return parse(str(line, "utf-8"))
+    except ValueError:
+        tally[TORN] += 1
+    except LookupError:
+        tally[FOREIGN] += 1
+    return None
+
+
+def blocks(paths: Iterable[str], tally: Tally, progress: Progress | None = None) -> Iterator[list[bytes]]:
+    """The lines short enough for a record, without newlines, as many at a time as a block of a file holds.
+
+    `progress` hears how many bytes of disk were read so far.
+    """
+    before = 0
     for path in paths:
         try:
             file = _open(path)
         except FileNotFoundError:
             continue
+        rest = b""
         with file:
-            for line in _lines(file, tally):
-                try:
-                    text = str(line, "utf-8").rstrip("\n")
-                    record = parse(text)
-                except ValueError:
-                    tally[TORN] += 1
-                except LookupError:
-                    tally[FOREIGN] += 1
-                else:
-                    yield text, record
+            for block in _content(file, tally):
+                *whole, rest = (rest + block).split(b"\n")
+                yield _short(whole, names.RECORD_BYTES - 1, tally)
+                rest = rest[: names.RECORD_BYTES + 1]  # enough to see that it is too long
+                if progress is not None:
+                    progress(before + file.tell())
+            before += file.tell()
+        if rest:
+            yield _short([rest], names.RECORD_BYTES, tally)
+
+
+def _short(lines: list[bytes], longest: int, tally: Tally) -> list[bytes]:
+    if not lines or max(map(len, lines)) <= longest:
+        return lines
+    kept = [line for line in lines if len(line) <= longest]
+    tally[TOO_LONG] += len(lines) - len(kept)
+    return kept
 
 
 def _open(path: str) -> BinaryIO:
@@ -78,12 +119,13 @@ def _open(path: str) -> BinaryIO:
     return file
 
 
-def _lines(file: BinaryIO, tally: Tally) -> Iterator[bytes]:
-    """The lines short enough for a record; of a longer one, no more than a record's bytes are held at a time."""
-    while line := file.readline(names.RECORD_BYTES + 1):
-        if len(line) > names.RECORD_BYTES:
-            tally[TOO_LONG] += 1
-            while line and not line.endswith(b"\n"):
-                line = file.readline(names.RECORD_BYTES)
-        elif not line.isspace():
-            yield line
+def _content(file: BinaryIO, tally: Tally) -> Iterator[bytes]:
+    """The content, whatever it was compressed to; a file of gzip that ends too early or is damaged ends there."""
+    packed = file.read(len(_GZIP)) == _GZIP
+    file.seek(0)
+    source = gzip.GzipFile(fileobj=file) if packed else file
+    try:
+        while block := source.read(_BLOCK):
+            yield block
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        tally[TORN] += 1

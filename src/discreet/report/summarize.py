@@ -1,141 +1,189 @@
-"""Add records up: how often, how well, how long, by whom.
+"""Add records up: how often, how well, how long, by whom, with what.
 
 The rule that keeps it honest: memory is bounded by the constants below, whatever the log holds. What does not fit a
-table is added up under `OTHERS`, so that the sums are always right; durations are kept as a histogram, not as a list.
+table is added up under `OTHERS`, so that the sums are always right.
+
+An event that was recorded at a rate r stands for 1/r events (Horvitz and Thompson, "A Generalization of Sampling
+Without Replacement From a Finite Universe", 1952): the sum of 1/r estimates how many there were, and the square root of
+the sum of (1 - r)/r**2 is its standard error. Shares, means and percentiles within a sample estimate those of all.
 """
 
-import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from .. import names
-from .read import Record
+from .packs import RATE, Column, Facts, Flat, Pack
+from .sketch import Numbers
 
 ROWS = 200  # rows of one table; a tool has dozens of commands, a log under attack has millions
 DAYS = 3660  # ten years of days
+UNSETTLED = 10_000  # days and facts that were added since `settle`
 OTHERS = "(others)"  # no legal name, so it is never mistaken for an event
+NONE = "(none)"  # the value of a field that is asked for and not there
 UNKNOWN = "unknown"
 
 DURATION_FIELDS = ("duration_ms", "ms")  # the first that a record has is its duration, in milliseconds
 
-ERROR = 0.01  # the largest relative error of a median or a percentile
-SHORTEST = 0.01  # milliseconds; below that the error is absolute and less than this
-_GROWTH = (1 + ERROR) / (1 - ERROR)  # each cell reaches this much further than the one below it
-_LOG_GROWTH = math.log(_GROWTH)
+Key = TypeVar("Key")
+Kept = TypeVar("Kept")
+Name = tuple[str, str, str]  # of a row: event, command or "", value of the field asked for or ""
 
 
 @dataclass(slots=True)
-class Durations:
-    """Durations in milliseconds, from 0 to 2**53: the mean exact to a float's precision, percentiles within 1 %.
-
-    A histogram of logarithmic cells, of which there are at most 2,100 here: cell i holds what is above growth**(i - 1)
-    and not above growth**i. Source: Masson, Rim and Lee, "DDSketch", VLDB 2019, the basic sketch.
-    """
+class Estimate:
+    """How many records there are, how many events they stand for, and the variance of that."""
 
     count: int = 0
-    total: float = 0.0
-    low: float = math.inf
-    high: float = 0.0
-    cells: dict[int, int] = field(default_factory=dict)
+    weight: float = 0
+    variance: float = 0
 
-    def add(self, milliseconds: float) -> None:
-        """Take one duration, at least 0 and at most 2**53. Never raises for these."""
-        cell = math.ceil(math.log(max(milliseconds, SHORTEST)) / _LOG_GROWTH)
-        self.cells[cell] = self.cells.get(cell, 0) + 1
-        self.count += 1
-        self.total += milliseconds
-        self.low = min(self.low, milliseconds)
-        self.high = max(self.high, milliseconds)
-
-    def mean(self) -> float | None:
-        """The mean in milliseconds; None where there is no duration."""
-        return self.total / self.count if self.count else None
-
-    def percentile(self, percent: int) -> float | None:
-        """The duration, in milliseconds, that `percent` (1 to 100) of a hundred do not exceed, within 1 %.
-
-        By nearest rank: the median, `percentile(50)`, of 1, 2, 3 and 4 is 2. None where there is no duration.
-        """
-        rank = -(-percent * self.count // 100)  # rounded up, in integers: 0.07 * 100 is above 7
-        for cell in sorted(self.cells):
-            rank -= self.cells[cell]
-            if rank <= 0:
-                middle = 2 * _GROWTH**cell / (_GROWTH + 1)  # as far, relatively, from one end of the cell as the other
-                return min(max(middle, self.low), self.high)
-        return None
+    def add(self, number: int, rate: float) -> None:
+        """So many records more, recorded at a rate (above 0, at most 1)."""
+        self.count += number
+        self.weight += number if rate == 1 else number / rate
+        self.variance += number * (1 - rate) / rate**2
 
 
 @dataclass(slots=True)
-class Row:
+class Row(Estimate):
     """One event, or one command of the event `command`. `ok` and `failed` count the records that carry `success`."""
 
-    count: int = 0
     ok: int = 0
     failed: int = 0
-    durations: Durations = field(default_factory=Durations)
+    durations: Numbers = field(default_factory=Numbers)
+
+
+@dataclass(slots=True)
+class Values:
+    """What one field held: `table` counts booleans and texts, `items` has what is within a mapping, by name."""
+
+    count: int = 0
+    table: dict[bool | str, int] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
+    items: "dict[str, Values]" = field(default_factory=dict)
+
+    def add(self, column: Column) -> None:
+        """Take one column of a pack."""
+        if not isinstance(column, (Counter, list)):
+            for item, inner in column.items():
+                _entry(self.items, item, OTHERS, ROWS, Values).add(inner)
+            self.count += max((_number(inner) for inner in column.values()), default=0)
+            return
+        self.count += _number(column)
+        if isinstance(column, list):
+            self.numbers.add(column)
+        else:
+            for value, number in column.items():
+                _count(self.table, value, number)
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a log says. `first` and `last` are days in UTC (`2026-11-20`), "" for an empty log.
+    """What a log says, after `settle`.
 
-    `rows` goes by event (`search`) or command (`command import.from_code`); `versions`, `systems`, `pythons` and `days`
-    go from what stood in the record to the number of records. Each adds up to `total`.
+    `rows` goes by event, command and, where the field `by` was asked for, its value; `fields` by event and field,
+    without those that the rows are made of. `tools`, `versions`, `systems` and `pythons` go from what stood in the
+    record to the number of records. Each, and the rows, adds up to `total`, and so do the days.
     """
 
-    total: int = 0
-    first: str = ""
-    last: str = ""
-    rows: dict[str, Row] = field(default_factory=dict)
+    by: str = ""
+    total: Estimate = field(default_factory=Estimate)
+    rows: dict[Name, Row] = field(default_factory=dict)
+    tools: dict[str, int] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     systems: dict[str, int] = field(default_factory=dict)
     pythons: dict[str, int] = field(default_factory=dict)
-    days: dict[str, int] = field(default_factory=dict)
+    days: dict[str, Estimate] = field(default_factory=dict)
+    fields: dict[tuple[str, str], Values] = field(default_factory=dict)
+    _new_facts: Counter[Facts] = field(default_factory=Counter)
+    _new_days: dict[float, Counter[bytes]] = field(default_factory=dict)  # by rate
+
+    def add(self, pack: Pack) -> None:
+        """Take records more, which were packed with the same `by`. Raises nothing."""
+        self.total.add(pack.number, pack.rate)
+        self._new_facts.update(pack.facts)
+        self._new_days.setdefault(pack.rate, Counter()).update(pack.days)
+        if len(self._new_facts) + sum(map(len, self._new_days.values())) > UNSETTLED:
+            self.settle()
+        name = self._name(pack)
+        row = _entry(self.rows, name, (OTHERS, "", ""), ROWS, Row)
+        row.add(pack.number, pack.rate)
+        used = {RATE, "command"} if name[1] else {RATE}
+        success = pack.fields.get("success")
+        if isinstance(success, Counter) and (True in success or False in success):
+            row.ok += success[True]
+            row.failed += success[False]
+            used.add("success")
+        used.add(_durations(row.durations, pack.fields))
+        for label, column in pack.fields.items():
+            if label not in used:
+                _entry(self.fields, (pack.event, label), (OTHERS, OTHERS), ROWS, Values).add(column)
+
+    def settle(self) -> "Summary":
+        """Bring what was added into the tables of days, tools, versions, systems and Pythons; this very summary."""
+        for rate, days in self._new_days.items():
+            for day, number in days.items():
+                _entry(self.days, str(day, "ascii"), OTHERS, DAYS, Estimate).add(number, rate)
+        for facts, number in self._new_facts.items():
+            _count(self.tools, facts.tool, number)
+            _count(self.versions, facts.version or UNKNOWN, number)
+            _count(self.systems, facts.os or UNKNOWN, number)
+            _count(self.pythons, facts.py or UNKNOWN, number)
+        self._new_days.clear()
+        self._new_facts.clear()
+        return self
+
+    @property
+    def period(self) -> tuple[str, str]:
+        """The first and the last day in UTC (`2026-11-20`), "" for an empty log."""
+        days = self.days.keys() - {OTHERS}
+        return min(days, default=""), max(days, default="")
+
+    def _name(self, pack: Pack) -> Name:
+        command = pack.command if pack.event == "command" and names.legal_name(pack.command) else ""
+        return pack.event, command, (NONE if pack.by is None else pack.by) if self.by else ""
 
 
-def summarize(records: Iterable[Record]) -> Summary:
-    """Add up records as `read.records` yields them, in any order, in one pass.
+def summarize(packs: Iterable[Pack], by: str = "") -> Summary:
+    """Add up packs, as `packs.packs` yields them where the same `by` is asked for, in any order, in one pass.
 
-    At most `ROWS` rows, versions, systems and Pythons and `DAYS` days are told apart, those that come first; the rest
-    is added up as `OTHERS`. A duration that is negative, not finite, beyond 2**53 or no number is ignored, its record
-    is not. Raises only what `records` raises.
+    At most `ROWS` rows, tools, versions, systems, Pythons, fields and values of a field, and `DAYS` days are told
+    apart, those that come first; the rest is added up as `OTHERS`. A duration that is negative or no number is ignored,
+    its record is not. Raises only what `packs` raises.
     """
-    summary = Summary()
-    for record in records:
-        day = record["time"][:10]
-        summary.total += 1
-        summary.first = min(summary.first or day, day)
-        summary.last = max(summary.last, day)
-        _count(summary.versions, record["version"] or UNKNOWN)
-        _count(summary.systems, record["os"] or UNKNOWN)
-        _count(summary.pythons, record["py"] or UNKNOWN)
-        _count(summary.days, day, DAYS)
-        name = _room(summary.rows, _name(record), ROWS)
-        _add(summary.rows.setdefault(name, Row()), record["properties"])
-    return summary
+    summary = Summary(by)
+    for pack in packs:
+        summary.add(pack)
+    return summary.settle()
 
 
-def _name(record: Record) -> str:
-    event: str = record["event"]
-    command = record["properties"].get("command") if event == "command" else None
-    return f"command {command}" if names.legal_name(command) else event
+def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
+    """Take the durations of a pack; the name of the field that they are in, "" for none."""
+    name = next((name for name in DURATION_FIELDS if name in fields), "")
+    column = fields.get(name)
+    if not isinstance(column, list):
+        return ""
+    held = column if min(column) >= 0 else [value for value in column if value >= 0]
+    if held:
+        durations.add(held)
+    return name
 
 
-def _add(row: Row, properties: Mapping[str, object]) -> None:
-    row.count += 1
-    success = properties.get("success")
-    row.ok += success is True
-    row.failed += success is False
-    duration = next((properties[name] for name in DURATION_FIELDS if name in properties), None)
-    # `type`, since True is an int; the comparison is False for NaN.
-    if (type(duration) is int or type(duration) is float) and 0 <= duration <= names.LARGEST_INTEGER:
-        row.durations.add(duration)
+def _number(column: Flat) -> int:
+    return sum(column.values()) if isinstance(column, Counter) else len(column)
 
 
-def _count(table: dict[str, int], key: str, limit: int = ROWS) -> None:
-    key = _room(table, key, limit)
-    table[key] = table.get(key, 0) + 1
+def _count(table: dict[Any, int], key: bool | str, number: int) -> None:
+    if key not in table and len(table) >= ROWS:
+        key = OTHERS
+    table[key] = table.get(key, 0) + number
 
 
-def _room(table: Mapping[str, object], key: str, limit: int) -> str:
-    return key if key in table or len(table) < limit else OTHERS
+def _entry(table: dict[Key, Kept], key: Key, others: Key, limit: int, kind: Callable[[], Kept]) -> Kept:
+    if key not in table and len(table) >= limit:
+        key = others
+    if key not in table:
+        table[key] = kind()
+    return table[key]

@@ -51,8 +51,8 @@ def checked(value: object) -> "Record | None":
         and is_time(value.get("time"))
         and names.legal_name(value.get("event"))
         and names.legal_tool(value.get("tool"))
-        and all(_is_text(value[key]) for key in _TEXTS)
-        and _is_text(value.get("install", ""))
+        and all(is_text(value[key]) for key in _TEXTS)
+        and is_text(value.get("install", ""))
         and isinstance(properties, dict)
         and all(names.legal_name(field) and _is_property(held) for field, held in properties.items())
     )
@@ -78,7 +78,7 @@ def _is_moment(value: str) -> bool:
 def _is_property(value: object) -> bool:
     """A flat value, or a mapping of texts (a distribution's items need not be legal names) to flat values."""
     if isinstance(value, dict):
-        return all(_is_text(key) and is_flat(item) for key, item in value.items())
+        return all(is_text(key) and is_flat(item) for key, item in value.items())
     return is_flat(value)
 
 
@@ -86,9 +86,12 @@ def is_flat(value: object) -> bool:
     """Whether a value from `json` is a boolean, a number within bounds, or a text that a conversion may let out."""
     if isinstance(value, (int, float)):  # booleans too; the bounds refuse NaN and the infinities
         return -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER
-    return _is_text(value)
+    return is_text(value)
 
 
-def _is_text(value: object) -> bool:
-    """No conversion lets anything else out. What is printable holds no control character and no lone surrogate."""
+def is_text(value: object) -> bool:
+    """Whether a value is a text that a record may hold: no conversion lets anything else out.
+
+    What is printable holds no control character and no lone surrogate.
+    """
     return isinstance(value, str) and len(value) <= names.TEXT_LENGTH and value.isprintable()

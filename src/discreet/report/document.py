@@ -1,0 +1,200 @@
+"""What a report says, once for all its forms: plain values in a fixed order, which JSON can write.
+
+The rule that keeps it honest: every form shows these figures and makes none of its own; an estimate stands beside what
+was counted, with its standard error, and never in its place.
+
+    report      1, the version of this form; further keys may come
+    events      how many records; estimate: how many events they stand for, where some were sampled, else null
+    first last  days in UTC, null for an empty log
+    by          the field whose values are kept apart in `rows`, or null
+    rows        event, command, by, count, estimate, ok, failed, duration_ms (see `_numbers`), most frequent first
+    days        day, count, estimate, in order
+    tools versions systems pythons      value, count, estimate (null), most frequent first
+    fields      event, field, kind, count, epsilon, and by kind:
+                  choice, items   values: value, count, estimate
+                  number          numbers (see `_numbers`); values too, if there are few
+                  hash            different: how many, null for too many to tell
+    skipped     lines that could not be used, by reason
+
+An estimate is {"value": ..., "error": its standard error}.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import date, timedelta
+from typing import Any, TypeAlias
+
+from ..privacy import conversions, randomized
+from ..privacy.accept import is_hex
+from .sketch import Numbers
+from .summarize import OTHERS, ROWS, Estimate, Summary, Values
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..privacy.declaration import Declaration, Row
+
+Document: TypeAlias = dict[str, Any]
+
+FEW = 12  # different numbers that are shown one by one: exit codes, buckets
+OFTEN = 3  # times that each of them has to occur for that, on average
+_HASH_DIGITS = 16
+
+
+def document(
+    summary: Summary, declaration: "Declaration | None" = None, skipped: Mapping[str, int] | None = None
+) -> Document:
+    """The figures of a settled summary. `declaration` tells what was answered by lot, and which choices there were."""
+    first, last = summary.period
+    order = sorted(summary.rows, key=lambda name: (name[0] == OTHERS, -summary.rows[name].weight, name))
+    return {
+        "report": 1,
+        "events": summary.total.count,
+        "estimate": _estimate(summary.total),
+        "first": first or None,
+        "last": last or None,
+        "by": summary.by or None,
+        "rows": [_row(summary, name) for name in order],
+        "days": [
+            {"day": day, "count": held.count, "estimate": _estimate(held)} for day, held in sorted(summary.days.items())
+        ],
+        **{
+            name: [_value(value, count) for value, count in ranked(getattr(summary, name))]
+            for name in ("tools", "versions", "systems", "pythons")
+        },
+        "fields": [
+            {"event": event, "field": field, **part}
+            for (event, name), values in sorted(summary.fields.items())
+            for field, part in _field(name, values, _declared(declaration, event, name))
+        ],
+        "skipped": {reason: count for reason, count in (skipped or {}).items() if count},
+    }
+
+
+def ranked(counts: Mapping[Any, float]) -> list[tuple[Any, float]]:
+    """Values and counts by falling count, then by value; what was left over last."""
+    return sorted(counts.items(), key=lambda held: (held[0] == OTHERS, -held[1], str(held[0])))
+
+
+def amount(held: Mapping[str, Any]) -> float:
+    """What one entry stands for: its estimate, or else its count."""
+    return float(held["estimate"]["value"] if held["estimate"] else held["count"])
+
+
+def timeline(days: list[dict[str, Any]], most: int) -> list[tuple[str, float]]:
+    """At most `most` (at least 1) spans of equal length, the last ending with the last day: their first day, how many.
+
+    Days without an event are there with 0. What lies outside of all calendars and tables is left out.
+    """
+    held = {date.fromisoformat(one["day"]).toordinal(): amount(one) for one in days if one["day"] != OTHERS}
+    if not held:
+        return []
+    first, last = min(held), max(held)
+    length = max(math.ceil((last - first + 1) / most), 1)
+    length = next((step for step in (1, 7, 28, 91, 364) if step >= length), length)
+    spans = -(-(last - first + 1) // length)
+    sums = [0.0] * spans
+    for day, number in held.items():
+        sums[spans - 1 - (last - day) // length] += number
+    begin = last - length * spans + 1
+    return [(str(date.fromordinal(max(begin + at * length, 1))), sums[at]) for at in range(spans)]
+
+
+def span(points: list[tuple[str, float]]) -> int:
+    """How many days each of these spans has."""
+    one, two = (date.fromisoformat(day) for day, _ in points[-2:]) if len(points) > 1 else (date.min, date.min)
+    return max((two - one) // timedelta(days=1), 1)
+
+
+def _estimate(held: Estimate) -> dict[str, float] | None:
+    return {"value": held.weight, "error": math.sqrt(held.variance)} if held.variance else None
+
+
+def _row(summary: Summary, name: tuple[str, str, str]) -> dict[str, Any]:
+    row = summary.rows[name]
+    return {
+        "event": name[0],
+        "command": name[1] or None,
+        "by": name[2] if summary.by else None,
+        "count": row.count,
+        "estimate": _estimate(row),
+        "ok": row.ok,
+        "failed": row.failed,
+        "duration_ms": _numbers(row.durations),
+    }
+
+
+def _numbers(numbers: Numbers) -> dict[str, Any] | None:
+    """How many, their mean, lowest, median, 95th percentile and highest, their sum, and whether all that is exact."""
+    if not numbers.count:
+        return None
+    return {
+        "count": numbers.count,
+        "mean": numbers.mean(),
+        "low": numbers.low,
+        "median": numbers.percentile(50),
+        "p95": numbers.percentile(95),
+        "high": numbers.high,
+        "sum": numbers.total,
+        "exact": numbers.exact is not None,
+    }
+
+
+def _declared(declaration: "Declaration | None", event: str, field: str) -> "Row | None":
+    rows = declaration.rows(event) if declaration is not None else None
+    return rows.get(field) if rows is not None else declaration.fields.get(field) if declaration is not None else None
+
+
+def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is to be told of a field: nothing, one part, or a part for each kind of value that it held."""
+    if values.table:
+        yield name, _table(values.table, row)
+    if values.numbers.count:
+        exact = values.numbers.exact
+        few = sorted(exact.items()) if exact and len(exact) <= min(FEW, values.numbers.count // OFTEN) else []
+        yield (
+            name,
+            {
+                **_part("number", values.numbers.count, [_value(number, count) for number, count in few]),
+                "numbers": _numbers(values.numbers),
+            },
+        )
+    nested = row if isinstance(row, dict) else {}
+    totals = {item: held.numbers.total for item, held in values.items.items() if item not in nested}
+    if totals and not nested and not any(held.table for held in values.items.values()):
+        yield name, _part("items", values.count, [_value(item, total) for item, total in ranked(totals)])
+    else:
+        for item, held in sorted(values.items.items()):
+            yield from _field(f"{name}.{item}", held, nested.get(item))
+
+
+def _table(table: Mapping[bool | str, int], row: "Row | None") -> dict[str, Any]:
+    count = sum(table.values())
+    hashed = all(is_hex(value, _HASH_DIGITS) for value in table if value != OTHERS)
+    if isinstance(row, conversions.Hash) or (row is None and hashed):
+        return {**_part("hash", count, []), "different": len(table) if len(table) <= ROWS else None}
+    domain = row.domain if isinstance(row, conversions.Conversion) else ()
+    found = _part("choice", count, [])
+    counts: dict[Any, int] = {**dict.fromkeys(domain, 0), **table}
+    estimates: Mapping[Any, tuple[float, float]] = {}
+    if isinstance(row, conversions.Conversion) and row.epsilon is not None:
+        found["epsilon"] = row.epsilon
+        observed: Mapping[Any, int] = {choice: counts[choice] for choice in domain}
+        estimates = randomized.estimate(observed, domain, row.epsilon)
+    for value, number in ranked(counts):
+        guess = estimates.get(value)
+        found["values"].append({**_value(value, number), "estimate": guess and {"value": guess[0], "error": guess[1]}})
+    return found
+
+
+def _part(kind: str, count: int, values: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"kind": kind, "count": count, "epsilon": None, "values": values}
+
+
+def _value(value: object, count: float) -> dict[str, Any]:
+    return {"value": value, "count": count, "estimate": None}
+
+
+def label(row: Mapping[str, Any]) -> str:
+    """A row's name for people: `search`, `command import.from_code`, `search, json`."""
+    name = f"{row['event']} {row['command']}" if row["command"] else str(row["event"])
+    return name if row["by"] in (None, "") else f"{name}, {row['by']}"

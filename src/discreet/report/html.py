@@ -1,0 +1,286 @@
+"""Show a report as a page: one file, with nothing to fetch and nothing to run.
+
+The rule that keeps it honest: what comes from the log reaches the page only through `_text`, as text, never as a tag,
+an attribute or a style; and a policy in the page forbids scripts and requests, should that ever fail. Every chart
+stands beside a table with its figures, and its axis begins at zero.
+"""
+
+import html
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from .document import Document, amount, document, label, span, timeline
+from .style import STYLE
+from .summarize import OTHERS, Summary
+from .text import FIELDS, about, duration, named, number, share
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ..privacy.declaration import Declaration
+
+SPANS = 60  # columns of the chart of activity at most
+VALUES = 20  # of one field; the rest is one sum
+_HEIGHT, _LEFT, _FOOT = 200, 56, 24  # pixels of the plot, left of it for figures, below it for days
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+
+
+def page(
+    summary: Summary,
+    declaration: "Declaration | None" = None,
+    skipped: Mapping[str, int] | None = None,
+    *,
+    tool: str = "",
+    begin: str = "",
+    refresh: int = 0,
+) -> str:
+    """The page of a summary, as `document` takes it with the next two. `tool` names it; `begin` is what to type where
+    nothing was recorded yet; a browser asks for it again after `refresh` seconds (0: never). Never raises.
+    """
+    found = document(summary.settle(), declaration, skipped)
+    title = f"{tool}: report" if tool else "Report"
+    parts = (_activity, _rows, _durations, _shares, _fields) if found["events"] else ()
+    body = "\n".join(text for part in parts if (text := part(found))) or _empty(begin)
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        + (f'<meta http-equiv="refresh" content="{refresh:d}">\n' if refresh else "")
+        + f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
+        f"<header><h1>{_text(title)}</h1>\n{_heading(found)}</header>\n<main>\n{body}\n</main>\n"
+        f"<footer>{_footer(found)}</footer>\n</body>\n</html>\n"
+    )
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
+
+
+def _heading(found: Document) -> str:
+    if not found["events"]:
+        return ""
+    first, last = (_text(found[which] or OTHERS) for which in ("first", "last"))
+    period = f"on {first}" if first == last else f"from {first} to {last}"
+    ok, failed = (sum(row[which] for row in found["rows"]) for which in ("ok", "failed"))
+    tiles = [("events", f"{found['events']:,}")]
+    if found["estimate"]:
+        tiles.append(("estimated in all", about(found["estimate"])))
+    if ok + failed:
+        tiles += [("succeeded", share(ok, ok + failed)), ("failed", f"{failed:,}")]
+    tiles.append(("days with events", f"{len(found['days']):,}"))
+    shown = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in tiles)
+    return f'<p>What was recorded {period} (UTC).</p>\n<dl class="tiles">{shown}</dl>\n'
+
+
+def _empty(begin: str) -> str:
+    typed = f" To begin, type:</p><p><code>{_text(begin)}</code>" if begin else ""
+    return f"<section><p>Nothing is recorded yet.{typed}</p></section>"
+
+
+def _footer(found: Document) -> str:
+    lines = []
+    if found["skipped"]:
+        reasons = ", ".join(f"{count:,} {_text(reason)}" for reason, count in found["skipped"].items())
+        lines.append(f"<p>Lines of the log that could not be used: {reasons}.</p>")
+    if found["estimate"]:
+        lines.append("<p>Of events that are sampled the number of all is estimated, \u00b1 the standard error.</p>")
+    lines.append("<p>Medians and percentiles are exact, or within 1 % where there are many different numbers.</p>")
+    return "".join(lines)
+
+
+def _section(name: str, title: str, content: str) -> str:
+    return f'<section aria-labelledby="{name}">\n<h2 id="{name}">{title}</h2>\n{content}\n</section>'
+
+
+def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "", note: str = "") -> str:
+    """A table whose first column names its rows, below its title. All is HTML already; a head is "" over bars."""
+    top = "".join(f'<th scope="col">{head}</th>' if head else "<td></td>" for head in heads)
+    body = "\n".join(
+        f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>' for name, *cells in rows
+    )
+    # Where it is wide, it can be scrolled with the keys.
+    reach = f' role="region" tabindex="0" aria-label="{title}"' if kind else ""
+    return (
+        f'<p class="title">{title}</p>\n{f"<p>{note}</p>" if note else ""}'
+        f'<div class="scroll {kind}"{reach}>\n'
+        f'<table aria-label="{title}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
+    )
+
+
+def _bar(value: float, top: float, bad: float = 0, error: float = 0) -> str:
+    """A bar of `value` of `top`, the last part of it bad, with its standard error on both sides. For eyes only."""
+    if not top or not math.isfinite(value / top):
+        return ""
+    good = _percent(value - bad, top)
+    parts = f'<rect width="{good}%" height="12" class="good"/>'
+    if bad:
+        parts += f'<rect x="{good}%" width="{_percent(bad, top)}%" height="12" class="bad"/>'
+    if error:
+        low, high = _percent(max(value - error, 0), top), _percent(value + error, top)
+        parts += f'<line x1="{low}%" x2="{high}%" y1="6" y2="6" class="error"/>'
+        parts += "".join(f'<line x1="{x}%" x2="{x}%" y1="2" y2="10" class="error"/>' for x in (low, high))
+    return f'<svg class="bar" width="100%" height="12" aria-hidden="true">{parts}</svg>'
+
+
+def _percent(value: float, whole: float) -> str:
+    return f"{min(max(100 * value / whole, 0), 100):.2f}"
+
+
+def _activity(found: Document) -> str:
+    points = timeline(found["days"], SPANS)
+    if not points:
+        return ""
+    days = span(points)
+    what = "Estimated events" if found["estimate"] else "Events"
+    title = f"{what} by {'day' if days == 1 else f'{days} days'} (UTC)"
+    best = max(points, key=lambda point: point[1])
+    told = f"From {points[0][0]} to {points[-1][0]}; most, {number(best[1])}, from {best[0]}."
+    head = "Day" if days == 1 else f"{days} days from"
+    rows = [(_text(day), f"{held:,.0f}", _bar(held, best[1])) for day, held in points]
+    table = _table(title, (head, what, ""), rows, "wide")
+    return _section(
+        "activity",
+        "Activity",
+        f"<figure>{_columns(points, title, told)}<figcaption>{_text(title)}</figcaption></figure>\n"
+        f"<details><summary>The same as a table</summary>\n{table}\n</details>",
+    )
+
+
+def _columns(points: list[tuple[str, float]], title: str, told: str) -> str:
+    """A chart of columns as wide as its place: what is across is in percent, what is up is in pixels."""
+    step = _step(max(held for _, held in points))
+    lines = math.ceil(max(held for _, held in points) / step)
+    scale, count = _HEIGHT / (step * lines), len(points)
+    width = min(80 / count, 8)
+    axis, plot = "", ""
+    for at in range(lines + 1):
+        y = 8 + _HEIGHT - at * step * scale
+        axis += f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{at * step:,.0f}</text>'
+        plot += f'<line x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
+    for at, (day, held) in enumerate(points):
+        middle, height = 100 * (at + 0.5) / count, held * scale
+        plot += (
+            f'<rect x="{middle - width / 2:.2f}%" y="{8 + _HEIGHT - height:.1f}" width="{width:.2f}%" '
+            f'height="{height:.1f}" class="good"><title>{_text(day)}: {held:,.0f}</title></rect>'
+        )
+    for at in sorted({0, count // 2, count - 1}):
+        anchor = "middle" if count == 1 or 0 < at < count - 1 else "start" if not at else "end"
+        x = {"start": 0.0, "middle": 100 * (at + 0.5) / count, "end": 100.0}[anchor]
+        plot += f'<text x="{x:.2f}%" y="{8 + _HEIGHT + 18}" text-anchor="{anchor}">{_text(points[at][0])}</text>'
+    height = 8 + _HEIGHT + _FOOT
+    return (
+        f'<div class="chart"><svg width="{_LEFT}" height="{height}" aria-hidden="true">{axis}</svg>'
+        f'<svg role="img" aria-labelledby="chart-title chart-told" width="100%" height="{height}">'
+        f'<title id="chart-title">{_text(title)}</title><desc id="chart-told">{_text(told)}</desc>{plot}</svg></div>'
+    )
+
+
+def _step(most: float) -> float:
+    """The distance of two lines of the grid: 1, 2 or 5 times a power of ten, at least 1, with at most five of them."""
+    rough = max(most / 5, 1)
+    power = 10 ** math.floor(math.log10(rough)) if math.isfinite(rough) else 1
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+
+
+def _rows(found: Document) -> str:
+    sampled = any(row["estimate"] for row in found["rows"])
+    top = max(map(amount, found["rows"]))
+    rows = []
+    for row in found["rows"]:
+        told = row["ok"] + row["failed"]
+        bad = amount(row) * row["failed"] / told if told else 0
+        cells = [f"<bdi>{_text(label(row))}</bdi>", f"{row['count']:,}"]
+        cells += [about(row["estimate"]) if row["estimate"] else f"{row['count']:,}"] if sampled else []
+        cells += [f"{row['ok']:,}", f"{row['failed']:,}", share(row["ok"], told)] if told else ["\u2013"] * 3
+        rows.append((*cells, _bar(amount(row), top, bad)))
+    heads = ["Event", "Runs", *(["In all, about"] if sampled else []), "Succeeded", "Failed", "Success", ""]
+    title = "How often, and how well; the end of a bar, in orange, is what failed"
+    return _section("events", "Events and commands", _table(title, heads, rows, "wide"))
+
+
+def _durations(found: Document) -> str:
+    timed = [row for row in found["rows"] if row["duration_ms"]]
+    if not timed:
+        return ""
+    top = max(row["duration_ms"]["p95"] for row in timed)
+    rows = []
+    for row in timed:
+        held = row["duration_ms"]
+        figures = [duration(held[which]) for which in ("mean", "median", "p95", "high")]
+        rows.append((f"<bdi>{_text(label(row))}</bdi>", *figures, _spread(held["median"], held["p95"], top)))
+    title = f"A bar reaches to the median, its line to the 95th percentile; the scale is from 0 to {duration(top)}"
+    heads = ("Event", "Mean", "Median", "95 % within", "Longest", "")
+    return _section("durations", "Durations", _table(title, heads, rows, "wide"))
+
+
+def _spread(median: float, p95: float, top: float) -> str:
+    if not top:
+        return ""
+    end = _percent(p95, top)
+    return (
+        '<svg class="bar" width="100%" height="12" aria-hidden="true">'
+        f'<rect width="{_percent(median, top)}%" height="12" class="good"/><g class="error">'
+        f'<line x2="{end}%" y1="6" y2="6"/><line x1="{end}%" x2="{end}%" y1="1" y2="11"/></g></svg>'
+    )
+
+
+def _shares(found: Document) -> str:
+    tables = []
+    for name, title in (("tools", "Tool"), ("versions", "Version"), ("systems", "System"), ("pythons", "Python")):
+        if name != "tools" or len(found[name]) > 1:
+            rows = _listed(found[name], found["events"])
+            tables.append(f'<div class="card">{_table(title, ("Name", "Events", "Share", ""), rows)}</div>')
+    return _section("who", "Versions and systems", f'<div class="grid three">{"".join(tables)}</div>')
+
+
+def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) -> list[tuple[str, ...]]:
+    """Rows of values, their counts, shares and bars; beyond `VALUES` one sum of the rest."""
+    shown = [one for one in values if one["value"] != OTHERS][:VALUES]
+    rest = sum(one["count"] for one in values) - sum(one["count"] for one in shown)
+    most = max([*(_weight(one) + (one["estimate"] or {}).get("error", 0) for one in shown), rest, 0])
+    rows = []
+    for one in shown:
+        guess = one["estimate"]
+        cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
+        cells += [about(guess)] if guess else []
+        rows.append((*cells, _bar(_weight(one), most, error=guess["error"] if guess else 0)))
+    if rest > 0:
+        rows.append(("others", number(rest), share(rest, whole), *(["\u2013"] if by_lot else []), _bar(rest, most)))
+    return rows
+
+
+def _weight(one: Mapping[str, Any]) -> float:
+    return max(float(one["estimate"]["value"] if one["estimate"] else one["count"]), 0)
+
+
+def _fields(found: Document) -> str:
+    numbers = [field for field in found["fields"] if field["kind"] == "number" and not field["values"]]
+    others = [field for field in found["fields"] if field not in numbers][: 5 * FIELDS]
+    parts = []
+    if numbers:
+        which = {"low": "Lowest", "median": "Median", "mean": "Mean", "p95": "95 % within", "high": "Highest"}
+        rows = [
+            (_title(field), f"{field['count']:,}", *(number(field["numbers"][name]) for name in which))
+            for field in numbers[: 5 * FIELDS]
+        ]
+        parts.append(_table("Numbers", ("Field", "Events", *which.values()), rows, "wide"))
+    if others:
+        cards = [f'<div class="card">{_field(field)}</div>' for field in others]
+        parts.append(f'<div class="grid">{"".join(cards)}</div>')
+    return _section("fields", "What the events hold", "".join(parts)) if parts else ""
+
+
+def _title(field: Mapping[str, Any]) -> str:
+    return f"{_text(field['event'])}: {_text(field['field'])}"
+
+
+def _field(field: Mapping[str, Any]) -> str:
+    if field["kind"] == "hash":
+        many = "too many to tell" if field["different"] is None else f"{field['different']:,}"
+        rows = [("values", f"{field['count']:,}"), ("different ones", many)]
+        return _table(_title(field), ("Pseudonyms", "Number"), rows)
+    by_lot = field["epsilon"] is not None
+    note = f"Answered by lot, epsilon {number(field['epsilon'])}; \u00b1 the standard error" if by_lot else ""
+    whole = sum(one["count"] for one in field["values"])
+    heads = ("Value", "Answers" if by_lot else "Events", "Share", *(["Truly about"] if by_lot else []), "")
+    return _table(_title(field), heads, _listed(field["values"], whole, by_lot), note=note)

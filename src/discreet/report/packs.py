@@ -1,0 +1,274 @@
+"""Read the log back by the hundred, for sums over millions of records.
+
+Most of a log is lines exactly as this package writes them. Of these, what stands at a known place is cut out there,
+what many have in common is read once, and what a value may be is asked of a column at a time. Any other line goes
+through `read.record_of`.
+
+The rule that keeps it honest: whatever the lines are, what is counted is what `read.records` would have yielded, and a
+test compares the two.
+"""
+
+import json
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import repeat
+from typing import Any, NamedTuple, TypeAlias
+
+from .. import names
+from ..sending.log import quote
+from ..sending.records import is_text, is_time
+from .read import FOREIGN, Progress, Record, Tally, blocks, record_of
+
+Flat: TypeAlias = Counter[Any] | list[float]
+Column: TypeAlias = Flat | dict[str, Flat]
+Found: TypeAlias = "tuple[Facts, bytes, bytes, dict[str, Any]]"  # the day, a line with the time, the properties
+Key: TypeAlias = tuple[str, str, float | None, str | None, tuple[str, ...]]
+
+RATE = "sample_rate"
+_LEAST = 1e-9  # a rate below that was declared by nobody; its reciprocal would drown all others
+_PENDING = 2000  # records held before they are added up: few enough to stay in the fast memory of the processor
+_FEW = 8  # lines not worth to be halved once more to find the one that is not as the log writes it
+_HEADS = 4096  # known again: versions, systems and events have few combinations
+_PROPERTIES = b'"properties":'
+_DIGITS, _HEX = b"0123456789", b"0123456789abcdef"
+# What may stand at each place of a line as the log writes it, up to its facts.
+_SHAPE = (
+    *[b"%c" % byte for byte in b'{"v":1,"id":"'],
+    *[_HEX + b"-"] * 36,
+    *[b"%c" % byte for byte in b'","time":"'],
+    *[_DIGITS if place not in (4, 7) else b"-" for place in range(10)],
+    *(b"T", b"012", _DIGITS, b":", b"012345", _DIGITS, b":", b"012345", _DIGITS, b"Z"),
+    *[b"%c" % byte for byte in b'","run":"'],
+    *[_HEX] * 16,
+    *(b'"', b","),
+)
+_FIXED = len(_SHAPE)
+_DAY, _HOUR, _TIME = slice(59, 69), slice(70, 72), slice(59, 79)
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(constant)  # NaN and the infinities, which no record holds
+
+
+_parse = json.JSONDecoder(parse_constant=_refused).decode
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Facts:
+    """What many records share; two of the same are not equal, since to be told apart fast is what they are for."""
+
+    event: str
+    tool: str
+    version: str
+    py: str
+    os: str
+
+
+KEYS = ("event", "tool", "version", "py", "os")
+
+
+class Pack(NamedTuple):
+    """Records of the same event with the same fields; where they have these, of the same command and rate.
+
+    `fields` has a column for each name: a list of numbers; booleans or texts, with how often each occurs; or, for a
+    mapping, such columns by the name within it.
+    """
+
+    event: str
+    command: str  # "" where there is no text of that name
+    rate: float  # at which they were recorded; 1 where none is given
+    by: str | None  # the value of the field asked for, as text
+    number: int
+    days: list[bytes]  # such as b"2026-11-20"
+    facts: list[Facts]
+    fields: dict[str, Column]
+
+
+class Asked(NamedTuple):
+    """What to read: from the moment `since` on and before `until`, as they stand in a record; only `events`, if any.
+
+    `by` is a field whose values are kept apart (`results.kind`: within a mapping), or one of the names of `Facts`.
+    """
+
+    since: str = ""
+    until: str = "~"  # after every digit
+    events: frozenset[str] = frozenset()
+    by: str = ""
+
+
+EVERYTHING = Asked()
+
+
+def packs(
+    paths: Iterable[str], losses: Tally | None = None, asked: Asked = EVERYTHING, progress: Progress | None = None
+) -> Iterator[Pack]:
+    """The records of these files, as `read.records` yields them, added up; in which order is not said."""
+    tally = Counter() if losses is None else losses
+    heads: dict[bytes, Facts] = {}
+    pending: list[Found] = []
+    for lines in blocks(paths, tally, progress):
+        found = _found(lines, heads, tally)
+        if asked.since or asked.until != EVERYTHING.until:
+            found = [one for one in found if asked.since <= one[2][_TIME].decode() < asked.until]
+        if asked.events:
+            found = [one for one in found if one[0].event in asked.events]
+        pending += found
+        if len(pending) >= _PENDING:
+            yield from _packed(pending, asked.by, tally)
+            pending = []
+    yield from _packed(pending, asked.by, tally)
+
+
+def pack(record: Record, by: str = "") -> Pack:
+    """One record, as `read.records` yields it, as a pack."""
+    return next(_packed([_legal(record)], by, Counter()))
+
+
+def _legal(record: Record) -> Found:
+    line = b"".rjust(_TIME.start) + record["time"].encode()
+    return Facts(*[record[key] for key in KEYS]), line[_DAY], line, record["properties"]
+
+
+def _found(lines: list[bytes], heads: dict[bytes, Facts], tally: Tally) -> list[Found]:
+    """What these lines hold, in bulk as far as that goes."""
+    found = _bulk(lines, heads) if lines else []
+    if found is not None:
+        return found
+    half = len(lines) // 2
+    if half > _FEW:
+        return _found(lines[:half], heads, tally) + _found(lines[half:], heads, tally)
+    return [_legal(record) for line in lines if (record := record_of(line, tally)) is not None]
+
+
+def _bulk(lines: list[bytes], heads: dict[bytes, Facts]) -> list[Found] | None:
+    """What these lines hold, if each is as the log writes it; the properties were not looked at yet.
+
+    All properties are parsed at once, as one list, with a random text between each two. Whatever a line holds, it does
+    not hold that text: so if all of these come out in their places, what is between two of them is of one line.
+    """
+    mark = os.urandom(8).hex()
+    try:
+        texts, _, tails = zip(*[line[_FIXED:].partition(_PROPERTIES) for line in lines], strict=True)
+        parsed = _parse("[" + (b',"%b",' % mark.encode()).join([tail[:-1] for tail in tails]).decode() + "]")
+    except (ValueError, RecursionError):
+        return None
+    held, marks = parsed[::2], parsed[1::2]
+    days = [line[_DAY] for line in lines]
+    as_written = (
+        len(held) == len(lines) == len(marks) + 1 == marks.count(mark) + 1
+        and set(map(type, held)) == {dict}
+        and _shaped(b"".join([line[:_FIXED] for line in lines]), len(lines))
+        and all(map(_is_day, set(days)))
+        and max([line[_HOUR] for line in lines]) < b"24"
+        and b"".join([tail[-1:] for tail in tails]) == b"}" * len(lines)
+        and _learnt(set(texts), heads)
+    )
+    return list(zip([heads[text] for text in texts], days, lines, held, strict=True)) if as_written else None
+
+
+def _shaped(beginnings: bytes, number: int) -> bool:
+    """Whether these are the beginnings of so many lines as the log writes them."""
+    return len(beginnings) == number * _FIXED and not any(
+        beginnings[place::_FIXED].strip(allowed) for place, allowed in enumerate(_SHAPE)
+    )
+
+
+def _learnt(texts: set[bytes], heads: dict[bytes, Facts]) -> bool:
+    """Whether all these texts are facts; then they are among `heads`."""
+    if len(heads) + len(texts) > _HEADS:
+        heads.clear()
+    for text in texts.difference(heads):
+        facts = _facts(text)
+        if facts is None:
+            return False
+        heads[text] = facts
+    return True
+
+
+def _facts(text: bytes) -> Facts | None:
+    """The facts, if this is exactly how the log would have written them: then nothing hides among them."""
+    try:
+        read = json.loads(b"{%b0}" % (text + _PROPERTIES))
+        facts = [read[key] for key in KEYS]
+        shown = {key: read[key] for key in (*KEYS, "install") if key in read}
+        legal = names.legal_name(read["event"]) and names.legal_tool(read["tool"]) and all(map(is_text, shown.values()))
+        written = "".join(f'"{key}":{quote(value)},' for key, value in shown.items()) if legal else ""
+        return Facts(*facts) if legal and text == written.encode() else None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None  # no text where there should be one, or no JSON
+
+
+def _by(by: str, facts: Facts, properties: Mapping[str, Any]) -> str | None:
+    if by in KEYS:
+        return str(getattr(facts, by))
+    value = properties.get(by)
+    if value is None:
+        outer, _, inner = by.partition(".")
+        held = properties.get(outer)
+        value = held.get(inner) if type(held) is dict else None
+    if type(value) is bool:
+        return "true" if value else "false"
+    return str(value) if type(value) in (str, int, float) else None
+
+
+def _packed(found: list[Found], by: str, tally: Tally) -> Iterator[Pack]:
+    """These records, those that go together in one pack."""
+    held = [one[3] for one in found]
+    keys = zip(
+        [one[0].event for one in found],
+        [text if type(text := properties.get("command")) is str else "" for properties in held],
+        [rate if type(rate := properties.get(RATE)) is float else None for properties in held],
+        [_by(by, one[0], one[3]) for one in found] if by else repeat(None, len(found)),
+        map(tuple, held),
+        strict=True,
+    )
+    parts: defaultdict[Key, list[Found]] = defaultdict(list)
+    for key, one in zip(keys, found, strict=True):
+        parts[key].append(one)
+    for key, part in parts.items():
+        yield from _together(key, part, tally)
+
+
+def _together(key: Key, found: list[Found], tally: Tally) -> Iterator[Pack]:
+    """One pack of records with one key; where their values differ in kind, one each. What is no record is counted."""
+    event, command, rate, by, fields = key
+    held = [one[3] for one in found]
+    columns = {name: _column([properties[name] for properties in held]) for name in fields}
+    if None in columns.values() or not all(map(names.legal_name, fields)):
+        if len(found) == 1:
+            tally[FOREIGN] += 1
+            return
+        for one in found:
+            yield from _together(key, [one], tally)
+        return
+    rate = rate if rate and _LEAST <= rate <= 1 else 1.0
+    days, facts = [one[1] for one in found], [one[0] for one in found]
+    yield Pack(event, command, rate, by, len(found), days, facts, columns)  # type: ignore[arg-type]  # no None there
+
+
+@lru_cache(maxsize=4096)
+def _is_day(day: bytes) -> bool:
+    return is_time(f"{str(day, 'ascii')}T00:00:00Z")
+
+
+def _column(values: list[Any]) -> Column | None:
+    """The values as a column; None where they are not of one kind, or one of them may stand in no record."""
+    kinds = set(map(type, values))
+    if kinds <= {int, float}:
+        legal = min(values) >= -names.LARGEST_INTEGER and max(values) <= names.LARGEST_INTEGER
+        return values if legal else None
+    if kinds in ({str}, {bool}):
+        counted = Counter(values)
+        return counted if kinds == {bool} or all(map(is_text, counted)) else None
+    if kinds != {dict}:
+        return None
+    items: dict[str, list[Any]] = {}
+    for mapping in values:
+        for item, value in mapping.items():
+            items.setdefault(item, []).append(value)
+    columns = {item: _column(held) for item, held in items.items()}
+    flat = all(column is not None and type(column) is not dict for column in columns.values())
+    return columns if flat and all(map(is_text, items)) else None  # type: ignore[return-value]  # flat, as it says

@@ -1,0 +1,86 @@
+"""Numbers in bounded memory: their mean, their median, their percentiles.
+
+The rule that keeps it honest: an answer is exact, or within 1 %, and says which. Up to `EXACT` different values are
+kept as they are, with how often each occurred; past that they go into a histogram of logarithmic cells: cell i holds
+what is above growth**(i - 1) and not above growth**i. Source: Masson, Rim and Lee, "DDSketch", VLDB 2019, the basic
+sketch.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import ceil, log
+from typing import Any
+
+EXACT = 1000  # different values
+ERROR = 0.01  # the largest relative error of a percentile past that
+SMALLEST = 0.001  # below that the error is absolute, and less than this
+_GROWTH = (1 + ERROR) / (1 - ERROR)
+_PER_LOG = 1 / math.log(_GROWTH)
+_FIRST = math.ceil(math.log(SMALLEST) * _PER_LOG)  # so the cells of positive numbers count from 1
+
+
+class Numbers:
+    """Numbers between -2**53 and 2**53. At most `EXACT` values and about 4,400 cells, whatever is added."""
+
+    __slots__ = ("_cells", "_values", "count", "high", "low", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total: float = 0
+        self.low: float = math.inf
+        self.high: float = -math.inf
+        self._values: Counter[float] = Counter()
+        self._cells: Counter[int] = Counter()
+
+    def add(self, numbers: Sequence[float]) -> None:
+        """Take at least one number. Never raises for numbers in the range."""
+        self._values.update(numbers)
+        self.count += len(numbers)
+        self.total += sum(numbers)
+        low, high = min(numbers), max(numbers)
+        self.low, self.high = min(self.low, low), max(self.high, high)
+        if len(self._values) > EXACT:
+            cells = self._cells
+            for value, count in self._values.items():
+                # As `_cell` has it, which would be called a million times here.
+                cells[ceil(log(value) * _PER_LOG) - _FIRST + 1 if value >= SMALLEST else _cell(value)] += count
+            self._values.clear()
+
+    @property
+    def exact(self) -> Mapping[float, int] | None:
+        """Each value and how often it occurred; None where there were too many."""
+        return None if self._cells else self._values
+
+    def mean(self) -> float | None:
+        """The mean, to a float's precision; None where there is no number."""
+        return self.total / self.count if self.count else None
+
+    def percentile(self, percent: int) -> float | None:
+        """What `percent` (1 to 100) of a hundred numbers do not exceed: exact, or within 1 %. None without numbers.
+
+        By nearest rank: the median, `percentile(50)`, of 1, 2, 3 and 4 is 2.
+        """
+        held = self._cells.copy()
+        for value, count in self._values.items() if held else ():
+            held[_cell(value)] += count
+        table: Counter[Any] = held or self._values
+        rank = -(-percent * self.count // 100)  # rounded up, in integers: 0.07 * 100 is above 7
+        for place in sorted(table):
+            rank -= table[place]
+            if rank <= 0:
+                return min(max(_middle(place), self.low), self.high) if held else place
+        return None
+
+
+def _cell(value: float) -> int:
+    if -SMALLEST < value < SMALLEST:
+        return 0
+    cell = ceil(log(abs(value)) * _PER_LOG) - _FIRST + 1
+    return cell if value > 0 else -cell
+
+
+def _middle(cell: int) -> float:
+    """As far, relatively, from one end of the cell as from the other."""
+    middle = 2 * _GROWTH ** (abs(cell) + _FIRST - 1) / (_GROWTH + 1)
+    return math.copysign(middle, cell) if cell else 0.0

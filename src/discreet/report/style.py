@@ -1,0 +1,64 @@
+"""The style of a report's page: calm on screen, in the dark, on a phone and on paper.
+
+The rule that keeps it honest: no colour says anything that words do not say beside it, text has a contrast of at least
+4.5 to 1 on its ground (WCAG 2.2, 1.4.3), and no font or image is fetched.
+"""
+
+STYLE = """
+:root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--text:#1d2430;--soft:#586274;--line:#dfe3e9;--good:#3b7ea1;
+--bad:#b4451f;--error:#1d2430}
+@media (prefers-color-scheme:dark){:root{--page:#11151b;--card:#191f27;--text:#e4e8ee;--soft:#9da8b8;--line:#303946;
+--good:#5ba3c6;--bad:#ef8354;--error:#e4e8ee}}
+*{box-sizing:border-box}
+body{margin:0 auto;max-width:64rem;padding:2rem 1.25rem;background:var(--page);color:var(--text);
+font:16px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}
+h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem;overflow-wrap:anywhere}
+h2{font-size:1.1rem;margin:0 0 .75rem}
+header p,.title,figcaption,footer,thead th,dt,summary{color:var(--soft)}
+header p{margin:0 0 1.25rem}
+section,.tiles div{background:var(--card);border:1px solid var(--line);border-radius:.5rem}
+section{padding:1.25rem;margin:1rem 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1rem;margin:0}
+.tiles div{padding:.75rem 1.25rem;display:flex;flex-direction:column-reverse}
+.tiles dt{font-size:.85rem}
+.tiles dd{margin:0;font-size:1.3rem;font-weight:600;line-height:1.3;white-space:nowrap}
+.grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem 2.5rem}
+.three{grid-template-columns:repeat(auto-fit,minmax(min(100%,16rem),1fr))}
+.wide+.grid{margin-top:1.5rem}
+.card{min-width:0}
+figure{margin:0}
+.title,figcaption,thead th,footer,summary{font-size:.85rem}
+.title{margin:0 0 .35rem}
+.card p{margin:0;font-size:.85rem;color:var(--soft)}
+.card p.title{margin-bottom:.35rem;font-size:1rem;font-weight:600;color:var(--text);overflow-wrap:anywhere}
+details{margin-top:.75rem}
+summary{cursor:pointer}
+.scroll{overflow-x:auto}
+.scroll:focus-visible,summary:focus-visible{outline:2px solid var(--good);outline-offset:2px}
+table{border-collapse:collapse;width:100%}
+th,td{padding:.3rem 1rem .3rem 0;text-align:right;font-weight:400;white-space:nowrap;border-top:1px solid var(--line)}
+thead th,thead td{border-top:0}
+tbody th,thead th:first-child{text-align:left}
+tbody th{white-space:normal;overflow-wrap:anywhere;min-width:5rem}
+.wide tbody th{min-width:11rem}
+td:last-child,th:last-child{padding-right:0}
+td:has(.bar){width:35%;min-width:4rem}
+.wide td:has(.bar){width:28%;min-width:8rem}
+.bar{display:block;overflow:visible}
+.chart{display:flex;font-size:12px}
+.chart svg{display:block;flex:none}
+.chart svg+svg{flex:1;min-width:0}
+.chart text{fill:var(--soft)}
+.chart line{stroke:var(--line)}
+.good{fill:var(--good)}
+.bad{fill:var(--bad)}
+.error{stroke:var(--error);stroke-width:1.5}
+code{background:var(--page);padding:.2rem .5rem;border-radius:.25rem}
+@media print{:root{color-scheme:light;--page:#fff;--card:#fff;--text:#000;--soft:#444;--line:#ccc;--good:#3b7ea1;
+--bad:#b4451f;--error:#000}
+body{padding:0;max-width:none;font-size:11pt}
+section{padding:.75rem 0;border:0;border-top:1px solid #ccc;border-radius:0}
+tr,figure,.card,.tiles{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}
+rect,line{print-color-adjust:exact}summary{display:none}details::details-content{content-visibility:visible;
+block-size:auto}}
+"""

@@ -1,0 +1,59 @@
+"""A report as one table of CSV (RFC 4180), for spreadsheets and programs.
+
+The rule that keeps it honest: one line is one figure's whole context, so that a filter on the first column is enough;
+and no cell begins as a formula would, whatever a log holds (OWASP, "CSV Injection").
+"""
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from .document import Document
+
+_TIMES = ("mean", "low", "median", "p95", "high", "sum")
+COLUMNS = ("table", "event", "command", "field", "value", "count", "estimate", "error", "ok", "failed", *_TIMES)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def table(document: Document) -> str:
+    """The lines, a heading among them, without the last newline.
+
+    `table` is `row`, `day`, `tool`, `version`, `system`, `python`, `field` (the numbers of one), `value` (of a field)
+    or `skipped`.
+    """
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+
+    def line(kind: str, held: Mapping[str, Any], **more: Any) -> None:
+        guess = held.get("estimate") or {}
+        cells = {"estimate": guess.get("value"), "error": guess.get("error"), "count": held.get("count"), **more}
+        writer.writerow({"table": kind, **{name: _cell(value) for name, value in cells.items()}})
+
+    for row in document["rows"]:
+        names = {name: row[name] for name in ("event", "command", "ok", "failed")}
+        line("row", row, **names, field=document["by"], value=row["by"], **_times(row["duration_ms"]))
+    for day in document["days"]:
+        line("day", day, value=day["day"])
+    for kind in ("tool", "version", "system", "python"):
+        for one in document[f"{kind}s"]:
+            line(kind, one, value=one["value"])
+    for field in document["fields"]:
+        names = {"event": field["event"], "field": field["field"]}
+        line("field", {"count": field["count"]}, **names, **_times(field.get("numbers")))
+        for one in field["values"]:
+            line("value", one, **names, value=one["value"])
+    for reason, count in document["skipped"].items():
+        line("skipped", {"count": count}, value=reason)
+    return out.getvalue().rstrip("\n")
+
+
+def _times(numbers: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {name: numbers[name] for name in _TIMES} if numbers else {}
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

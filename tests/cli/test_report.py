@@ -1,0 +1,280 @@
+"""The verb `report`, driven as a user would: what it reads and leaves out, each form, and every kind of terminal."""
+
+import csv
+import gzip
+import io
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.test_verbs import fill, record, said
+from conftest import clean_environment
+from discreet.sending.log import timestamp
+from terminal import Terminal
+
+TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
+Report = Callable[..., Any]
+
+
+@pytest.fixture
+def place(home: Path) -> Path:
+    """The data directory of the tool; not made yet."""
+    return home / ".mytool" / "telemetry"
+
+
+@pytest.fixture
+def report(home: Path) -> Report:
+    """Run `discreet --tool mytool report ...` as a child; its stdout is a pipe."""
+
+    def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+        env = {**clean_environment(home), **options.pop("env", {})}
+        command = [*TOOL, "report", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False, **options)
+
+    return run
+
+
+def on_a_terminal(home: Path, *arguments: str, **variables: str) -> str:
+    """What the verb prints on a terminal of a size that the variables say."""
+    env = {
+        **clean_environment(home),
+        "COLUMNS": "90",
+        "TERM": "xterm-256color",
+        "PYTHONIOENCODING": "utf-8",
+        **variables,
+    }
+    with Terminal([*TOOL, "report", *arguments], env) as terminal:
+        assert terminal.end() == 0
+        return terminal.output
+
+
+# ---- what is read
+
+
+def test_all_files_of_the_log_or_those_named(report: Report, place: Path, tmp_path: Path) -> None:
+    """`report` adds up all files of the log; `report FILE ...` those that are named instead, of gzip as well."""
+    fill(place, record(1) + record(2), usage_1_jsonl=record(0))
+    assert report().stdout.startswith("3 events on 2026-11-20\n")
+    (tmp_path / "other.jsonl").write_bytes(record(1, event="push"))
+    (tmp_path / "packed").write_bytes(gzip.compress(record(2, event="pull")))
+    page = report(*(str(tmp_path / name) for name in ("other.jsonl", "packed")), str(place / "usage.1.jsonl")).stdout
+    assert page.startswith("3 events on 2026-11-20\n")
+    assert "push" in page
+    assert "pull" in page
+
+
+@pytest.mark.parametrize("path", ["missing.jsonl", "."])
+def test_what_is_no_log(report: Report, tmp_path: Path, path: str) -> None:
+    """A file that is not there, or is none, exits 1 with a sentence naming it."""
+    done = report(path, cwd=tmp_path)
+    assert said(done, 1, f"{path}: ")
+    assert done.stdout == ""
+
+
+def test_an_empty_log_says_what_to_do_next(report: Report, place: Path, tmp_path: Path) -> None:
+    """How to begin; that it has begun; that the question was too narrow; that the files hold nothing."""
+    assert report().stdout == "Nothing is recorded yet. To begin, type:\ndiscreet --tool mytool on\n"
+    fill(place)
+    assert report().stdout.startswith("Nothing is recorded yet, but telemetry is on")
+    (tmp_path / "empty").write_bytes(b"")
+    assert report(str(tmp_path / "empty")).stdout == "There is no record in these files.\n"
+    fill(place, record(1))
+    for narrow in (("--event", "other"), ("--since", "2026-11-21"), ("--until", "2026-11-19")):
+        done = report(*narrow)
+        assert done.stdout.startswith("Nothing was recorded that this asks for. Leave out --since, --until or --event")
+        assert done.returncode == 0
+
+
+def events(done: subprocess.CompletedProcess[str]) -> int:
+    """How many events the JSON form counts."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return int(json.loads(done.stdout)["events"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), 4),
+        (("--since", "2026-11-20"), 3),
+        (("--until", "2026-11-20"), 3),
+        (("--since", "2026-11-20", "--until", "2026-11-20"), 2),
+        (("--since", "2026-11-20T10:30:01Z"), 2),
+        (("--until", "2026-11-20T10:30:00Z"), 1),
+        (("--event", "sync"), 3),
+        (("--event", "sync", "--event", "push"), 4),
+        (("--event", "sync", "--since", "2026-11-21"), 0),
+    ],
+)
+def test_only_what_is_asked_for(report: Report, place: Path, arguments: tuple[str, ...], expected: int) -> None:
+    """A day means all of it, as a beginning and as an end; a moment is from then on, or before then."""
+    times = ("2026-11-19T23:59:59Z", "2026-11-20T10:30:00Z", "2026-11-20T23:59:59Z", "2026-11-21T00:00:00Z")
+    kinds = ("sync", "sync", "sync", "push")
+    lines = [record(n, time=when, event=kind) for n, (when, kind) in enumerate(zip(times, kinds, strict=True))]
+    fill(place, b"".join(lines))
+    assert events(report("--json", *arguments)) == expected
+
+
+def test_ages(report: Report, place: Path) -> None:
+    """`7d`, `24h` and `2w` are counted back from now."""
+    now = time.time()
+    hours = (1, 23, 25, 6 * 24, 8 * 24, 13 * 24, 15 * 24)
+    fill(place, b"".join(record(n, time=timestamp(now - 3600 * ago)) for n, ago in enumerate(hours)))
+    found = [events(report("--json", "--since", ago)) for ago in ("24h", "1d", "7d", "1w", "2w", "99999w")]
+    assert found == [2, 2, 4, 4, 6, 7]
+    assert events(report("--json", "--until", "24h")) == 5
+
+
+def test_by_a_field(report: Report, place: Path) -> None:
+    """The values of a field have rows of their own, and what lacks it has one, too."""
+    lines = [record(n, properties={"fmt": fmt} if fmt else {}) for n, fmt in enumerate(("json", "json", "table", ""))]
+    fill(place, b"".join(lines))
+    rows = json.loads(report("--json", "--by", "fmt").stdout)["rows"]
+    assert {row["by"]: row["count"] for row in rows} == {"json": 2, "table": 1, "(none)": 1}
+    page = report("--by", "version").stdout
+    assert "sync, 1.4.0" in page
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--since", "yesterday"),
+        ("--since", "7"),
+        ("--since", "1.5d"),
+        ("--until", "2026-02-30"),
+        ("--since", ""),
+        ("--since", "2026-11-20 10:30"),
+        ("--by", "A B"),
+        ("--event", "Sync"),
+        ("--by", ""),
+    ],
+)
+def test_wrong_use(report: Report, arguments: tuple[str, ...]) -> None:
+    """What is no age, day, moment or name exits 2 with a sentence that names the option."""
+    assert said(report(*arguments), 2, arguments[0], "wants")
+
+
+@pytest.mark.parametrize("forms", [("--json", "--csv"), ("--json", "--html", "x"), ("--csv", "--html", "x")])
+def test_one_form_at_a_time(report: Report, forms: tuple[str, ...], tmp_path: Path) -> None:
+    """Two forms at once are a wrong use, and nothing is written."""
+    done = report(*forms, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "not allowed with" in done.stderr
+    assert not (tmp_path / "x").exists()
+
+
+# ---- the forms
+
+
+def test_for_programs(report: Report, place: Path) -> None:
+    """`--json` is one object, `--csv` one table, an empty log included, with nothing else on stdout."""
+    assert events(report("--json")) == 0
+    assert len(report("--csv").stdout.splitlines()) == 1
+    fill(place, record(1, event="größer") + record(2, properties={"fmt": "größer"}) + b"torn\n")
+    found = json.loads(report("--json", env={"PYTHONIOENCODING": "ascii"}).stdout)
+    assert found["skipped"] == {"foreign": 1, "torn": 1}
+    assert [one["value"] for one in found["fields"][0]["values"]] == ["größer"]
+    lines = list(csv.DictReader(io.StringIO(report("--csv").stdout)))
+    assert [line["value"] for line in lines if line["table"] == "value"] == ["größer"]
+
+
+def test_a_page(report: Report, place: Path, tmp_path: Path) -> None:
+    """`--html` writes the page and says where; an old one is replaced; what cannot be written exits 1."""
+    fill(place, record(1))
+    (tmp_path / "page.html").write_text("old" * 100_000)
+    done = report("--html", "page.html", cwd=tmp_path)
+    assert done.stdout == f"Written: {tmp_path / 'page.html'}\n"
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>")
+    assert text.endswith("</html>\n")
+    assert "mytool: report" in text
+    assert said(report("--html", str(tmp_path / "no" / "page.html")), 1, "No such file or directory")
+
+
+def test_the_declaration_is_heard(make_telemetry: Any, capsys: Any) -> None:
+    """The tool's own verb knows what was answered by lot; asked without the tool, it does not."""
+    telemetry = make_telemetry(fields={"private": {"boolean": {"epsilon": 1.0}}})
+    for _ in range(5):
+        telemetry.track("search", private=True)
+    assert telemetry.flush(5)
+    telemetry.main(["report"])
+    assert "answered by lot, epsilon 1" in capsys.readouterr().out
+    make_telemetry().main(["report"])
+    assert "by lot" not in capsys.readouterr().out
+
+
+# ---- terminals
+
+
+def test_in_a_pipe_there_are_blocks_and_no_colour(report: Report, place: Path) -> None:
+    """Where stdout has block characters they are used, elsewhere ASCII; a pipe has no colours and no chart."""
+    fill(place, record(1) + record(2, time="2026-11-18T10:30:00Z"))
+    blocks = report(env={"PYTHONIOENCODING": "utf-8", "FORCE_COLOR": "1"}).stdout
+    ascii_only = report(env={"PYTHONIOENCODING": "ascii"}).stdout
+    assert "█" in blocks
+    assert "\x1b" not in blocks
+    assert "┤" not in blocks
+    assert "##" in ascii_only
+    assert ascii_only.isascii()
+
+
+def test_on_a_terminal_there_are_colours(home: Path, place: Path) -> None:
+    """On a terminal there are, but not with NO_COLOR, nor on a dumb one; an empty NO_COLOR is none."""
+    fill(place, record(1) + record(2, time="2026-11-18T10:30:00Z"))
+    assert "\x1b[36m" in on_a_terminal(home) or "\x1b[38" in on_a_terminal(home)
+    assert "\x1b[" in on_a_terminal(home, NO_COLOR="")
+    assert "\x1b" not in on_a_terminal(home, NO_COLOR="1")
+    assert "\x1b" not in on_a_terminal(home, TERM="dumb")
+
+
+def test_the_chart_is_for_terminals(home: Path, place: Path) -> None:
+    """With `plotext` a terminal gets its chart, as wide as it is; a dumb one and one without blocks get the table."""
+    pytest.importorskip("plotext")
+    fill(place, record(1) + record(2, time="2026-11-18T10:30:00Z"))
+    page = on_a_terminal(home, NO_COLOR="1")
+    assert "events by day (UTC)" in page
+    assert max(map(len, page.splitlines())) == 90
+    for variables in ({"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}):
+        assert "day (UTC)   events" in on_a_terminal(home, **variables)
+
+
+@pytest.mark.parametrize("columns", ["40", "72"])
+def test_the_width_of_the_terminal(home: Path, place: Path, columns: str) -> None:
+    """No line is wider than the terminal says it is."""
+    fill(place, record(1) + record(2, time="2026-11-18T10:30:00Z"))
+    page = on_a_terminal(home, COLUMNS=columns, NO_COLOR="1", TERM="dumb")
+    assert max(map(len, page.splitlines())) <= int(columns)
+
+
+PROGRESS = """
+import sys
+from discreet.cli import report
+from discreet.__main__ import main
+report._SOON = report._STEP = 0.0
+sys.exit(main(["--tool", "mytool", "report", *sys.argv[1:]]))
+"""
+
+
+def test_progress(home: Path, place: Path) -> None:
+    """On long work a terminal sees a bar on stderr, which is gone in the end; one that is no terminal sees nothing."""
+    fill(place, record(1) * 3000)
+    env = {**clean_environment(home), "TERM": "dumb", "COLUMNS": "80"}
+    command = [sys.executable, "-W", "error", "-c", PROGRESS]
+    with Terminal(command, env) as terminal:
+        assert terminal.end() == 0
+    assert "reading [" in terminal.output
+    assert "100 %" in terminal.output
+    assert terminal.output.rsplit("\r", 1)[1].startswith("3,000 events")
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_short_work_shows_no_progress(home: Path, place: Path) -> None:
+    """What takes less than a second shows no bar, not for an instant either."""
+    fill(place, record(1))
+    assert "reading" not in on_a_terminal(home, TERM="dumb")

@@ -1,0 +1,73 @@
+"""The chart of plotext: with the release that it is made for, with another, and with none."""
+
+import builtins
+import re
+import sys
+import types
+from typing import Any
+
+import pytest
+
+from discreet.report.charts import activity
+from discreet.report.document import Document, document
+from discreet.report.text import Style
+from report.test_summarize import record, summed
+from report.test_text import SGR
+
+
+def busy() -> Document:
+    """Three days of a small log."""
+    return document(summed(record(day=f"2026-11-{day:02}") for day in (18, 18, 19, 20, 20, 20)))
+
+
+def test_the_chart() -> None:
+    """Bars on an axis from zero, the days below, no line wider than the page."""
+    pytest.importorskip("plotext")
+    chart = activity(busy(), Style(80, blocks=True))
+    lines = chart.splitlines()
+    assert "events by day (UTC)" in lines[0]
+    assert max(map(len, lines)) <= 80
+    assert re.search(r"^ *0(\.0+)?┤", chart, re.MULTILINE)
+    assert "█" in chart
+    assert all(day in chart for day in ("2026-11-18", "2026-11-19", "2026-11-20"))
+
+
+def test_colours_only_where_they_are_wanted() -> None:
+    """Without colours there is no escape in it; with them only colours."""
+    pytest.importorskip("plotext")
+    plain, coloured = (activity(busy(), Style(80, blocks=True, colour=colour)) for colour in (False, True))
+    assert "\x1b" not in plain
+    assert "\x1b" in coloured
+    assert SGR.sub("", coloured).split() == plain.split()
+
+
+def test_a_long_time_and_estimates_are_told() -> None:
+    """What a bar stands for is in the title."""
+    pytest.importorskip("plotext")
+    log = [record(day=f"2026-{month:02}-01", sample_rate=0.5) for month in range(1, 13)]
+    assert "estimated events by 7 days (UTC)" in activity(document(summed(log)), Style(80, blocks=True))
+
+
+@pytest.mark.parametrize("log", [[], [record()]])
+def test_nothing_to_draw(log: list[dict[str, Any]]) -> None:
+    """No day and one day make no chart."""
+    assert activity(document(summed(log)), Style(80, blocks=True)) == ""
+
+
+def test_without_plotext(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is not installed there is no chart, and no complaint."""
+    real = builtins.__import__
+
+    def absent(name: str, *rest: Any, **more: Any) -> Any:
+        if name == "plotext":
+            raise ImportError(name)
+        return real(name, *rest, **more)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    assert activity(busy(), Style(80, blocks=True)) == ""
+
+
+def test_with_a_release_of_other_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """6.0 has none of the calls of 5.3: no chart, and no complaint."""
+    monkeypatch.setitem(sys.modules, "plotext", types.ModuleType("plotext"))
+    assert activity(busy(), Style(80, blocks=True)) == ""

@@ -1,0 +1,229 @@
+"""The page: what stands on it, that nothing of the log is on it but text, and that all eyes and ears can have it."""
+
+import math
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from discreet.report.html import SPANS, VALUES, page
+from discreet.report.packs import pack
+from discreet.report.style import STYLE
+from discreet.report.summarize import Summary
+from report.test_document import DECLARED
+from report.test_summarize import record, summed
+
+VOID = {"meta", "link", "br", "img", "input"}
+
+
+class Tree(HTMLParser):
+    """The tags of a page with their attributes, and the text; fails where a tag is not closed in turn."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """The attributes of each tag of a kind."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+def busy() -> Summary:
+    """A log that has something for every part of the page."""
+    log = [
+        record("command", f"2026-11-{n % 9 + 11:02}", command="sync", success=n > 3, duration_ms=n) for n in range(40)
+    ]
+    log += [record(fmt="json", private=n > 2, results={"found": n}, lang={"py": n}, who=f"{n:016x}") for n in range(8)]
+    return summed([*log, record("rare", sample_rate=0.25), {**record(), "tool": "other"}])
+
+
+def test_the_page() -> None:
+    """One document with its language, landmarks, headings in order, and the figures of the report."""
+    tree = Tree(page(busy(), DECLARED, {"torn": 3}, tool="mytool"))
+    assert tree.all("html") == [{"lang": "en"}]
+    assert all(len(tree.all(tag)) == 1 for tag in ("header", "main", "footer", "h1"))
+    headings = [tag for tag, _ in tree.tags if tag in ("h1", "h2", "h3")]
+    assert headings == ["h1", *["h2"] * 5]
+    for text in ("mytool: report", "command sync", "rare", "4 ± 3", "1.4.0", "search: fmt", "3 torn", "epsilon 1"):
+        assert text in tree.text
+    assert "%" in tree.text
+
+
+def test_nothing_is_fetched_and_nothing_runs() -> None:
+    """No script, no link, no image, no address, and a policy that forbids what is not there."""
+    text = page(busy(), DECLARED, tool="mytool")
+    tree = Tree(text)
+    assert not {tag for tag, _ in tree.tags} & {
+        "script",
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "form",
+        "a",
+    }
+    names = {name for _, attributes in tree.tags for name in attributes}
+    assert not names & {"src", "href", "xlink:href", "srcset", "style", "action"}
+    assert not [name for name in names if name.startswith("on")]
+    assert "url(" not in text
+    assert "@import" not in text
+    assert "://" not in text
+    policy = next(one for one in tree.all("meta") if one.get("http-equiv") == "Content-Security-Policy")["content"]
+    assert "default-src 'none'" in str(policy)
+    assert "script" not in str(policy)
+
+
+FOUL = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "' onmouseover='alert(1)",
+    "</style><script>alert(1)</script>",
+    "</title><script>alert(1)</script>",
+    "<!--",
+    "]]>",
+    "&lt;script&gt;",
+    "javascript:alert(1)",
+    "{{7*7}}${7*7}",
+]
+
+
+@pytest.mark.parametrize("foul", FOUL)
+def test_hostile_texts_stay_texts(foul: str) -> None:
+    """A text of the log, wherever one may stand, comes out of the page as that text; no tag or attribute is added."""
+
+    def made(text: str) -> Tree:
+        one = {**record(fmt=text, lang={text: 1}, results={"kind": text}), "version": text, "os": text, "py": text}
+        log = [one, record("command", command="x", error=text), {**record(), "tool": "other"}]
+        return Tree(page(summed(log, "fmt"), None, {text: 1}, tool=text, begin=text))
+
+    def skeleton(tree: Tree) -> list[tuple[str, list[str]]]:
+        return [(tag, sorted(attributes)) for tag, attributes in tree.tags]
+
+    tree, tame = made(foul), made("tame")
+    assert skeleton(tree) == skeleton(tame)
+    assert tree.text.count(foul) == tame.text.count("tame")
+    assert Tree(page(Summary(), tool=foul, begin=foul)).text.count(foul) == 3
+
+
+def test_charts_are_told_in_words_and_tables() -> None:
+    """A chart has a title and a description, decoration is hidden, and each figure stands in a table with headings."""
+    tree = Tree(page(busy(), DECLARED))
+    ids = [attributes["id"] for _, attributes in tree.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in tree.tags:
+        for name in str(attributes.get("aria-labelledby") or "").split():
+            assert name in ids
+    charts = [one for one in tree.all("svg") if one.get("role") == "img"]
+    assert len(charts) == 1
+    assert all(one.get("role") == "img" or one.get("aria-hidden") == "true" for one in tree.all("svg"))
+    assert all(one.get("aria-label") for one in tree.all("table"))
+    assert all(one.get("scope") in ("col", "row") for one in tree.all("th"))
+    assert tree.all("details")
+    assert "From 2026-11-11 to 2026-11-20; most, " in tree.text
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of a colour, as WCAG 2.2 defines it."""
+    digits = colour.lstrip("#")
+    digits = "".join(digit * 2 for digit in digits) if len(digits) == 3 else digits
+    parts = [int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("scheme", re.findall(r":root\{([^}]*)\}", STYLE))
+def test_contrast(scheme: str) -> None:
+    """In the light, in the dark and on paper: text at least 4.5 to 1 on its ground, bars at least 3 to 1."""
+    colours = dict(re.findall(r"--(\w+):(#\w+)", scheme))
+    for front, least in (("text", 4.5), ("soft", 4.5), ("good", 3.0), ("bad", 3.0), ("error", 3.0)):
+        for ground in ("page", "card"):
+            one, two = sorted((luminance(colours[front]), luminance(colours[ground])), reverse=True)
+            assert (one + 0.05) / (two + 0.05) >= least, (front, ground)
+
+
+def bars(text: str) -> list[float]:
+    """The heights of the columns of the chart of activity."""
+    return [float(height) for height in re.findall(r'height="([\d.]+)" class="good"><title>', text)]
+
+
+def test_the_axis_begins_at_zero() -> None:
+    """Columns are as high as their share of the largest, a day without an event has none, and the grid is from 0 on."""
+    text = page(
+        summed([record(day="2026-11-01")] * 8 + [record(day="2026-11-02")] * 2 + [record(day="2026-11-04")] * 4)
+    )
+    heights = bars(text)
+    assert [height / heights[0] for height in heights] == [1, pytest.approx(0.25), 0, pytest.approx(0.5)]
+    ticks = re.findall(r'text-anchor="end">([\d,]+)</text>', text)
+    assert ticks[0] == "0"
+    assert float(ticks[-1].replace(",", "")) >= 8
+    assert len(ticks) <= 7
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 10, 99, 1234])
+def test_the_grid_is_round(count: int) -> None:
+    """Its lines are at 1, 2 or 5 times a power of ten, and never between two events."""
+    text = page(summed([record()] * count))
+    ticks = [float(one.replace(",", "")) for one in re.findall(r'text-anchor="end">([\d,]+)</text>', text)]
+    step = ticks[1] - ticks[0]
+    assert step >= 1
+    assert step / 10 ** math.floor(math.log10(step)) in (1, 2, 5)
+    assert ticks[-1] >= count
+
+
+def test_the_page_is_bounded() -> None:
+    """Whatever the log holds, there is a last row, and what is not shown is in a sum."""
+    log = [record(f"e{n}", f"{n + 1:04}-01-01", text=f"t{n}", **{f"f{n}": f"v{n}"}) for n in range(3000)]
+    text = page(summed([*log, *(record(text=f"t{n}") for n in range(100))]))
+    assert len(text) < 512 * 1024
+    assert len(bars(text)) <= SPANS
+    assert "others" in Tree(text).text
+    many = Tree(page(summed(record(text=f"t{n}") for n in range(100)))).text
+    assert [f"t{n}" in many for n in (10, 100)] == [True, False]
+    assert "others" in many
+    assert VALUES < 100
+
+
+def test_an_empty_log_says_what_to_type() -> None:
+    """The page of nothing is a page, with the command that begins."""
+    tree = Tree(page(Summary(), tool="mytool", begin="mytool telemetry on"))
+    assert "Nothing is recorded yet. To begin, type:" in tree.text
+    assert "mytool telemetry on" in tree.text
+    assert "To begin" not in Tree(page(Summary())).text
+
+
+def test_a_summary_that_still_grows_can_be_shown() -> None:
+    """A summary need not be settled before, and may grow afterwards."""
+    summary = Summary()
+    for day in range(11, 14):
+        summary.add(pack(record(day=f"2026-11-{day}")))
+        assert f"2026-11-{day}" in page(summary)
+
+
+def test_the_page_takes_any_figures() -> None:
+    """Estimates below zero, times of zero and a field without a sum are shown, without an error."""
+    log = [record(private=True, duration_ms=0, lang={}) for _ in range(3)]
+    text = Tree(page(summed(log), DECLARED)).text
+    assert re.search(r"no.*-\d", text, re.DOTALL)
+    assert "<1 ms" in text
