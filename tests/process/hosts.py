@@ -96,8 +96,9 @@ class Hosts:
 
     def children(self) -> list[int]:
         """The pids of the children of these hosts that live, the ones just starting included."""
-        program = os.fsencode(self.library / "discreet" / "sending" / "child.py")
-        return [pid for pid in _pids() if program in _of(pid, "cmdline").split(b"\0")]
+        here, program = os.fsencode(f"{self.scratch}/"), b"/sending/child.py"
+        parts = {pid: _of(pid, "cmdline").split(b"\0") for pid in _pids()}
+        return [pid for pid in parts if any(one.startswith(here) and one.endswith(program) for one in parts[pid])]
 
     def child(self) -> int:
         """The pid of the one child, once it is there."""
