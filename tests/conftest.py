@@ -37,8 +37,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def case(value: object) -> str:
-    """A case's name: without an address in memory, since each worker of a parallel run must know it by the same one."""
-    return re.sub(r" at 0x[0-9a-f]+", "", ascii(value))[:60]
+    """A case's name, the same in each worker of a parallel run: without an address in memory, and sets in order."""
+    shown = f"{{{sorted(map(ascii, value))}}}" if isinstance(value, (set, frozenset)) else ascii(value)
+    return re.sub(r" at 0x[0-9a-f]+", "", shown)[:60]
 
 
 def clean_environment(home: Path) -> dict[str, str]:
