@@ -50,13 +50,13 @@ telemetry = discreet.init(
 # telemetry, end
 
 
-def init(arguments: argparse.Namespace) -> None:
+def init(_: argparse.Namespace) -> None:
     """Make the folder."""
     os.makedirs(NOTES, exist_ok=True)
     discreet.track("init")  # telemetry
 
 
-def show(arguments: argparse.Namespace) -> None:
+def show(_: argparse.Namespace) -> None:
     """Print the names of all notes."""
     names = sorted(os.listdir(NOTES))
     print("\n".join(names))

@@ -44,6 +44,6 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
-    with http.server.ThreadingHTTPServer(("127.0.0.1", int((*sys.argv, 0)[1])), Receiver) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1]) if sys.argv[1:] else 0), Receiver) as server:
         print(server.server_port, flush=True)
         server.serve_forever()
