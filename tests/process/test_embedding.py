@@ -12,7 +12,6 @@ import sys
 import time
 import venv
 import zipapp
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
