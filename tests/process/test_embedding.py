@@ -12,7 +12,6 @@ import sys
 import time
 import venv
 import zipapp
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -86,16 +85,13 @@ class Embedded:
         self.all_arrive()
 
     def check_of_many(self, body: str, events: int) -> None:
-        """As `check` where several processes hand over.
+        """As `check` where several processes record and hand over.
 
-        A run before lets the destination be seen: it takes up nothing that others recorded before that. Who found
-        another's deliverer at work, which had read the log already, leaves its record to the run after.
+        A run before lets the destination be seen: it takes up nothing that others recorded before that.
         """
         self.run(self.source(f"discreet.track('search', n={events})"))
         self.all_arrive()
         self.record(body, events + 1)
-        self.hosts.wait_for_the_end()
-        self.run(self.source(f"discreet.track('search', n={events + 1})"))
         self.all_arrive()
 
     def record(self, body: str, events: int, *, first: str = "") -> None:
