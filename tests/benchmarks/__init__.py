@@ -15,6 +15,7 @@ two neighbours. Nothing here is a test: a row over its budget is printed as such
     exits.py        rows of the exit: delivery beside log only, for networks of every kind
     arrivals.py     rows of the arrivals: whose events reach the server, beside the peers
     collecting.py   rows of the collector: what it takes a second, and that nothing is lost or doubled
+    reading.py      rows of the report: a large log beside `json.loads` of its lines, and the memory for that
     detached.py     a command and the child it leaves behind, timed and waited for
     receiver.py     servers on loopback: far away, slow, broken, down
     peers.py        the peers, from the package index, in an environment of their own

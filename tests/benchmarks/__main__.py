@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import arrivals, calls, collecting, exits, figures, footprint, loss, machine, startup, throughput
+from . import arrivals, calls, collecting, exits, figures, footprint, loss, machine, reading, startup, throughput
 from .children import Bench, progress
 from .installed import install
 
@@ -25,6 +25,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[figures.Row]]] = {
     "exit": exits.exits,
     "arrivals": arrivals.arrivals,
     "collector": collecting.collecting,
+    "report": reading.reading,
 }
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from discreet import names
 from discreet.report import packs as bulk
-from discreet.report.packs import KEYS, Asked, Pack, pack, packs
+from discreet.report.packs import KEYS, Asked, Pack, Span, pack, packs
 from discreet.report.read import TORN, records
 from discreet.sending.log import Encoder
 from report.test_read import BAD, GOOD, line
@@ -41,7 +41,11 @@ def one_by_one(path: Path, losses: Counted) -> tuple[Counted, Counted]:
 
 def values_of(column: Any) -> Counter[Any]:
     """A column as counts by the value's own spelling."""
-    return Counter(map(repr, column)) if isinstance(column, list) else Counter({repr(v): n for v, n in column.items()})
+    return (
+        Counter(map(repr, column.numbers))
+        if isinstance(column, Span)
+        else Counter({repr(v): n for v, n in column.items()})
+    )
 
 
 def by_the_hundred(found: list[Pack]) -> tuple[Counted, Counted]:
@@ -243,7 +247,7 @@ def test_one_record() -> None:
     record = {**json.loads(line()), "properties": {"command": "x", "fmt": "json", "n": 3}}
     one = pack(record, "fmt")
     assert (one.event, one.command, one.by, one.number, one.days) == ("command", "x", "json", 1, [b"2026-11-20"])
-    assert one.fields == {"command": {"x": 1}, "fmt": {"json": 1}, "n": [3]}
+    assert one.fields == {"command": {"x": 1}, "fmt": {"json": 1}, "n": ([3], 3, 3)}
 
 
 def test_progress_is_told_in_bytes(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ def taken(*values: float, at_once: int = 100) -> Numbers:
     """Numbers with these in them, taken some at a time."""
     numbers = Numbers()
     for at in range(0, len(values), at_once):
-        numbers.add(values[at : at + at_once])
+        some = values[at : at + at_once]
+        numbers.add(some, min(some), max(some))
     return numbers
 
 
@@ -61,7 +62,7 @@ def test_up_to_so_many_values_it_is_exact() -> None:
     values = [n / 7 for n in range(EXACT)]
     numbers = taken(*values, *values)
     assert numbers.exact == dict.fromkeys(values, 2)
-    numbers.add([-1.0])
+    numbers.add([-1.0], -1.0, -1.0)
     assert numbers.exact is None
     assert numbers.count == 2 * EXACT + 1
 

@@ -14,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 from .. import names
@@ -22,10 +21,19 @@ from ..sending.log import quote
 from ..sending.records import is_text, is_time
 from .read import FOREIGN, Progress, Record, Tally, blocks, record_of
 
-Flat: TypeAlias = Counter[Any] | list[float]
+
+class Span(NamedTuple):
+    """Numbers, at least one, and the lowest and the highest of them."""
+
+    numbers: list[float]
+    low: float
+    high: float
+
+
+Flat: TypeAlias = Counter[Any] | Span
 Column: TypeAlias = Flat | dict[str, Flat]
 Found: TypeAlias = "tuple[Facts, bytes, bytes, dict[str, Any]]"  # the day, a line with the time, the properties
-Key: TypeAlias = tuple[str, str, float | None, str | None, tuple[str, ...]]
+Key: TypeAlias = tuple[str, str, float | None, str | None]  # event, command, rate, value of the field asked for
 
 RATE = "sample_rate"
 _LEAST = 1e-9  # a rate below that was declared by nobody; its reciprocal would drown all others
@@ -71,14 +79,14 @@ KEYS = ("event", "tool", "version", "py", "os")
 
 
 class Pack(NamedTuple):
-    """Records of the same event with the same fields; where they have these, of the same command and rate.
+    """Records of the same event with the same fields, of the same command and rate, where they have these.
 
-    `fields` has a column for each name: a list of numbers; booleans or texts, with how often each occurs; or, for a
-    mapping, such columns by the name within it.
+    `fields` has a column for each name: numbers; booleans or texts, with how often each occurs; or, for a mapping, such
+    columns by the name within it.
     """
 
     event: str
-    command: str  # "" where there is no text of that name
+    command: str  # of the event `command`; "" where there is no text of that name
     rate: float  # at which they were recorded; 1 where none is given
     by: str | None  # the value of the field asked for, as text
     number: int
@@ -216,37 +224,54 @@ def _by(by: str, facts: Facts, properties: Mapping[str, Any]) -> str | None:
 
 def _packed(found: list[Found], by: str, tally: Tally) -> Iterator[Pack]:
     """These records, those that go together in one pack."""
-    held = [one[3] for one in found]
-    keys = zip(
-        [one[0].event for one in found],
-        [text if type(text := properties.get("command")) is str else "" for properties in held],
-        [rate if type(rate := properties.get(RATE)) is float else None for properties in held],
-        [_by(by, one[0], one[3]) for one in found] if by else repeat(None, len(found)),
-        map(tuple, held),
-        strict=True,
-    )
-    parts: defaultdict[Key, list[Found]] = defaultdict(list)
-    for key, one in zip(keys, found, strict=True):
-        parts[key].append(one)
-    for key, part in parts.items():
-        yield from _together(key, part, tally)
+    events: defaultdict[str, list[Found]] = defaultdict(list)
+    for one in found:
+        events[one[0].event].append(one)
+    for event, part in events.items():
+        if not by and event != "command" and not any(RATE in one[3] for one in part):
+            yield from _together((event, "", None, None), part, tally)
+            continue
+        parts: defaultdict[Key, list[Found]] = defaultdict(list)
+        for one in part:
+            command, rate = one[3].get("command"), one[3].get(RATE)
+            key = (
+                event,
+                command if type(command) is str and event == "command" else "",
+                rate if type(rate) is float else None,
+                _by(by, one[0], one[3]) if by else None,
+            )
+            parts[key].append(one)
+        for key, those in parts.items():
+            yield from _together(key, those, tally)
 
 
 def _together(key: Key, found: list[Found], tally: Tally) -> Iterator[Pack]:
-    """One pack of records with one key; where their values differ in kind, one each. What is no record is counted."""
-    event, command, rate, by, fields = key
+    """One pack of records with one key and the same fields; where they differ, several. What is none is counted."""
     held = [one[3] for one in found]
-    columns = {name: _column([properties[name] for properties in held]) for name in fields}
-    if None in columns.values() or not all(map(names.legal_name, fields)):
-        if len(found) == 1:
-            tally[FOREIGN] += 1
-            return
-        for one in found:
-            yield from _together(key, [one], tally)
+    fields = tuple(held[0])
+    try:
+        columns = {name: _column([properties[name] for properties in held]) for name in fields}
+    except KeyError:
+        columns = {"": None}
+    if set(map(len, held)) != {len(fields)} or None in columns.values() or not all(map(names.legal_name, fields)):
+        yield from _apart(key, found, tally)
         return
+    event, command, rate, by = key
     rate = rate if rate and _LEAST <= rate <= 1 else 1.0
     days, facts = [one[1] for one in found], [one[0] for one in found]
     yield Pack(event, command, rate, by, len(found), days, facts, columns)  # type: ignore[arg-type]  # no None there
+
+
+def _apart(key: Key, found: list[Found], tally: Tally) -> Iterator[Pack]:
+    """Records that do not go together: by their fields, else one by one; one alone is none."""
+    if len(found) == 1:
+        tally[FOREIGN] += 1
+        return
+    parts: defaultdict[tuple[str, ...], list[Found]] = defaultdict(list)
+    for one in found:
+        parts[tuple(one[3])].append(one)
+    for part in parts.values() if len(parts) > 1 else [[one] for one in found]:
+        yield from _together(key, part, tally)
 
 
 @lru_cache(maxsize=4096)
@@ -258,8 +283,8 @@ def _column(values: list[Any]) -> Column | None:
     """The values as a column; None where they are not of one kind, or one of them may stand in no record."""
     kinds = set(map(type, values))
     if kinds <= {int, float}:
-        legal = min(values) >= -names.LARGEST_INTEGER and max(values) <= names.LARGEST_INTEGER
-        return values if legal else None
+        low, high = min(values), max(values)
+        return Span(values, low, high) if low >= -names.LARGEST_INTEGER and high <= names.LARGEST_INTEGER else None
     if kinds in ({str}, {bool}):
         counted = Counter(values)
         return counted if kinds == {bool} or all(map(is_text, counted)) else None

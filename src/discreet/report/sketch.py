@@ -33,19 +33,21 @@ class Numbers:
         self._values: Counter[float] = Counter()
         self._cells: Counter[int] = Counter()
 
-    def add(self, numbers: Sequence[float]) -> None:
-        """Take at least one number. Never raises for numbers in the range."""
-        self._values.update(numbers)
+    def add(self, numbers: Sequence[float], low: float, high: float) -> None:
+        """Take numbers, of which these are the lowest and the highest. Never raises for numbers in the range."""
         self.count += len(numbers)
         self.total += sum(numbers)
-        low, high = min(numbers), max(numbers)
         self.low, self.high = min(self.low, low), max(self.high, high)
-        if len(self._values) > EXACT:
-            cells = self._cells
-            for value, count in self._values.items():
-                # As `_cell` has it, which would be called a million times here.
-                cells[ceil(log(value) * _PER_LOG) - _FIRST + 1 if value >= SMALLEST else _cell(value)] += count
-            self._values.clear()
+        if not self._cells:
+            self._values.update(numbers)
+            if len(self._values) > EXACT:
+                for value, count in self._values.items():
+                    self._cells[_cell(value)] += count
+                self._values.clear()
+        elif low >= SMALLEST:
+            self._cells.update([ceil(log(value) * _PER_LOG) - _FIRST + 1 for value in numbers])  # as `_cell`, at once
+        else:
+            self._cells.update(map(_cell, numbers))
 
     @property
     def exact(self) -> Mapping[float, int] | None:
@@ -61,15 +63,12 @@ class Numbers:
 
         By nearest rank: the median, `percentile(50)`, of 1, 2, 3 and 4 is 2.
         """
-        held = self._cells.copy()
-        for value, count in self._values.items() if held else ():
-            held[_cell(value)] += count
-        table: Counter[Any] = held or self._values
+        table: Counter[Any] = self._cells or self._values
         rank = -(-percent * self.count // 100)  # rounded up, in integers: 0.07 * 100 is above 7
         for place in sorted(table):
             rank -= table[place]
             if rank <= 0:
-                return min(max(_middle(place), self.low), self.high) if held else place
+                return min(max(_middle(place), self.low), self.high) if self._cells else place
         return None
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .. import names
-from .packs import RATE, Column, Facts, Flat, Pack
+from .packs import RATE, Column, Facts, Flat, Pack, Span
 from .sketch import Numbers
 
 ROWS = 200  # rows of one table; a tool has dozens of commands, a log under attack has millions
@@ -66,14 +66,14 @@ class Values:
 
     def add(self, column: Column) -> None:
         """Take one column of a pack."""
-        if not isinstance(column, (Counter, list)):
+        if not isinstance(column, (Counter, Span)):
             for item, inner in column.items():
                 _entry(self.items, item, OTHERS, ROWS, Values).add(inner)
             self.count += max((_number(inner) for inner in column.values()), default=0)
             return
         self.count += _number(column)
-        if isinstance(column, list):
-            self.numbers.add(column)
+        if isinstance(column, Span):
+            self.numbers.add(*column)
         else:
             for value, number in column.items():
                 _count(self.table, value, number)
@@ -163,16 +163,16 @@ def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
     """Take the durations of a pack; the name of the field that they are in, "" for none."""
     name = next((name for name in DURATION_FIELDS if name in fields), "")
     column = fields.get(name)
-    if not isinstance(column, list):
+    if not isinstance(column, Span):
         return ""
-    held = column if min(column) >= 0 else [value for value in column if value >= 0]
+    held = column.numbers if column.low >= 0 else [value for value in column.numbers if value >= 0]
     if held:
-        durations.add(held)
+        durations.add(held, column.low if column.low >= 0 else min(held), column.high)
     return name
 
 
 def _number(column: Flat) -> int:
-    return sum(column.values()) if isinstance(column, Counter) else len(column)
+    return sum(column.values()) if isinstance(column, Counter) else len(column.numbers)
 
 
 def _count(table: dict[Any, int], key: bool | str, number: int) -> None:
