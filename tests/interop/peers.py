@@ -69,7 +69,7 @@ class Recorder:
     def __init__(self) -> None:
         self.received: list[Received] = []
         self.statuses: list[int] = []
-        self.answer = b"{}"
+        self.answer, self.content_type = b"{}", "application/json"
         recorder = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -80,7 +80,7 @@ class Recorder:
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 recorder.received.append(Received(self.command, self.path, headers, body))
                 self.send_response(recorder.statuses.pop(0) if recorder.statuses else 200)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", recorder.content_type)
                 self.end_headers()
                 self.wfile.write(b'{"status":"Ok"}' if self.path.endswith("/batch/") else recorder.answer)
 
