@@ -4,6 +4,7 @@ import builtins
 import re
 import sys
 import types
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -30,6 +31,16 @@ def test_the_chart() -> None:
     assert re.search(r"^ *0(\.0+)?┤", chart, re.MULTILINE)
     assert "█" in chart
     assert all(day in chart for day in ("2026-11-18", "2026-11-19", "2026-11-20"))
+
+
+@pytest.mark.parametrize("width", [40, 60, 90, 100, 101])
+@pytest.mark.parametrize("days", [2, 5, 28, 400])
+def test_no_line_is_wider_than_the_page(width: int, days: int) -> None:
+    """Whatever the number of bars, the names of the days below them included."""
+    pytest.importorskip("plotext")
+    log = [record(day=str(date(2026, 11, 28) - timedelta(days=number))) for number in range(days)]
+    chart = activity(document(summed(log)), Style(width, blocks=True))
+    assert max(map(len, chart.splitlines())) <= width
 
 
 def test_colours_only_where_they_are_wanted() -> None:

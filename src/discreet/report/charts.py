@@ -9,6 +9,7 @@ from .text import BAR, Style
 
 _HEIGHT = 14  # lines
 _TICKS = 6  # days named below the axis
+_BEYOND = 5  # columns: the last of these days is written around its bar, half of it beyond the chart
 
 
 def activity(document: Document, style: Style) -> str:
@@ -26,7 +27,7 @@ def activity(document: Document, style: Style) -> str:
     about = "estimated events" if document["estimate"] else "events"
     plotext.clear_figure()
     plotext.theme("clear")
-    plotext.plotsize(style.width, _HEIGHT)
+    plotext.plotsize(style.width - _BEYOND, _HEIGHT)
     plotext.title(f"{about} by {'day' if days == 1 else f'{days} days'} (UTC)")
     plotext.bar(places, [held for _, held in points], width=0.8, color="cyan+")
     plotext.xticks(shown, [points[place][0] for place in shown])

@@ -244,7 +244,7 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
     page = _table(head, lines, style) if lines else [_coloured(title, "title", style)]
     if field["kind"] == "number" and not lines:
         held = field["numbers"]
-        words = f"{held['count']:,} numbers from {number(held['low'])} to {number(held['high'])}: "
+        words = f"{_amount(held['count'], 'number')} from {number(held['low'])} to {number(held['high'])}: "
         words += ", ".join(f"{which} {number(held[which])}" for which in ("mean", "median", "p95"))
         page += textwrap.wrap(words, style.width, initial_indent=_GAP, subsequent_indent=_GAP)
     if by_lot:
