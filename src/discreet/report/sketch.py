@@ -7,10 +7,12 @@ sketch.
 """
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from math import ceil, log
-from typing import Any
+
+from .. import names
 
 EXACT = 1000  # different values
 ERROR = 0.01  # the largest relative error of a percentile past that
@@ -20,8 +22,11 @@ _PER_LOG = 1 / math.log(_GROWTH)
 _FIRST = math.ceil(math.log(SMALLEST) * _PER_LOG)  # so the cells of positive numbers count from 1
 
 
+_LAST = ceil(log(names.LARGEST_INTEGER) * _PER_LOG) - _FIRST + 1  # cells of either sign; that of 0 is between them
+
+
 class Numbers:
-    """Numbers between -2**53 and 2**53. At most `EXACT` values and about 4,400 cells, whatever is added."""
+    """Numbers between -2**53 and 2**53, in at most 120 KiB, whatever is added."""
 
     __slots__ = ("_cells", "_values", "count", "high", "low", "total")
 
@@ -31,28 +36,32 @@ class Numbers:
         self.low: float = math.inf
         self.high: float = -math.inf
         self._values: Counter[float] = Counter()
-        self._cells: Counter[int] = Counter()
+        self._cells: array[int] | None = None  # a cell of negative numbers has a negative place, counted from the end
 
     def add(self, numbers: Sequence[float], low: float, high: float) -> None:
         """Take numbers, of which these are the lowest and the highest. Never raises for numbers in the range."""
         self.count += len(numbers)
         self.total += sum(numbers)
         self.low, self.high = min(self.low, low), max(self.high, high)
-        if not self._cells:
+        cells = self._cells
+        if cells is None:
             self._values.update(numbers)
             if len(self._values) > EXACT:
+                cells = self._cells = array("q", bytes(8 * (2 * _LAST + 1)))
                 for value, count in self._values.items():
-                    self._cells[_cell(value)] += count
+                    cells[_cell(value)] += count
                 self._values.clear()
         elif low >= SMALLEST:
-            self._cells.update([ceil(log(value) * _PER_LOG) - _FIRST + 1 for value in numbers])  # as `_cell`, at once
+            for value in numbers:  # as `_cell` has it, without a call for each
+                cells[ceil(log(value) * _PER_LOG) - _FIRST + 1] += 1
         else:
-            self._cells.update(map(_cell, numbers))
+            for value in numbers:
+                cells[_cell(value)] += 1
 
     @property
     def exact(self) -> Mapping[float, int] | None:
         """Each value and how often it occurred; None where there were too many."""
-        return None if self._cells else self._values
+        return self._values if self._cells is None else None
 
     def mean(self) -> float | None:
         """The mean, to a float's precision; None where there is no number."""
@@ -63,12 +72,11 @@ class Numbers:
 
         By nearest rank: the median, `percentile(50)`, of 1, 2, 3 and 4 is 2.
         """
-        table: Counter[Any] = self._cells or self._values
-        rank = -(-percent * self.count // 100)  # rounded up, in integers: 0.07 * 100 is above 7
-        for place in sorted(table):
-            rank -= table[place]
+        cells, rank = self._cells, -(-percent * self.count // 100)  # rounded up, in integers: 0.07 * 100 is above 7
+        for place in range(-_LAST, _LAST + 1) if cells is not None else sorted(self._values):
+            rank -= self._values[place] if cells is None else cells[int(place)]
             if rank <= 0:
-                return min(max(_middle(place), self.low), self.high) if self._cells else place
+                return place if cells is None else min(max(_middle(int(place)), self.low), self.high)
         return None
 
 

@@ -64,11 +64,12 @@ class Values:
     numbers: Numbers = field(default_factory=Numbers)
     items: "dict[str, Values]" = field(default_factory=dict)
 
-    def add(self, column: Column) -> None:
-        """Take one column of a pack."""
+    def add(self, column: Column, room: int = 0) -> None:
+        """Take one column of a pack; `room` is how many names within mappings may be new."""
         if not isinstance(column, (Counter, Span)):
+            limit = len(self.items) + room
             for item, inner in column.items():
-                _entry(self.items, item, OTHERS, ROWS, Values).add(inner)
+                _entry(self.items, item, OTHERS, limit, Values).add(inner)
             self.count += max((_number(inner) for inner in column.values()), default=0)
             return
         self.count += _number(column)
@@ -119,7 +120,8 @@ class Summary:
         used.add(_durations(row.durations, pack.fields))
         for label, column in pack.fields.items():
             if label not in used:
-                _entry(self.fields, (pack.event, label), (OTHERS, OTHERS), ROWS, Values).add(column)
+                room = max(ROWS - sum(len(held.items) for held in self.fields.values()), 0)
+                _entry(self.fields, (pack.event, label), (OTHERS, OTHERS), ROWS, Values).add(column, room)
 
     def settle(self) -> "Summary":
         """Bring what was added into the tables of days, tools, versions, systems and Pythons; this very summary."""
@@ -149,9 +151,9 @@ class Summary:
 def summarize(packs: Iterable[Pack], by: str = "") -> Summary:
     """Add up packs, as `packs.packs` yields them where the same `by` is asked for, in any order, in one pass.
 
-    At most `ROWS` rows, tools, versions, systems, Pythons, fields and values of a field, and `DAYS` days are told
-    apart, those that come first; the rest is added up as `OTHERS`. A duration that is negative or no number is ignored,
-    its record is not. Raises only what `packs` raises.
+    At most `ROWS` rows, tools, versions, systems, Pythons, fields, values of a field and names within mappings, and
+    `DAYS` days are told apart, those that come first; the rest is added up as `OTHERS`. A duration that is negative or
+    no number is ignored, its record is not. Raises only what `packs` raises.
     """
     summary = Summary(by)
     for pack in packs:
