@@ -64,6 +64,15 @@ def test_a_good_command(script: Script, number: int, home: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
+def test_nobody_delivers(script: Script, number: int, tmp_path: Path) -> None:
+    """No deliverer is started, though a delivery is due and the destination is new: not one outlives the assertion."""
+    note = "open(os.environ['STARTED'], 'w').close()"
+    more = f"from discreet.sending import handover; handover.start = lambda plan: {note}"
+    ALL[number](script(more), env={"STARTED": str(tmp_path / "started")})
+    assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("number", range(3))
 def test_a_command_that_records_nothing(script: Script, number: int) -> None:
     """Where nothing was recorded nothing was tested, and it fails: a wrong name, no telemetry, no such program."""
     command = script()

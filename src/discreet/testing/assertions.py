@@ -2,7 +2,7 @@
 
 The rule that keeps it honest: a command that recorded nothing fails, since then nothing was looked at; so does one that
 cannot be started. A user's home, answer and files are never touched: each command has a fresh home, in which telemetry
-is on or off by the environment, and nothing is due to be sent.
+is on or off by the environment, and where nobody can deliver: we hold the lock that a deliverer needs.
 """
 
 import io
@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from .. import names
 from ..consent import environments
+from ..sending.lock import DeliveryLock
 from ..sending.log import HEAD
 from .network import Watch
 
@@ -27,7 +28,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .. import Telemetry
 
-_NOT_DUE = {"BATCH_SIZE": "10000", "BATCH_INTERVAL_SECONDS": str(30 * 86_400)}  # the most that a destination takes
 _SHOWN = 2000  # bytes of an output that are shown
 
 
@@ -76,17 +76,19 @@ class _Trial:
     def run(self, *, on: bool, watch: Watch | None = None) -> _Done:
         """Run it once. Raises `OSError` where it cannot be started."""
         head = names.prefix(self._tool)
-        said = {f"{head}_TELEMETRY_{key}": value for key, value in _NOT_DUE.items()}
-        said |= {f"{head}_TELEMETRY_OPT_IN": "true", f"{head}_TELEMETRY_CI": "true"} if on else {}
-        said |= {} if on else {f"{head}_NO_TELEMETRY": "1"}
+        yes = {f"{head}_TELEMETRY_OPT_IN": "true", f"{head}_TELEMETRY_CI": "true"}
+        said = yes if on else {f"{head}_NO_TELEMETRY": "1"}
         here = {"HOME": self._home, "USERPROFILE": self._home, f"{head}_TELEMETRY_DIR": self._data}
         environ = {**self._environ, **here, **said}
         command = self.command
         if watch is not None:
             command, environ = [*watch.prefix, *command], watch.environment(environ)
-        begun = time.perf_counter()
-        done = subprocess.run(command, env=environ, capture_output=True, check=False, **self._options)  # noqa: S603  # the author's own command
-        return _Done(done.returncode, done.stdout, done.stderr, time.perf_counter() - begun)
+        lock = DeliveryLock(names.Paths(self._tool, here))
+        with lock:
+            lock.announce()
+            begun = time.perf_counter()
+            done = subprocess.run(command, env=environ, capture_output=True, check=False, **self._options)  # noqa: S603  # the author's own command
+            return _Done(done.returncode, done.stdout, done.stderr, time.perf_counter() - begun)
 
     def require_record(self, last: _Done) -> None:
         """Raise `AssertionError` unless something was recorded since `renew`; `last` is what was run with it on."""
@@ -101,14 +103,14 @@ class _Trial:
 
 
 def assert_no_network(command: Sequence[str], **options: Any) -> None:
-    """Assert that `command` opens no connection, on loopback neither, with telemetry off and on (nothing being due).
+    """Assert that `command` opens no connection, on loopback neither, with telemetry off and on.
 
     Seen is every connection, datagram and look for a name of any Python process that it starts, by an audit hook. On
     Linux, as root or where users may have namespaces, it also runs without any network interface, and the kernel counts
     what any program wanted to send over IPv4, names that are looked for included. Not seen, elsewhere: other programs,
     and Python started with -I, -E or -S; anywhere: Unix sockets, and IPv6 of such programs. On Windows a loop of
-    `asyncio` counts, as it connects to itself. That deliveries that are due happen in a process of their own is not
-    looked at. `options` are `tool`, `env`, `cwd`, `input` and `timeout`.
+    `asyncio` counts, as it connects to itself. Deliveries, which are due later and happen in a process of their own,
+    are not looked at: there are none meanwhile. `options` are `tool`, `env`, `cwd`, `input` and `timeout`.
     """
     with tempfile.TemporaryDirectory() as place:
         trial = _Trial(place, command, **options)
@@ -159,7 +161,7 @@ def assert_overhead(command: Sequence[str], ms: float, *, pairs: int = 15, **opt
 
     `pairs` (at least 3) times it is run off and on, or on and off, by turns, so that what else the machine does meets
     both alike; one pair before them is not counted, for caches and directories are made by it. It is the time of the
-    whole process, its start and end included; nothing is due to be sent. `options` are `tool`, `env`, `cwd`, `input`
+    whole process, its start and end included; nothing is sent. `options` are `tool`, `env`, `cwd`, `input`
     and `timeout`.
     """
     with tempfile.TemporaryDirectory() as place:
