@@ -19,7 +19,7 @@ header p{margin:0 0 1.25rem}
 section,.tiles div{background:var(--card);border:1px solid var(--line);border-radius:.5rem}
 section{padding:1.25rem;margin:1rem 0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1rem;margin:0}
-.tiles div{padding:.75rem 1.25rem;display:flex;flex-direction:column-reverse}
+.tiles div{padding:.75rem 1rem;display:flex;flex-direction:column-reverse}
 .tiles dt{font-size:.85rem}
 .tiles dd{margin:0;font-size:1.3rem;font-weight:600;line-height:1.3;white-space:nowrap}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem 2.5rem}
