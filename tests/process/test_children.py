@@ -159,6 +159,8 @@ def test_no_thread_at_the_moment_of_a_fork(run_python: Any, read_log: Any) -> No
     program = """
 import _thread, os
 os.register_at_fork(before=lambda: print(_thread._count()))  # runs last: the hook registered first
+from discreet.sending import fork
+fork.FORK_SECONDS, fork._FAREWELL_SECONDS = 10.0, 0.2  # on a busy machine the real ones may pass before its turn
 """
     program += (
         HEAD
