@@ -37,6 +37,10 @@ if __name__ == "__main__":
         worker = multiprocessing.get_context("spawn").Process(target=work, args=(3,))
         worker.start()
         worker.join()
+        # The helper of `multiprocessing` may still be starting, from a folder that goes when this process ends.
+        from multiprocessing import resource_tracker
+
+        resource_tracker._resource_tracker._stop()
     telemetry.track("search", n=int(sys.argv[1]))
     print("to stdout")
     print("to stderr", file=sys.stderr)
@@ -46,7 +50,6 @@ if __name__ == "__main__":
         time.sleep(0.01)
     sys.exit(3)
 """
-_TOO_LATE = b'Traceback (most recent call last):\n  File "pyi_rth_multiprocessing.py"'
 VERBS = ["status", "explain", "disclosure", "preview", "report", "export", "sent", "flush", "--help"]
 
 
@@ -60,17 +63,13 @@ class Application:
 
     def run(self, *arguments: str, **variables: str) -> "subprocess.CompletedProcess[bytes]":
         """Run it to its end."""
-        done = subprocess.run(
+        return subprocess.run(
             [self.program, *arguments],
             env={**self.environment, **variables},
             capture_output=True,
             timeout=50,
             check=False,
         )
-        # A helper of `multiprocessing` that is still starting when a onefile application ends, and its folder with it,
-        # says so before any line of ours has run, with telemetry or without.
-        done.stderr = done.stderr.partition(_TOO_LATE)[0]
-        return done
 
     def numbers(self) -> list[int]:
         """The `n` of all records of the log."""

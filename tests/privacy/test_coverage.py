@@ -90,6 +90,14 @@ def test_a_new_host_is_no_other_host() -> None:
     assert covered.additions(["a.example", "b.example"]) == ["the host b.example"]
 
 
+def test_an_id_of_the_installation_is_an_addition() -> None:
+    """It links all records of somebody who agreed to records that nothing links."""
+    before, after = (Coverage(lines(None, [], identity=identity), None) for identity in ("run", "install"))
+    assert (before.install, after.install) == (False, True)
+    assert before.additions(identity="install") == ["the id of this installation"]
+    assert before.additions(identity="run") == after.additions(identity="install") == after.additions() == []
+
+
 def test_the_default_rule_is_agreed_to_by_its_own() -> None:
     """A consent to declared events does not cover what an open world would let out, nor the other way round."""
     closed = Coverage(lines(declared(SEARCH), []), Declaration())

@@ -104,6 +104,7 @@ class Owner:
 
     name, version = "mytool", "1.4.0"
     declaration = signature = None
+    identity = "run"
 
     def __init__(self, paths: names.Paths) -> None:
         self.paths = paths

@@ -31,6 +31,7 @@ class Noted:
     """A process that runs for the first time under a consent."""
 
     name = "mytool"
+    identity = "run"
 
     def __init__(self, world: World, declaration: Declaration | None) -> None:
         self.paths = world.paths
@@ -74,6 +75,37 @@ def test_an_addition_stays_and_the_rest_goes_on(world: World) -> None:
     world.record(3, properties={"n": 3, "m": 8})
     world.deliver(strict(world))
     assert properties(world) == [{"n": 1}, {"n": 2}, {"n": 3, "m": 8}]
+
+
+def test_a_new_id_stays(world: World) -> None:
+    """An id of the installation that a later version brings is taken out of its records, and of what asks for flags."""
+    world.record(1)
+    world.deliver(strict(world))
+    world.record(2, install="ab" * 16)
+    plan = world.plan(own=(), identity="install", flags="install")
+    world.deliver(plan)
+    assert plan.flags == "run"
+    covers = coverage.lines(None, [ONE.host], identity="install")
+    stored.store(world.paths, "true", timestamp(world.now), covers)
+    period.begin(world.paths)
+    world.record(3, install="ab" * 16)
+    plan = world.plan(own=(), identity="install", flags="install")
+    world.deliver(plan)
+    assert plan.flags == "install"
+    records = [one for request in world.requests for one in json.loads(request.body)["records"]]
+    assert [one.get("install") for one in records] == [None, None, "ab" * 16]
+
+
+def test_a_first_run_with_an_id_covers_it(world: World) -> None:
+    """Where a yes was given without a disclosure, the first run under it notes the id, or the first deliverer does."""
+    noted = Noted(world, None)
+    noted.identity = "install"
+    first.note(noted, (ONE,))
+    assert "+ install" in json.loads((world.directory / "delivery.json").read_bytes())["covered"]
+    (world.directory / "delivery.json").unlink()
+    world.record(1, install="ab" * 16)
+    world.deliver(world.plan(own=(), identity="install"))
+    assert json.loads(world.requests[0].body)["records"][0]["install"] == "ab" * 16
 
 
 def test_a_new_event_is_counted(world: World) -> None:

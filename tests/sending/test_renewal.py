@@ -46,7 +46,7 @@ class Receiver:
 
     def renew(self, wanted: str = "run", **changes: Any) -> None:
         """One deliverer of a process that looked up a flag."""
-        self.world.deliver(self.world.plan(flags=wanted, **changes))
+        self.world.deliver(self.world.plan(flags=wanted, **{"identity": wanted or "run", **changes}))
 
     @property
     def cache(self) -> flags.Cache:

@@ -154,7 +154,8 @@ def additions(session: Session) -> "list[str]":
         delivery = Delivery(plan_of(session.telemetry, found), until=0.0, dry=True)
     except Withdrawn:
         return []
-    return delivery.coverage.additions({one.host: None for one in found if not delivery.may_go_to(one)})
+    hosts = {one.host: None for one in found if not delivery.may_go_to(one)}
+    return delivery.coverage.additions(hosts, identity=session.telemetry.identity)
 
 
 def waiting(session: Session) -> "list[tuple[Destination, int, str]]":

@@ -13,11 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-ANSWERS = ("true", "enhanced", "false")
-
 
 def store(paths: names.Paths, answer: str, since: str, covers: "Iterable[str]" = ()) -> None:
-    """Store `answer` (one of `ANSWERS`) as of `since` (ISO 8601, UTC). A no also removes the marker `enabled`.
+    """Store `answer` (true, enhanced or false) as of `since` (ISO 8601, UTC). A no also removes the marker `enabled`.
 
     `covers` are the lines of what the user was told (`privacy.coverage`); none where no disclosure was at hand.
 

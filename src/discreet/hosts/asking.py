@@ -73,8 +73,6 @@ def tell(recorder: Recorder) -> bool:
     from ..sending import first
 
     told = first.disclosed(recorder, _receivers(recorder))
-    if recorder.identity == "install":
-        told.append("+ install")  # all runs of this installation can be told to be one's: nothing less than a field
     known = stored.covered(recorder.paths, "notice")
     if known and not _added(recorder, told, known):
         return False
@@ -102,8 +100,7 @@ def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
     from ..privacy.coverage import Coverage
 
     hosts = [line[2:] for line in told if line[0] == ">"]
-    more = Coverage(known, recorder.declaration).additions(hosts)
-    return bool(more) or ("+ install" in told and "+ install" not in known)
+    return bool(Coverage(known, recorder.declaration).additions(hosts, identity=recorder.identity))
 
 
 def _receivers(recorder: Recorder) -> "tuple[Destination, ...]":

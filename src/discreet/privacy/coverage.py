@@ -5,10 +5,11 @@
     *                                   the default rule: bare numbers and booleans of events that nobody declared
     * fmt count                         a field common to all events, where events need no declaration
     > telemetry.example.org             a host that records may go to
+    + install                           an id of the installation, which links all its records
 
 The rule that keeps it honest: what a later version adds is not covered, and stays on this machine until the user agrees
-again: a new event or field, a conversion that lets out more, a new host. What lets out less needs nothing. In doubt it
-is more. Light: a process writes this down at the first run under a consent that was given without a disclosure.
+again: a new event or field, a conversion that lets out more, a new host, an id. What lets out less needs nothing. In
+doubt it is more. Light: a process writes this down at the first run under a consent given without a disclosure.
 """
 
 from .spelled import fields, read, spelled
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .spelled import Spelling
 
 ANY = "*"  # no event has this name
+INSTALL = "+ install"
 MOST_BYTES = 48 * 1024  # of all lines; what has no room is not covered
 # Of a tool that declares nothing: the default rule, and the events of the package itself. A test holds these to what
 # `of` says of an empty declaration, which would load the whole room of conversions.
@@ -40,10 +42,11 @@ UNDECLARED = (
 )
 
 
-def lines(declaration: "Declaration | None", hosts: "Iterable[str]") -> "list[str]":
-    """What a disclosure of this declaration and these hosts covers, a line each."""
+def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity: str = "run") -> "list[str]":
+    """What a disclosure of this declaration, these hosts and this identity covers, a line each."""
     found = [*UNDECLARED] if declaration is None else _declared(declaration)
     found += sorted({f"> {host}" for host in hosts})
+    found += [INSTALL] if identity == "install" else []
     size = 0
     for at, line in enumerate(found):
         size += len(line.encode()) + 1
@@ -81,6 +84,11 @@ class Coverage:
         """Whether records may go to a host."""
         return f"> {host}" in self._lines
 
+    @property
+    def install(self) -> bool:
+        """Whether records may carry the id of the installation."""
+        return INSTALL in self._lines
+
     def narrowed(self, event: str, properties: "Mapping[str, object]") -> "dict[str, object] | None":
         """The properties that are covered; None where the whole event is not."""
         if event not in self._events:
@@ -98,8 +106,8 @@ class Coverage:
                 found[field] = inner
         return found
 
-    def additions(self, hosts: "Iterable[str]" = ()) -> "list[str]":
-        """What of the present declaration, and of `hosts`, is not covered: `search`, `search.fmt`, `the host ...`."""
+    def additions(self, hosts: "Iterable[str]" = (), *, identity: str = "run") -> "list[str]":
+        """What of the present declaration, hosts and identity is not covered: `search`, `search.fmt`, `the host x`."""
         found: list[str] = []
         for event in self._declaration.events:
             held_back = self._held_back(event)
@@ -109,7 +117,8 @@ class Coverage:
                 found += sorted(f"{event}.{field.replace('/', '.')}" for field in held_back if field != ANY)
         if not self._declaration.closed and ANY not in self._lines:
             found.append("undeclared events")
-        return found + [f"the host {host}" for host in hosts if not self.host(host)]
+        found += [f"the host {host}" for host in hosts if not self.host(host)]
+        return found + (["the id of this installation"] if identity == "install" and not self.install else [])
 
     def _rows(self, event: str) -> "Mapping[str, Row]":
         rows = self._declaration.rows(event)

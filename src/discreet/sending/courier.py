@@ -51,6 +51,7 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
         lifted=owner.lifted,
         run=run,
         signature=owner.signature,
+        identity=owner.identity,
         flags=owner.identity if owner.flagged is not None and owner.flagged.asks else "",
         own=own_hosts(owner),
     )

@@ -78,6 +78,8 @@ class Delivery:
             raise Withdrawn(decision.reason)
         self._state = states.load(plan.paths["delivery"])
         self.coverage = entering.enter(plan, self._state, self._signature, decision.row, clock())
+        if plan.flags == "install" and not self.coverage.install:
+            plan.flags = "run"  # the id is not to be asked for flags with, either
         self._save()
         self._distrust = Distrust(plan.tool, plan.declaration, decision.level, self.coverage)
 

@@ -57,5 +57,7 @@ class Distrust:
             properties = self._coverage.narrowed(record["event"], properties)
             if properties is None:
                 return None, NOT_COVERED
+            if not self._coverage.install:
+                record.pop("install", None)
         record["properties"] = properties
         return record, ""

@@ -65,5 +65,5 @@ def _covered(plan: "Plan", state: states.State, row: str) -> coverage.Coverage:
     agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent")
     if not agreed and not state.covered:
         hosts = [one.host for one in plan.destinations if one.host not in plan.own]
-        state.covered = coverage.lines(plan.declaration, hosts)
+        state.covered = coverage.lines(plan.declaration, hosts, identity=plan.identity)
     return coverage.Coverage(agreed or state.covered, plan.declaration)

@@ -19,6 +19,7 @@ class Noted(Protocol):
     paths: names.Paths
     environ: dict[str, str]
     declaration: Declaration | None
+    identity: str
     signature: object
 
 
@@ -59,7 +60,6 @@ class Delivered(Noted, Protocol):
     lifted: tuple[str, ...]
     destinations: tuple[Destination, ...]
     delivery: str
-    identity: str
 
     @property
     def flagged(self) -> Flagged | None:

@@ -35,6 +35,7 @@ class Plan:
         lifted: "tuple[str, ...]" = (),
         run: str = "",
         signature: object = None,
+        identity: str = "run",
         flags: str = "",
         own: "tuple[str, ...]" = (),
     ) -> None:
@@ -48,6 +49,7 @@ class Plan:
         self.lifted = lifted
         self.run = run
         self.signature = signature
+        self.identity = identity
         self.flags = flags
         self.own = own
 
@@ -72,6 +74,7 @@ class Plan:
             "lifted": list(self.lifted),
             "run": self.run,
             "signature": self.signature,
+            "identity": self.identity,
             "flags": self.flags,
             "own": list(self.own),
         }
@@ -97,6 +100,7 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         lifted=tuple(values["lifted"]),
         run=values["run"],
         signature=values["signature"],
+        identity=values["identity"],
         flags=values["flags"],
         own=tuple(values["own"]),
     )
