@@ -132,7 +132,7 @@ def test_recorded_lines(make_telemetry: Make, declared: dict[str, Any], identity
 CHANGES: dict[str, Callable[[Any], object]] = {
     "another version of the form": lambda line: line.update(v=2),
     "an id that is none": lambda line: line.update(id="1"),
-    "a random number of another kind": lambda line: line.update(id=line["id"].replace("-4", "-1", 1)),
+    "a random number of another kind": lambda line: line.update(id=line["id"][:14] + "1" + line["id"][15:]),
     "a time that is none": lambda line: line.update(time="yesterday"),
     "a time with a fraction": lambda line: line.update(time="2026-11-20T10:30:00.5Z"),
     "a run of a user": lambda line: line.update(run="ada"),
