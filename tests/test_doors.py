@@ -32,9 +32,8 @@ import discreet
 print(*sorted(set(sys.modules) - before))
 """
 IMPORT = "discreet discreet.telemetry discreet.names"
-ENABLED = (
-    f"{IMPORT} discreet.consent discreet.consent.environments discreet.privacy discreet.sending discreet.sending.log"
-)
+ENABLED = f"{IMPORT} discreet.consent discreet.privacy discreet.sending discreet.sending.log"
+HANDOVER = "discreet.sending.destination discreet.sending.courier discreet.sending.handover discreet.sending.plan"
 DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
@@ -84,6 +83,17 @@ DOORS = {
             "discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.close(10.0)"
         ),
         f"{ENABLED} discreet.sending.first discreet.privacy.coverage discreet.privacy.spelled discreet.files",
+    ),
+    "on, handed over": (
+        (
+            "discreet.init('mytool', destination='http://127.0.0.1:9/t')\n"
+            "discreet.track('search', n=1)\nassert discreet.close(10.0)"
+        ),
+        f"{ENABLED} {HANDOVER}",
+    ),
+    "on, in CI": (
+        "os.environ['CI'] = '1'\ndiscreet.init('mytool').enabled",
+        f"{IMPORT} discreet.consent discreet.consent.environments",
     ),
     "never asked, a flag": (
         "assert discreet.init('never').flag('new-ui', 5) == 5",

@@ -198,7 +198,7 @@ def test_what_an_enabled_track_loads(home: Path, destination: str, more: set[str
     )
     loaded_by(program, home)  # the first run under a consent notes what it discloses
     ours, others = loaded_by(program, home)
-    road = {"discreet", "discreet.names", "discreet.telemetry", "discreet.consent", "discreet.consent.environments"}
+    road = {"discreet", "discreet.names", "discreet.telemetry", "discreet.consent"}
     road |= {"discreet.privacy", "discreet.sending", "discreet.sending.log", "discreet.files"}
     assert ours - {"discreet.files"} == road - {"discreet.files"} | {f"discreet.sending.{name}" for name in more}
     assert not others & HEAVY

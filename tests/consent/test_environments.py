@@ -5,7 +5,7 @@ from itertools import chain, combinations, product
 import pytest
 
 from discreet import names
-from discreet.consent import environments
+from discreet.consent import MARKS, environments
 
 Row = tuple[str, list[str]]
 
@@ -249,6 +249,11 @@ def test_a_row_is_well_formed(row: Row) -> None:
         assert pattern == names.word(pattern)
         assert bool(pattern.strip("*")) == bool(equals)
         assert "*" not in pattern.strip("*")
+
+
+def test_the_gate_looks_for_every_variable() -> None:
+    """Where none of the gate's marks is set it does not look at the tables: they are the tables' variables, all."""
+    assert sorted({variable(condition) for _, rule in VENDORS + TEST_RUNNERS for condition in rule}) == MARKS.split()
 
 
 def test_at_least_sixty_variables_are_known() -> None:

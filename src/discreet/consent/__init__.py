@@ -17,7 +17,6 @@ import os
 import sys
 
 from .. import names
-from . import environments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,6 +104,20 @@ ROWS = (
     "default",
 )
 
+# Every variable that a row of `environments` names, for machines or test runners (a test holds the two together): where
+# none is set, as nearly everywhere but there, that room need not be entered. One text, since it is quick to load.
+MARKS = """
+    AC_APPCIRCLE AGOLA_GIT_REF APPCENTER_BUILD_ID APPVEYOR BITBUCKET_BUILD_NUMBER BITBUCKET_COMMIT BITRISE_IO BUDDY
+    BUDDY_WORKSPACE_ID BUILDER_OUTPUT BUILDKITE BUILD_BUILDID BUILD_ID BUILD_NUMBER BUILD_TAG BUILD_URL CF_BUILD_ID
+    CF_PAGES CI CIRCLECI CIRRUS_CI CI_APP_ID CI_BUILD_ID CI_BUILD_NUMBER CI_NAME CI_XCODE_PROJECT CM_BUILD_ID
+    CODEBUILD_BUILD_ARN CODEBUILD_BUILD_ID CONTINUOUS_INTEGRATION DRONE DSARI EARTHLY_CI EAS_BUILD FORGEJO_ACTIONS
+    GERRIT_EVENT_TYPE GERRIT_PROJECT GITEA_ACTIONS GITHUB_ACTIONS GITLAB_CI GO_PIPELINE_LABEL HARNESS_BUILD_ID
+    HEROKU_TEST_RUN_ID HUDSON_URL IS_PULL_REQUEST JB_SPACE_API_URL JENKINS_URL LAYERCI MAGNUM NETLIFY NEVERCODE NODE
+    NOX_CURRENT_SESSION PIP_IS_CI PROJECT_ID PROW_JOB_ID PYTEST_CURRENT_TEST PYTEST_VERSION RELEASE_BUILD_ID
+    RELEASE_ENV_ID RENDER RUN_ID SAILCI SCREWDRIVER SEMAPHORE STRIDER TASK_ID TEAMCITY_VERSION TF_BUILD TOX_ENV_DIR
+    TOX_ENV_NAME TRAVIS VELA VERCEL WORKERS_CI XCS bamboo_buildNumber bamboo_planKey
+"""
+
 
 def decide(facts: Facts) -> Decision:
     """Apply the rule at the head of this module. Never raises; a doubt in any row is off."""
@@ -144,17 +157,20 @@ def readings(facts: Facts) -> "Iterator[Reading]":
             yield "opt-in variable", ON, name, said
         elif said:
             yield "opt-in variable", OFF, name, value
-    found = environments.test_runner(environ, facts.unittest_running)
-    if found:
-        yield "test runner", PASS if "test runner" in facts.lifted else OFF, found[1], found[0]
-    found = environments.ci(environ)
-    if found:
-        yield "CI", PASS if "CI" in facts.lifted or _says_true(facts, "CI") else OFF, found[1], found[0]
-    yield from _readings_of_files(facts)
+    yield from _readings_of_place(facts)
 
 
-def _readings_of_files(facts: Facts) -> "Iterator[Reading]":
-    """The rows below the environment's."""
+def _readings_of_place(facts: Facts) -> "Iterator[Reading]":
+    """The rows below those of switches: what machine this is, and what is stored on it."""
+    if facts.unittest_running or not set(MARKS.split()).isdisjoint(facts.environ):
+        from . import environments
+
+        found = environments.test_runner(facts.environ, facts.unittest_running)
+        if found:
+            yield "test runner", PASS if "test runner" in facts.lifted else OFF, found[1], found[0]
+        found = environments.ci(facts.environ)
+        if found:
+            yield "CI", PASS if "CI" in facts.lifted or _says_true(facts, "CI") else OFF, found[1], found[0]
     if "disable_telemetry" in facts.settings:
         no = names.word(facts.settings["disable_telemetry"]) not in names.FALSE_WORDS
         # Never an "on": a checked-in file must not consent for others.

@@ -6,7 +6,8 @@ a person's place, or a call that is about something else: any one of them is eno
 
 import os
 
-from . import PASS, Facts, environments, readings
+from . import PASS, Facts, readings
+from .environments import agent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def may_speak(facts: Facts, argv: "Sequence[str]") -> bool:
         if row in ("test runner", "CI") or (verdict != PASS and row != "default"):
             return False
     environ = facts.environ
-    if environments.agent(environ) or (os.name == "posix" and environ.get("TERM", "") in DUMB):
+    if agent(environ) or (os.name == "posix" and environ.get("TERM", "") in DUMB):
         return False
     if any(name in COMPLETION or name.endswith(_COMPLETION_END) for name in environ):
         return False

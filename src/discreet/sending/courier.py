@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from . import Sender
     from .destination import Destination
-    from .owner import Delivered
+    from .owner import Delivered, Noted
     from .plan import Plan
 
 LONG_LIVED_SECONDS = 10.0
@@ -37,7 +37,6 @@ def engaged(owner: "Delivered") -> "Courier | None":
 
 def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: str = "") -> "Plan":
     """What a deliverer works with, with the consent of the moment; `run` is the id of this process in its records."""
-    from .first import own_hosts
     from .plan import Plan
 
     return Plan(
@@ -55,6 +54,16 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
         flags=owner.identity if owner.flagged is not None and owner.flagged.asks else "",
         own=own_hosts(owner),
     )
+
+
+def own_hosts(owner: "Noted") -> "tuple[str, ...]":
+    """The hosts that the user's environment names."""
+    head = names.prefix(owner.name)
+    if not any(name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name) for name in owner.environ):
+        return ()
+    from .settings import Settings
+
+    return Settings(owner.name, owner.environ, {}).hosts()
 
 
 class Courier:

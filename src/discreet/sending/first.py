@@ -12,7 +12,7 @@ first deliverer, which of several at once is chance. Of several first processes 
 import os
 import time
 
-from .. import files, names
+from .. import files
 from ..privacy import coverage
 from ..privacy.spelled import quoted
 from .log import quote, timestamp
@@ -52,15 +52,9 @@ def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[
 
 def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
     """The hosts that the tool itself names; those of the user's own environment need no agreement."""
+    if not destinations:
+        return []
+    from .courier import own_hosts
+
     own = own_hosts(owner)
     return [one.host for one in destinations if one.host not in own]
-
-
-def own_hosts(owner: "Noted") -> "tuple[str, ...]":
-    """The hosts that the user's environment names."""
-    head = names.prefix(owner.name)
-    if not any(name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name) for name in owner.environ):
-        return ()
-    from .settings import Settings
-
-    return Settings(owner.name, owner.environ, {}).hosts()

@@ -5,7 +5,6 @@ crosses to a child as plain values through a pipe, never through arguments or th
 """
 
 from .. import consent, names
-from ..consent import environments
 from .destination import Destination
 
 TYPE_CHECKING = False
@@ -115,8 +114,7 @@ def _plain(declaration: "Declaration") -> "dict[str, Any]":
 def watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":
     """The variables that the gate looks at."""
     head = names.prefix(tool)
-    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS)
-    known = {condition.partition("=")[0] for _, rule in rows for condition in rule} | set(names.SHARED_SWITCHES)
+    known = {*consent.MARKS.split(), *names.SHARED_SWITCHES}
     return {
         name: value
         for name, value in environ.items()
