@@ -34,6 +34,14 @@ FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thorough the long proofs are."""
     parser.addoption("--canaries", type=int, default=200_000, help="events with secrets in them (default: 200000)")
+    parser.addoption("--thorough", action="store_true", help="the campaigns in full: minutes each, for a release")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """In full, a campaign takes its time: an hour is a hang."""
+    if config.option.thorough:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(3600), append=False)
 
 
 def case(value: object) -> str:
@@ -52,6 +60,12 @@ def clean_environment(home: Path) -> dict[str, str]:
         if name not in watched and name not in FOREIGN_VARIABLES and "TELEMETRY" not in name
     }
     return {**kept, "HOME": str(home), "USERPROFILE": str(home)}
+
+
+@pytest.fixture(scope="session")
+def size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """How large a campaign is: `size(ordinary, full)` is the second number under `--thorough`, else the first."""
+    return lambda ordinary, full: full if request.config.option.thorough else ordinary
 
 
 @pytest.fixture
