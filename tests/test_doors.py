@@ -33,12 +33,16 @@ print(*sorted(set(sys.modules) - before))
 """
 IMPORT = "discreet discreet.telemetry discreet.names"
 ENABLED = f"{IMPORT} discreet.consent discreet.privacy discreet.sending discreet.sending.log"
-HANDOVER = "discreet.sending.destination discreet.sending.courier discreet.sending.handover discreet.sending.plan"
+HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover discreet.sending.plan"
 DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
     "import": ("", IMPORT),
     "never asked": ("discreet.init('never')\ndiscreet.track('search', n=1)", IMPORT),
+    "never asked, a destination": (
+        "discreet.init('never', destination='http://127.0.0.1:9/t')\ndiscreet.track('search', n=1)",
+        f"{IMPORT} discreet.destination",
+    ),
     "never asked, command": (
         "with discreet.init('never').command('run'):\n    pass",
         f"{IMPORT} discreet.hosts",
@@ -87,6 +91,7 @@ DOORS = {
     "on, handed over": (
         (
             "discreet.init('mytool', destination='http://127.0.0.1:9/t')\n"
+            "from discreet.sending import handover\nhandover._spawn = lambda *_: None\n"
             "discreet.track('search', n=1)\nassert discreet.close(10.0)"
         ),
         f"{ENABLED} {HANDOVER}",

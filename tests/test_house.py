@@ -22,7 +22,7 @@ FLOORS = (
     ("telemetry", "options", "manifest"),
     ("sending",),
     ("consent", "privacy"),
-    ("names", "files", "toml"),
+    ("names", "files", "toml", "destination"),
 )
 _HEAVY = """
     dataclasses typing enum re logging pathlib inspect http.client ssl urllib subprocess uuid datetime argparse tempfile
@@ -186,7 +186,7 @@ def test_what_a_disabled_track_loads(home: Path) -> None:
 
 @pytest.mark.parametrize(
     ("destination", "more"),
-    [("", set()), (", destination='http://127.0.0.1:9/t'", {"courier", "destination", "handover"})],
+    [("", set()), (", destination='http://127.0.0.1:9/t'", {"sending.courier", "destination", "sending.handover"})],
 )
 def test_what_an_enabled_track_loads(home: Path, destination: str, more: set[str]) -> None:
     """Recording loads the stations of the road and no heavy module, with a destination as well."""
@@ -200,7 +200,7 @@ def test_what_an_enabled_track_loads(home: Path, destination: str, more: set[str
     ours, others = loaded_by(program, home)
     road = {"discreet", "discreet.names", "discreet.telemetry", "discreet.consent"}
     road |= {"discreet.privacy", "discreet.sending", "discreet.sending.log", "discreet.files"}
-    assert ours - {"discreet.files"} == road - {"discreet.files"} | {f"discreet.sending.{name}" for name in more}
+    assert ours - {"discreet.files"} == road - {"discreet.files"} | {f"discreet.{name}" for name in more}
     assert not others & HEAVY
 
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any, TypeVar
 
     from .consent import Decision
+    from .destination import Destination
     from .hosts import Scope, Silent
     from .hosts.serialize import serialize
     from .hosts.session import Session, SilentSession
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
         Version,
     )
     from .privacy.declaration import Event
-    from .sending.destination import Destination
 
     _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -71,7 +71,7 @@ __all__ = [
 # Public names that live in rooms which a host may never enter: name -> room.
 _ROOMS = {
     "Decision": "consent",
-    "Destination": "sending.destination",
+    "Destination": "destination",
     "Event": "privacy.declaration",
     "serialize": "hosts.serialize",
     **dict.fromkeys(

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, TypeVar
 
-    from .sending.destination import Destination
+    from .destination import Destination
 
     _Made = TypeVar("_Made", bound=Recorder)
 
@@ -145,7 +145,7 @@ def _destinations(given: object) -> "list[Destination]":
 
 
 def _destination(where: str, item: object) -> "Destination":
-    from .sending.destination import Destination
+    from .destination import Destination
 
     options: dict[str, Any] = item if isinstance(item, dict) else {"url": item}
     _check_keys(f"{where}: ", options, ("url", *vars(Destination)["__init__"].__kwdefaults__))

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .consent import Decision, Facts
+    from .destination import Destination
     from .privacy import Filter
     from .sending import Sender
     from .sending.courier import Courier
-    from .sending.destination import Destination
     from .sending.installation import Pseudonyms
 
 EXIT_SECONDS = 0.25  # the longest that the end of a process waits for its log
@@ -84,7 +84,7 @@ class Recorder:
             renamed = options.file_names(files)
         self.destinations: tuple[Destination, ...] = ()
         if destination is not None:
-            from .sending.destination import made
+            from .destination import made
 
             self.destinations = made(destination)
         self.declaration = None

@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from discreet.destination import Destination
 from discreet.sending.delivery import DAY_SECONDS, Delivery
-from discreet.sending.destination import Destination
 from discreet.sending.state import MOST_RECORDS
 
 MILLION = 1_000_000

@@ -11,9 +11,9 @@ from typing import Any
 
 from conftest import clean_environment
 from discreet import names
+from discreet.destination import Destination
 from discreet.privacy.declaration import Declaration
 from discreet.sending import work
-from discreet.sending.destination import Destination
 from discreet.sending.plan import Plan
 from faults.servers import Received, answering, in_turn, serving
 

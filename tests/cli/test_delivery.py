@@ -13,7 +13,7 @@ import pytest
 from cli.hosts import SECRET, Host, opened, receiving
 from conftest import clean_environment
 from discreet import names
-from discreet.sending.destination import Destination
+from discreet.destination import Destination
 from discreet.sending.lock import DeliveryLock
 from faults.servers import Visit, answering, refusing, serving
 

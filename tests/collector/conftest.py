@@ -14,8 +14,8 @@ from discreet.collector.check import Check
 from discreet.collector.desk import Desk
 from discreet.collector.server import Server
 from discreet.collector.store import Store
+from discreet.destination import Destination
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 
 PATHS = {"beacon": "/t", "json": "/t", "otlp": "/v1/traces", "posthog": "/batch/"}
 

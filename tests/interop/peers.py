@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from discreet.destination import Destination
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 from discreet.sending.wire.beacon import RESERVED
 from discreet.sending.wire.facts import apart, flat
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from discreet.destination import Destination
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 from interop.peers import SHARED, beacon, exchange, missing, needed, spelled
 from wire.cases import RECORDS
 

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from discreet.destination import Destination
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 from interop.peers import SHARED, beacon, exchange, missing, spelled
 from interop.tool import Tool, ids
 from wire.cases import RECORDS

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from discreet.destination import Destination
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 from discreet.sending.wire import flags
 from discreet.sending.wire.posthog import ASKED, FACTS
 from interop.peers import Received, Recorder, captured, exchange, needed

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from collector.conftest import Collector
+from discreet.destination import Destination
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 from interop.nginx import Nginx
 from interop.peers import exchange, free_port, needed, wait_for
 from interop.test_edge import Edge

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from discreet import names
+from discreet.destination import Destination
 from discreet.privacy import Filter
 from discreet.privacy.declaration import CONVERSIONS, Declaration
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 from discreet.sending.distrust import Distrust
 from discreet.sending.installation import Pseudonyms
 from discreet.sending.log import Encoder

@@ -237,8 +237,8 @@ def test_a_pipe_that_takes_little(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """Where a pipe takes a page only (a user with many of them) and nobody reads, the host gives up at once."""
     import fcntl
 
+    from discreet.destination import Destination
     from discreet.sending import courier, handover
-    from discreet.sending.destination import Destination
 
     idle = tmp_path / "python-idle"
     idle.write_text("#!/bin/sh\nsleep 5\n")

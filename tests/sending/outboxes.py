@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from discreet import names
+from discreet.destination import Destination
 from discreet.sending import delivery
 from discreet.sending import state as states
-from discreet.sending.destination import Destination
 from discreet.sending.http import Outcome
 from discreet.sending.lock import DeliveryLock
 from discreet.sending.log import timestamp

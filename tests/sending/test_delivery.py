@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from discreet import consent
+from discreet.destination import Destination
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.declaration import Declaration
 from discreet.sending import delivery, outbox, period, receipts, wire
 from discreet.sending import state as states
 from discreet.sending import work as working
 from discreet.sending.delivery import Withdrawn
-from discreet.sending.destination import Destination
 from discreet.sending.lock import DeliveryLock
 from discreet.sending.log import timestamp
 from sending.outboxes import DAY, NOON, OTHER_RUN, RUN, URL, World, line, numbers, own_world

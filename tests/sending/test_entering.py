@@ -9,10 +9,10 @@ import pytest
 
 from discreet import consent
 from discreet.consent import stored
+from discreet.destination import Destination
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
 from discreet.sending import first, period
-from discreet.sending.destination import Destination
 from discreet.sending.log import timestamp
 from sending.outboxes import URL, World, line, own_world
 

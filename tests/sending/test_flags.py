@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from discreet import names
+from discreet.destination import Destination
 from discreet.sending import flags
-from discreet.sending.destination import Destination
 
 NOW = 1_795_000_000
 KEYS = st.text(names.TOOL_CHARACTERS + ".", min_size=1, max_size=flags.KEY_LENGTH)

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from discreet import names
+from discreet.destination import Destination
 from discreet.sending import forget, receipts
-from discreet.sending.destination import Destination
 
 UUIDS = [f"00000000-0000-4000-8000-{number:012x}" for number in range(1001)]
 

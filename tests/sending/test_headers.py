@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.sending.destination import Destination
+from discreet.destination import Destination
 from discreet.sending.headers import parsed
 
 SECRET = "s3cret-7f"

@@ -31,7 +31,7 @@ DELIVERER = """
 import sys, time
 from discreet import names
 from discreet.sending import work
-from discreet.sending.destination import Destination
+from discreet.destination import Destination
 from discreet.sending.plan import Plan
 paths = names.Paths("mytool", {}, sys.argv[1])
 plan = Plan("mytool", paths, (Destination(sys.argv[2], batch_size=1, batch_interval=0),), None, mode="opt-in",

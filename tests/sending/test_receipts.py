@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from discreet import names
+from discreet.destination import FORMATS, Destination
 from discreet.sending import receipts, wire
-from discreet.sending.destination import FORMATS, Destination
 from discreet.sending.http import Outcome
 from sending.outboxes import World, own_world, record_id
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from discreet.consent import stored
+from discreet.destination import Destination
 from discreet.sending import flags, receipts
 from discreet.sending.delivery import Withdrawn
-from discreet.sending.destination import Destination
 from discreet.sending.http import Outcome
 from discreet.sending.wire import Request
 from sending.outboxes import DAY, World, own_world

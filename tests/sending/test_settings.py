@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from discreet.destination import Destination
 from discreet.sending import courier
-from discreet.sending.destination import Destination
 from discreet.sending.settings import KEYS, Settings
 
 SECRET = "s3cret-7f"

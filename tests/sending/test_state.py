@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from discreet.destination import Destination
 from discreet.sending import handover
 from discreet.sending import state as states
-from discreet.sending.destination import Destination
 from sending.outboxes import NOON, OTHER_RUN, World, own_world
 
 KEYS = st.sampled_from(["v", "plan", "period", "destinations", "offsets", "anchor"])

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 from hypothesis import strategies as st
 
 from discreet import names
+from discreet.destination import FORMATS, PRECISIONS, Destination
 from discreet.sending import wire
-from discreet.sending.destination import FORMATS, PRECISIONS, Destination
 
 GOLDEN = Path(__file__).parent / "golden"
 LINES = GOLDEN.joinpath("records.jsonl").read_text(encoding="utf-8").splitlines()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.sending.destination import Destination
+from discreet.destination import Destination
 from discreet.sending.flags import is_key
 from discreet.sending.wire import flags
 from wire.cases import API_KEY, GOLDEN, drawn

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet.sending.destination import Destination
+from discreet.destination import Destination
 from discreet.sending.wire.request import COMPRESSED_BYTES, Request, address, agent, get, gzip, post
 from wire.cases import RECORDS, destination
 

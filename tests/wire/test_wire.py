@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from discreet.sending import destination as destinations
+from discreet import destination as destinations
 from discreet.sending import wire
 from discreet.sending.records import parse
 from wire.cases import GOLDEN, LINES, RECORDS, destination, drawn, forms, precisions, records, times
@@ -135,7 +135,7 @@ def test_the_doors_are_lazy(run_python: Callable[..., Any]) -> None:
     program = f"""
 import json, sys
 from discreet.sending import wire
-from discreet.sending.destination import Destination
+from discreet.destination import Destination
 def loaded():
     return {{name.rpartition(".")[2] for name in sys.modules if name.startswith("discreet.sending.wire.")}}
 assert loaded() == {{"facts", "request"}}, loaded()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from .session import Failure, Misuse, Session, counted
 
 if TYPE_CHECKING:
+    from ..destination import Destination
     from ..sending.delivery import Delivery
-    from ..sending.destination import Destination
     from ..sending.plan import Plan
     from ..sending.wire import Request
 

@@ -15,7 +15,7 @@ from .session import Failure, Misuse, OutputLost, Session, counted
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from ..sending.destination import Destination
+    from ..destination import Destination
     from ..sending.forget import Sent
     from ..sending.wire import Request
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
-    from ..sending.destination import Destination
+    from ..destination import Destination
 
 _SECONDS = (1.0, 600.0)  # a limit below is nobody's time to read, one above is none
 _TRIES = 5  # lines typed that are no answer, after which it is no

@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 
-from .destination import is_loopback
+from ..destination import is_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
 
+    from ..destination import Destination
     from . import Sender
-    from .destination import Destination
     from .owner import Delivered, Noted
     from .plan import Plan
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from .destination import Destination
+    from ..destination import Destination
     from .lock import DeliveryLock
     from .plan import Plan
     from .records import Record

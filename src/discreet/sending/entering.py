@@ -14,7 +14,7 @@ from .log import timestamp
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ..consent import Signature
-    from .destination import Destination
+    from ..destination import Destination
     from .plan import Plan
 
 

@@ -19,7 +19,7 @@ from .log import quote, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .destination import Destination
+    from ..destination import Destination
     from .owner import Noted
 
 

@@ -16,7 +16,7 @@ from .. import files, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .destination import Destination
+    from ..destination import Destination
 
 AGE_SECONDS = 3_600  # flags are asked for again when they are older
 STALE_SECONDS = 7 * 86_400  # and count for nothing when they are that old

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from .. import names
-    from .destination import Destination
+    from ..destination import Destination
     from .wire import Request
 
     Sent: TypeAlias = dict[tuple[str, str], list[str]]  # (address as it is shown, format) -> ids, oldest first

@@ -14,7 +14,7 @@ from .log import HEAD, ID_BYTES, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .destination import Destination
+    from ..destination import Destination
     from .plan import Plan
 
 ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's

@@ -10,7 +10,7 @@ CPU that a child has. Little of HTTP is needed, since a connection serves one re
 import datetime as dt
 import time
 
-from . import destination
+from .. import destination
 from .connection import Connection, Failure, Trust, authority, named, through, written
 
 TYPE_CHECKING = False

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from .. import names
+from ..destination import Destination
 from ..privacy.declaration import Declaration
-from .destination import Destination
 
 
 class Noted(Protocol):

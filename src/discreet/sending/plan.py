@@ -5,7 +5,7 @@ crosses to a child as plain values through a pipe, never through arguments or th
 """
 
 from .. import consent, names
-from .destination import Destination
+from ..destination import Destination
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

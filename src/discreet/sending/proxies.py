@@ -9,7 +9,7 @@ import binascii
 import urllib.parse
 import urllib.request
 
-from .destination import split
+from ..destination import split
 
 
 def proxy(scheme: str, authority: str) -> "tuple[str, int, str] | None":

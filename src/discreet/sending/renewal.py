@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .destination import Destination
+    from ..destination import Destination
     from .http import Outcome
     from .plan import Plan
     from .wire import Request

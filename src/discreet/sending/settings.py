@@ -13,7 +13,7 @@ nothing goes to the one that it was to replace, nor do the headers and keys that
 """
 
 from .. import names
-from .destination import FORMATS, POSTHOG_HOST, Destination, split
+from ..destination import FORMATS, POSTHOG_HOST, Destination, split
 from .headers import parsed
 
 TYPE_CHECKING = False

@@ -12,8 +12,8 @@ import time
 import uuid
 from itertools import count
 
+from discreet.destination import Destination
 from discreet.sending import wire
-from discreet.sending.destination import Destination
 
 PATHS = {"beacon": "/t", "json": "/t", "otlp": "/v1/traces", "posthog": "/batch/"}
 

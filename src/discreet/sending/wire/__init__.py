@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..destination import Destination
+    from ...destination import Destination
     from ..records import Record
 
 __all__ = ["BODY_BYTES", "FORMATS", "Request", "cut", "encode", "flat", "split"]

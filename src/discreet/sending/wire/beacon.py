@@ -22,7 +22,7 @@ from .request import address, get, post
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..destination import Destination
+    from ...destination import Destination
     from ..records import Record
     from .request import Request
 

@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, TypeAlias
 
-    from ..destination import Destination
+    from ...destination import Destination
 
     # By the key of a flag: value and payload as JSON texts (no payload: ""); None for one that failed.
     Found: TypeAlias = dict[str, tuple[str, str] | None]

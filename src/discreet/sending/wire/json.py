@@ -15,7 +15,7 @@ from .request import post
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..destination import Destination
+    from ...destination import Destination
     from ..records import Record
     from .request import Request
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from ..destination import Destination
+    from ...destination import Destination
     from ..records import Record
     from .request import Request
 

@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..destination import Destination
+    from ...destination import Destination
     from ..records import Record
     from .request import Request
 

@@ -17,7 +17,7 @@ from ... import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..destination import Destination
+    from ...destination import Destination
     from ..records import Record
 
 COMPRESSED_BYTES = 1024  # a body over this is worth compressing: below it a packet or two are saved at the most

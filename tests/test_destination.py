@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from discreet.sending.destination import FORMATS, PRECISIONS, Destination, inferred, is_loopback, made, split
+from discreet.destination import FORMATS, PRECISIONS, Destination, inferred, is_loopback, made, split
 
 SECRET = "s3cret-7f"
 URL = "https://example.org/t"

@@ -5,7 +5,7 @@ with a header somebody smuggled in, is refused when the destination is made. Val
 information of a URL are never printed.
 """
 
-from .. import names
+from . import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
