@@ -1,7 +1,8 @@
 """Rows of the exit: what a command pays for having its event delivered, whatever the network is like.
 
-The same command with a destination and without one (log only), in turn, each with a data directory of its own: so every
-one with a destination starts a child, which is waited for before the next sample begins.
+The same command with a destination and without one (log only), in turn, each with a data directory of its own, in which
+it ran once before, log only: so every one with a destination starts a child, which is waited for before the next sample
+begins.
 """
 
 import contextlib
@@ -83,7 +84,7 @@ def exits(bench: Bench) -> list[figures.Row]:
         networks = [_network(stack, what, manner) for what, manner in HTTP.items()]
         peers = Peers(bench.scratch / "trustme", "trustme")
         if peers.has("trustme"):
-            tls, bundle = _authority(peers.python, bench.scratch)
+            tls, bundle = authority(peers.python, bench.scratch)
             manner = Manner(away=AWAY_SECONDS, tls=tls)
             networks.append(_network(stack, TLS, manner, {"SSL_CERT_FILE": str(bundle)}))
         else:
@@ -111,11 +112,13 @@ def _network(
 
 
 def _sample(bench: Bench, url: str, more: Mapping[str, str]) -> detached.Sample:
-    command = bench.command("command_sending.py", bench.data_dir(), url)
+    data_dir = bench.data_dir()
+    bench.output("command_sending.py", data_dir, "")  # what a first run notes is no part of an exit
+    command = bench.command("command_sending.py", data_dir, url)
     return detached.run(command, bench.environment(more), bench.scratch / "stderr")
 
 
-def _authority(python: Path, directory: Path) -> tuple[ssl.SSLContext, Path]:
+def authority(python: Path, directory: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's side for 127.0.0.1 by an authority of this run, and the file by which clients believe it."""
     arguments = ("-m", "trustme", "--quiet", "--dir", str(directory), "--identities", "127.0.0.1")
     subprocess.run((str(python), "-I", *arguments), check=True)
