@@ -55,7 +55,7 @@ def test_the_verb_says_so(tmp_path: Path, home: Path) -> None:
     assert str(path).encode() in done.stderr
 
 
-@pytest.mark.parametrize("end", [10**400, 1e308])
+@pytest.mark.parametrize("end", [10**400, 1e308], ids=["no float holds it", "a float"])
 def test_a_number_that_is_too_large(end: float, tmp_path: Path) -> None:
     """A span that ends after all clocks is a span without an end: it is taken, and nobody complains."""
     span = {"traceId": "ab" * 16, "spanId": "cd" * 8, "name": "x", "startTimeUnixNano": 1, "endTimeUnixNano": end}
