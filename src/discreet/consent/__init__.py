@@ -9,8 +9,8 @@ nothing.
                                               each, what it covered (privacy/coverage.py)
     enabled                                   a marker: its presence alone is a yes
 
-A consent file that is empty, unreadable, garbage or another user's is a no; a missing one is no answer at all. Every
-enabled process loads this room, so it is lean: the sentences are in `explain`, the vendors of CI in `environments`.
+A consent file that is empty, unreadable, garbage, another user's or open to every user's pen is a no; a missing one is
+no answer. Every enabled process loads this room: the sentences are in `explain`, the vendors of CI in `environments`.
 """
 
 import os
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OFF, ON, PASS = "off", "on", ""
 SILENT = (PASS, "")
-FOREIGN = (OFF, "belongs to another user")
+FOREIGN = (OFF, names.FOREIGN)
 _ANSWER_BYTES = 256  # of a file that hold its answer and its date; what the answer covers may follow
 # Where an administrator's word lies: first the tool's own file, then the one for every tool that embeds this package.
 POLICY_ROOT = os.environ.get("PROGRAMDATA", "") if os.name == "nt" else "/etc"
@@ -210,16 +210,17 @@ def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths)
     for name in (tool, "discreet"):
         path = os.path.join(POLICY_ROOT, name, "telemetry")
         facts.policy += ((path, _answer(path, None, names.TRUE_WORDS, PASS)),)
-    facts.home = paths.problem
+    facts.home = paths.problem or names.borrowed_rights()
     if not paths.problem:
         facts.consent_path, facts.marker_path = paths["consent"], paths["enabled"]
         facts.consent = _answer(facts.consent_path, user, ("true", "enhanced"), ON)
         facts.marker = _present(facts.marker_path, user)
         facts.noticed = mode == "opt-out" and _was_shown(paths["notice"], user)
         # Under `sudo` the home may still be the caller's: files made there would lock them out of their own choice.
-        for path in (paths.directory, paths.below):
-            if path and _present(path, user) == FOREIGN:
-                facts.home = f"{path} {FOREIGN[1]}"
+        for path in filter(None, (paths.directory, paths.below)):
+            wrong = names.not_ours(path, user)
+            if wrong == names.FOREIGN or (wrong and path == paths.directory):
+                facts.home = f"{path} {wrong}"
         for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
             if answer == FOREIGN:
                 facts.home = f"{path} {FOREIGN[1]}"
@@ -254,6 +255,8 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
     """What the first word of a file says: `meaning` if it is one of `yes`, OFF if it is anything else."""
     try:
         content = names.read_small(path, user, _ANSWER_BYTES)
+        if user is not None and os.stat(path).st_mode & names.EVERYBODY_WRITES:
+            return OFF, names.OPEN  # whoever wrote it, it may be anybody's word
     except (FileNotFoundError, NotADirectoryError):
         return SILENT
     except OSError as error:
