@@ -20,20 +20,21 @@ telemetry = discreet.init("mytool", version="1.0")
 sys.stdin.readline()
 for n in range({events}):
     discreet.track("search", n=n)
-    if n % 100 == 99:
-        assert discreet.flush(60.0)
+    if n % 25 == 24:
+        # Where whoever rotates was interrupted, the log takes no more for a while, and `flush` says so.
+        assert any(discreet.flush(60.0) for _ in range(100))
 assert discreet.close(60.0)
 assert not telemetry.losses, telemetry.losses
 """
-FILES, FILE_BYTES = 400, 64 * 1024
+FILES = 400
 
 
 def test_many_processes_and_rotations(
     directory: Path, environment: dict[str, str], size: Callable[[int, int], int]
 ) -> None:
     """Everything that many writers were told is written is on the log once, in whole lines."""
-    writers, events = size(12, 64), size(250, 1_000)
-    program = WRITER.format(files=FILES, file_bytes=FILE_BYTES, events=events)
+    writers, events, file_bytes = size(12, 64), size(250, 1_000), size(96, 1024) * 1024
+    program = WRITER.format(files=FILES, file_bytes=file_bytes, events=events)
     running = [
         subprocess.Popen(
             [sys.executable, "-c", program], env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE
@@ -55,5 +56,5 @@ def test_many_processes_and_rotations(
     assert set(runs.values()) == {events}
     assert len({(record["run"], record["properties"]["n"]) for record in records}) == len(records)
     assert not (directory / "losses.json").exists()
-    assert len(logs) > writers * events * 200 // FILE_BYTES / 2  # rotations there were
+    assert len(logs) > writers * events * 150 // file_bytes  # rotations there were
     print({"records": len(records), "files": len(logs)})  # shown by -rP
