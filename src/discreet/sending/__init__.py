@@ -274,9 +274,9 @@ class Sender:
         if self.held and self.closed:
             self.drop("disk")
         if self.owner.losses:
-            from .losses import save
-
             try:
+                from .losses import save  # whose file cannot be opened either in a process without descriptors
+
                 save(self.owner.losses, self.owner.paths, make=not self.owner.off)
             except OSError:
                 pass  # they wait for the next write
