@@ -242,13 +242,11 @@ class Recorder:
         """
         from .consent import signature
 
-        now = signature(self.paths)
+        now = signature(self.paths, strictly=True)
         if now == self.signature:
             return not self.off
         from .consent import decide
-        from .sending import withdraw
 
-        withdraw.require_sight(self.paths)
         self.signature = now
         self._decision = decide(self.facts())
         self.off = self.off or not self._decision.enabled

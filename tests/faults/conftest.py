@@ -1,6 +1,7 @@
 """Tests of the network get one without proxies and without anybody's own certificates."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +22,17 @@ def _plain_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """An authority that the machine does not trust."""
     return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def directory(home: Path) -> Path:
+    """The data directory of `mytool`."""
+    path = home / ".mytool" / "telemetry"
+    path.mkdir(parents=True)
+    return path
+
+
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """For child processes: this one's, which is clean already, without the traces of pytest."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}

@@ -299,3 +299,31 @@ def test_runs_are_told_apart(world: World) -> None:
     assert RUN != OTHER_RUN
     world.deliver()
     assert world.got() == [2, 3, 4]
+
+
+@pytest.mark.parametrize("agreed_anew", [False, True], ids=["the same consent", "a new consent"])
+def test_a_file_that_was_away(world: World, agreed_anew: bool) -> None:
+    """A file of the log that is moved away and put back goes on where it was: what lay in it from before the consent
+    stays here, what was sent is not sent again; and where a new consent was given meanwhile, nothing of it is sent.
+    """
+    world.record(1, 2, run=OTHER_RUN)
+    passed(world).record(3)
+    world.deliver()
+    world.rotate()
+    passed(world).record(4)
+    world.deliver()
+    aside = world.directory / "aside"
+    older = world.directory / "usage.1.jsonl"
+    older.replace(aside)
+    with aside.open("ab") as file:
+        file.write(line(5, world.now))
+    passed(world).record(6)
+    world.deliver()
+    if agreed_anew:
+        passed(world).agree("true", world.now)
+        period.begin(world.paths)
+    aside.replace(older)
+    for number in (7, 8):
+        passed(world).record(number)
+        world.deliver()
+    assert world.got() == [3, 4, 6, *([] if agreed_anew else [5]), 7, 8]

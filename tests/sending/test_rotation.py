@@ -163,3 +163,25 @@ def test_an_old_directory_is_no_reason_to_stop(paths: names.Paths, directory: Pa
 def read_log_files(directory: Path) -> list[bytes]:
     """The lines of all files of the log that are files."""
     return [line for file in directory.iterdir() if file.is_file() for line in file.read_bytes().splitlines()]
+
+
+@pytest.mark.parametrize("refused", [1, 2])
+def test_a_disk_that_refuses_one_of_the_renames(
+    paths: names.Paths, directory: Path, read_log: Any, monkeypatch: pytest.MonkeyPatch, refused: int
+) -> None:
+    """A file that cannot be renamed is not renamed over: all lines stay, and a later append rotates."""
+    log = Log(paths, file_bytes=1000)
+    fill(log, 10)
+    assert (directory / FILES[2]).exists()
+    real, failed = os.replace, []
+
+    def replace(source: str, target: str) -> None:
+        if not failed and source == paths.log(refused):
+            failed.append(source)
+            raise OSError(5, "Input/output error")
+        real(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    fill(log, 4, 10)
+    assert failed
+    assert numbers(read_log()) == list(range(14))

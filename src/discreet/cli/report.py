@@ -72,8 +72,11 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
         from ..report.html import page
 
         text = page(summary, declaration, skipped, tool=session.telemetry.name, begin=f"{session.command} on")
-        with open(arguments.html, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        try:
+            with open(arguments.html, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+        except OSError as error:
+            raise Failure(f"{arguments.html}: {error.strerror}") from None
         session.say(f"Written: {os.path.abspath(arguments.html)}")
     else:
         _print(session, arguments, found)

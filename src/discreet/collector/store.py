@@ -137,9 +137,11 @@ class Store:
         try:
             self.sync()()
         finally:
-            for name in list(self._open):
-                os.close(self._open.pop(name))
-            self._lock.__exit__()
+            try:
+                for name in list(self._open):
+                    os.close(self._open.pop(name))
+            finally:
+                self._lock.__exit__()
 
     def _load(self) -> None:
         """Look at all files once: cut off torn ends, learn ids, erase what a crash left of the forgotten."""

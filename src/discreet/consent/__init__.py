@@ -228,16 +228,19 @@ def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths)
     return facts
 
 
-def signature(paths: names.Paths) -> "tuple[Signature, ...]":
-    """What tells whether the stored consent was touched: inode, size and time of each file. Never raises OSError."""
+def signature(paths: names.Paths, *, strictly: bool = False) -> "tuple[Signature, ...]":
+    """What tells whether the stored consent was touched: inode, size and time of each file, None for one not there, or
+    that cannot be looked at; with `strictly` that raises `OSError`: it is no change of the answer.
+    """
     found: list[Signature] = []
     for key in ("consent", "enabled"):
         try:
             status = os.stat(paths[key])
-        except OSError:
-            found.append(None)
-        else:
             found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError as error:
+            if strictly and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                raise
+            found.append(None)
     return tuple(found)
 
 

@@ -50,13 +50,16 @@ def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
     files.write_private(paths["notice"], content)
 
 
-def covered(paths: names.Paths, key: str = "consent") -> "list[str]":
+def covered(paths: names.Paths, key: str = "consent", *, strictly: bool = False) -> "list[str]":
     """What the stored answer (or the `notice`) says that it covers; nothing where it says nothing of it.
 
-    Never raises `OSError`: what cannot be read covers nothing, and the gate has its own word on it.
+    What cannot be read covers nothing, and the gate has its own word on it. Where nothing would be taken for an answer
+    that is silent on it, ask `strictly`: that raises `OSError` for a file that is there and cannot be read.
     """
     try:
         text = names.read_small(paths[key], names.current_user()).decode("utf-8", "replace")
-    except OSError:
+    except OSError as error:
+        if strictly and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            raise
         return []
     return text.splitlines()[1:]

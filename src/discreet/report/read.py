@@ -113,7 +113,12 @@ def _short(lines: list[bytes], longest: int, tally: Tally) -> list[bytes]:
 
 def _open(path: str) -> BinaryIO:
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NONBLOCK))  # noqa: SIM115  # returned
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+    try:
+        regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except OSError:
+        file.close()
+        raise
+    if not regular:
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", path)
     return file

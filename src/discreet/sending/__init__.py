@@ -140,10 +140,12 @@ class Sender:
         """End the thread once it has written all that is queued; whether it had, at most `timeout` seconds later."""
         atexit.unregister(self.owner.close)
         self.closed = True
-        written = self.end(timeout) and not self._lost
-        if self._courier is not None:
+        reached = self.end(timeout)
+        if self._courier is not None and (
+            reached or not self.running.locked()
+        ):  # else the disk hangs: a look would, too
             self._courier.leave(self.encoder.run)
-        return written
+        return reached and not self._lost
 
     def end(self, timeout: float) -> bool:
         """End the thread as `close` does; the next record starts another one."""
@@ -272,9 +274,9 @@ class Sender:
         if self.held and self.closed:
             self.drop("disk")
         if self.owner.losses:
-            from .losses import save
-
             try:
+                from .losses import save  # whose file cannot be opened either in a process without descriptors
+
                 save(self.owner.losses, self.owner.paths, make=not self.owner.off)
             except OSError:
                 pass  # they wait for the next write

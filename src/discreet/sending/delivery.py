@@ -49,7 +49,8 @@ class Delivery:
     """One deliverer at work. The lock is held by its caller, unless `dry`: then nothing is written and nothing sent.
 
     `until` is in monotonic seconds; with `force` all that waits is due; `tell` is given a line for each request;
-    `clock` and `exchange` can be those of a test. Raises `Withdrawn` where telemetry is off.
+    `clock` and `exchange` can be those of a test. Raises `Withdrawn` where telemetry is off, and `OSError` where a file
+    cannot be read just now: what waits must not be taken for what was never seen, nor a consent for another one.
     """
 
     def __init__(
@@ -72,11 +73,13 @@ class Delivery:
         self._tell = tell
         self._losses: dict[str, int] = {}
         self._failed: set[str] = set()  # destinations that are not forced a second time
-        self._signature = consent.signature(plan.paths)
+        self._signature = consent.signature(plan.paths)  # before the files are read: a change in between is seen
         decision = plan.decide()
         if not decision.enabled:
             raise Withdrawn(decision.reason)
-        self._state = states.load(plan.paths["delivery"])
+        if consent.signature(plan.paths, strictly=True) != self._signature:
+            raise Withdrawn("the stored consent has changed")
+        self._state = states.load(plan.paths["delivery"], strictly=True)
         self.coverage = entering.enter(plan, self._state, self._signature, decision.row, clock())
         if plan.flags == "install" and not self.coverage.install:
             plan.flags = "run"  # the id is not to be asked for flags with, either
@@ -185,7 +188,7 @@ class Delivery:
 
     def _ask(self, request: "wire.Request", destination: "Destination", **more: int) -> http.Outcome:
         """Exchange a request, if that is still agreed to, else raise `Withdrawn`."""
-        if consent.signature(self._plan.paths) != self._signature or not self._plan.decide().enabled:
+        if consent.signature(self._plan.paths, strictly=True) != self._signature or not self._plan.decide().enabled:
             raise Withdrawn("the stored consent has changed")
         limit = min(self._until, time.monotonic() + 3 * destination.timeout)
         return self._exchange(request, timeout=destination.timeout, deadline=limit, **more)

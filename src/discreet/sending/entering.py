@@ -23,7 +23,7 @@ def enter(
 ) -> coverage.Coverage:
     """Bring the state to the consent of `signature`, which the gate's `row` has decided; what that covers.
 
-    Raises `OSError` for a log that cannot be read.
+    Raises `OSError` for a log, or an answer, that cannot be read.
     """
     paths, run = plan.paths, f'"run":"{plan.run}"'.encode()
     changed = [sign[2] for sign in signature if sign is not None]
@@ -62,7 +62,7 @@ def _covered(plan: "Plan", state: states.State, row: str) -> coverage.Coverage:
     """What the consent says that it covers (that of an opt-out tool, what its notice said); else what the first run
     under it disclosed.
     """
-    agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent")
+    agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent", strictly=True)
     if not agreed and not state.covered:
         hosts = [one.host for one in plan.destinations if one.host not in plan.own]
         state.covered = coverage.lines(plan.declaration, hosts, identity=plan.identity)

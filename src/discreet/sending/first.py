@@ -32,10 +32,12 @@ def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
         if os.path.lexists(paths["delivery"]):
             from . import state as states
 
-            earlier = states.load(paths["delivery"])
+            earlier = states.load(paths["delivery"], strictly=True)
+            if earlier.places:
+                return  # a deliverer has been here after all, and looks after that
             if earlier.period == period:  # a destination that a later version brings
                 covered = earlier.covered
-        seen = f'"seen":"{timestamp(time.time())}","empty":{"false" if os.path.lexists(paths["log"]) else "true"},'
+        seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(paths["log"])},'
         text = (
             f'{{"v":1,"plan":"","period":{quote(period)},"covered":[{",".join(map(quoted, covered))}],'
             f'{seen if destinations else ""}"destinations":{{}}}}\n'
@@ -58,3 +60,14 @@ def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "
 
     own = own_hosts(owner)
     return [one.host for one in destinations if one.host not in own]
+
+
+def _is_missing(path: str) -> str:
+    """Whether there is nothing of that name, as JSON. Raises `OSError` where it cannot be told: an older log must not
+    pass for none.
+    """
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return "true"
+    return "false"

@@ -1,6 +1,7 @@
 """The log as the outbox: where each destination is in it, and what is still to be sent.
 
     offsets   {"<id of the file's first record>": [<bytes handled>, <CRC-32 of the line that ends there>], ...}
+    away      the same of files that are not there now, and may come back
     anchor    ["<id of the last record handled>", "<its time>"]
     floor     "<the latest time of what lay on the log before this destination's first record>"
 
@@ -10,7 +11,7 @@ each time, since a process may still append to one that another has just rotated
 the one that was handled there (somebody edited the file), the spot is found again by that line, or by the anchor; where
 both are gone, everything in the file later than the floor is pending: a record may then be sent twice, under the same
 id, but none from before the consent, and none is lost but of the very second of the floor. What was deleted is
-withdrawn.
+withdrawn; a file that was away for a while (moved, or written anew by an editor) goes on where it was.
 """
 
 from binascii import crc32
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Line: TypeAlias = tuple[str, Spot, bytes]  # (file, the spot behind the line, the line with its newline)
 
 START = (0, 0)  # of any file
+EVERYTHING = (names.LARGEST_INTEGER - 1, 0)  # of a file that was away when a period of consent began
 
 
 def pending(paths: names.Paths, place: "Place") -> "Iterator[Line]":
@@ -75,7 +77,9 @@ def newest(paths: names.Paths) -> str:
 
 def _found(file: "BinaryIO", name: str, place: "Place", files: "dict[str, BinaryIO]") -> "Spot":
     """Where to go on in a file."""
-    spot = place.offsets.get(name)
+    spot = place.offsets.get(name) or place.away.get(name)
+    if spot == EVERYTHING:
+        return max((after for after, _ in _lines(file, 0)), default=START)
     if spot is None and place.offsets.keys() <= files.keys():
         return START  # a new file, since every known one is still there: none of them edited, none made anew
     if spot is not None and (spot[0] == 0 or _line_before(file, spot[0]) == spot[1]):
@@ -143,4 +147,7 @@ class _Files:
 
     def __exit__(self, *_: object) -> None:
         for file in self._open:
-            file.close()
+            try:
+                file.close()
+            except OSError:
+                pass  # nothing was written; and an iteration that nobody ended ends here, where an error is printed

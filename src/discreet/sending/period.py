@@ -35,7 +35,7 @@ def begin(paths: names.Paths) -> None:
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
                 place.enter(ends, ends, floor)
-            state.period, state.covered = repr(consent.signature(paths)), []
+            state.period, state.covered = repr(consent.signature(paths, strictly=True)), []
             states.save(paths, state, [])
     except OSError:
         return

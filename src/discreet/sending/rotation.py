@@ -22,8 +22,11 @@ def rotate(paths: names.Paths, inode: int) -> None:
         for number in range(names.LOG_FILES - 1, 0, -1):
             try:
                 os.replace(paths.log(number - 1), paths.log(number))
+            except (FileNotFoundError, NotADirectoryError):
+                continue  # a gap in the row, or a directory where a file should be
             except OSError:
-                continue  # a gap in the row, or a name that something else holds: the size decides what follows
+                if not os.path.isdir(paths.log(number)):
+                    return  # the disk refuses: what stays at its name must not be renamed over
 
 
 def erase_old(paths: names.Paths, now: float) -> None:

@@ -2,12 +2,12 @@
 
     {"v":1,"plan":"<key> <wake> <attempt> <file> <offset>;...","period":"<signature>","covered":[...],
      "destinations":{"<key>":{
-      "shown":"https://example.org/t","since":"2026-11-20T10:30:00Z","offsets":{...},"anchor":[id,time],"floor":time,
-      "wake":0,"attempt":0,"failures":0,"held":false,"status":0,"limit":500}}}
+      "shown":"https://example.org/t","since":"2026-11-20T10:30:00Z","offsets":{...},"away":{...},"anchor":[id,time],
+      "floor":time,"wake":0,"attempt":0,"failures":0,"held":false,"status":0,"limit":500}}}
 
-`offsets`, `anchor` and `floor` are explained in `outbox`, `covered` in privacy/coverage.py: what a consent covers that
-does not say so itself. Before the first deliverer there is only what the first process noted before its first record
-(`first`): with destinations `seen`, when that was, and `empty`, whether there was no log yet.
+`offsets`, `away`, `anchor` and `floor` are explained in `outbox`, `covered` in privacy/coverage.py: what a consent
+covers that does not say so itself. Before the first deliverer there is only what the first process noted before its
+first record (`first`): with destinations `seen`, when that was, and `empty`, whether there was no log yet.
 
 The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, and read as
 hostile input: what is not as drawn here counts as never seen, which sends nothing old. `plan` repeats, for each
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 DAY_SECONDS = 86_400.0
 MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
+_MOST_AWAY = 2 * names.LOG_FILES  # files remembered that are not there: they come back soon, or not at all
 _TEXT = 256  # characters of any text in the file
+_NONE_OF_OURS = (names.NOT_OURS, 2, 20, 22)  # ENOENT, ENOTDIR, EINVAL: raised for what is no regular file
 _SANE_SECONDS = 2 * DAY_SECONDS  # no wake is so far ahead, unless the clock was set back since
 
 
@@ -43,6 +45,7 @@ class Place:
         self.shown = shown[:_TEXT]
         self.since = since
         self.offsets: dict[str, tuple[int, int]] = {}
+        self.away: dict[str, tuple[int, int]] = {}
         self.anchor = ("", "")
         self.floor = ""
         self.wake = 0.0
@@ -59,10 +62,17 @@ class Place:
 
     def enter(self, here: "outbox.Offsets", offsets: "outbox.Offsets", floor: str) -> None:
         """Go on from `offsets`, where a period of consent begins, and in no file from before `here`, where it is."""
+        self.away = dict.fromkeys([*self.away, *(self.offsets.keys() - here.keys())], outbox.EVERYTHING)
         self.offsets = {file: max(spot, here.get(file, outbox.START)) for file, spot in offsets.items()}
         self.anchor = ("", "")
         self.floor = max(self.floor, floor)
         self.agree()
+
+    def settle(self, offsets: "outbox.Offsets") -> None:
+        """Go on from `offsets`, which are those of the files that are there now; of the others, remember the last."""
+        away = {file: spot for file, spot in {**self.away, **self.offsets}.items() if file not in offsets}
+        self.away = dict(list(away.items())[-_MOST_AWAY:])
+        self.offsets = offsets
 
     def agree(self, *, until: float = 0.0) -> None:
         """The consent covers the host; or, with `until`, it does not, and nobody need look again before that time."""
@@ -91,8 +101,10 @@ def backoff(first: float, failures: int) -> float:
     return min(first * 2.0 ** min(failures - 1, 20), DAY_SECONDS) * jitter
 
 
-def load(path: str) -> State:
-    """The state on disk; an empty one where it is missing, unreadable or not as drawn. Never raises."""
+def load(path: str, *, strictly: bool = False) -> State:
+    """The state on disk; an empty one where it is missing, unreadable or not as drawn. Never raises, unless `strictly`:
+    then `OSError` for a file that is ours, as it seems, and cannot be read just now.
+    """
     state = State()
     try:
         content = json.loads(names.read_small(path, names.current_user()))
@@ -103,7 +115,11 @@ def load(path: str) -> State:
         if not content["destinations"] and "seen" in content:
             state.seen, state.empty = _text(content["seen"]), content["empty"] is True
         state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
+    except OSError as error:
+        if strictly and error.errno not in _NONE_OF_OURS:
+            raise
+        return State()
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
         return State()
     return state
 
@@ -114,7 +130,7 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
     kept = [key for key in first if key in state.places] + others
     state.places = {key: state.places[key] for key in kept[: max(MOST_PLACES, len(first))]}
     for place in state.places.values():
-        place.offsets = outbox.settled(paths, place)
+        place.settle(outbox.settled(paths, place))
     newest = outbox.newest(paths)
     plan = ";".join(
         f"{key} {int(place.wake)} {int(place.attempt)} {newest or '-'} {place.offsets.get(newest, outbox.START)[0]}"
@@ -133,8 +149,9 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
 def _place(value: "dict[str, Any]") -> Place:
     """One destination as it was written. Raises `ValueError`, `TypeError` or `LookupError` for anything else."""
     place = Place(_text(value["shown"]), _text(value["since"]))
-    for file, (offset, mark) in value["offsets"].items():
-        place.offsets[_text(file)] = (_whole(offset), _whole(mark))
+    for spots, found in ((place.offsets, value["offsets"]), (place.away, value.get("away", {}))):
+        for file, (offset, mark) in found.items():
+            spots[_text(file)] = (_whole(offset), _whole(mark))
     last, time = value["anchor"]
     place.anchor = (_text(last), _text(time))
     place.floor = _text(value["floor"])

@@ -3,22 +3,9 @@
 The rule that keeps it honest: what was queued under the consent that stood before is discarded, and counted.
 """
 
-import os
-
-from .. import names
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import Sender
-
-
-def require_sight(paths: names.Paths) -> None:
-    """Raise `OSError` where it cannot be told whether the files of the stored consent are there."""
-    for key in ("consent", "enabled"):
-        try:
-            os.stat(paths[key])
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # plainly not there
 
 
 def discard(sender: "Sender") -> None:
