@@ -186,13 +186,15 @@ def not_ours(path: str, user: int | None) -> str:
 def read_small(path: str, user: int | None = None, most: int = SMALL_BYTES) -> bytes:
     """The content of a regular file, at most `most` bytes of it (more is cut off).
 
-    With `user`, a file that belongs to anybody else raises `PermissionError`. Raises `OSError` as `open` does, and for
-    anything that is not a regular file.
+    With `user`, a file that belongs to anybody else, or that anybody may write to, raises `PermissionError`. Raises
+    `OSError` as `open` does, and for anything that is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | OPEN_FLAGS | NO_WAIT)
     try:
         status = os.fstat(descriptor)
         check_ours(status, path, user)
+        if user is not None and status.st_mode & EVERYBODY_WRITES:
+            raise PermissionError(NOT_OURS, OPEN, path)  # whoever wrote it, it may be anybody's word
         return os.read(descriptor, min(status.st_size + 1, most))
     finally:
         os.close(descriptor)

@@ -224,7 +224,10 @@ def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths)
         for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
             if answer == FOREIGN:
                 facts.home = f"{path} {FOREIGN[1]}"
-    facts.unittest_running = "unittest.main" in sys.modules and _on_some_stack("unittest.main")
+    if "unittest.main" in sys.modules:
+        from .environments import on_some_stack
+
+        facts.unittest_running = on_some_stack("unittest.main")
     return facts
 
 
@@ -258,12 +261,10 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
     """What the first word of a file says: `meaning` if it is one of `yes`, OFF if it is anything else."""
     try:
         content = names.read_small(path, user, _ANSWER_BYTES)
-        if user is not None and os.stat(path).st_mode & names.EVERYBODY_WRITES:
-            return OFF, names.OPEN  # whoever wrote it, it may be anybody's word
     except (FileNotFoundError, NotADirectoryError):
         return SILENT
     except OSError as error:
-        return FOREIGN if error.errno == names.NOT_OURS else (OFF, "cannot be read")
+        return OFF, str(error.strerror) if error.errno == names.NOT_OURS else "cannot be read"
     # `echo true >` in Windows PowerShell writes UTF-16 with a byte order mark, some editors UTF-8 with one.
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
     words = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace").split(None, 2) or [""]
@@ -290,14 +291,3 @@ def _was_shown(path: str, user: int | None) -> bool:
         return names.read_small(path, user)[:2] == b"20"
     except OSError:
         return False
-
-
-def _on_some_stack(module: str) -> bool:
-    """Whether any thread is in a function of `module` (its being loaded says nothing: `unittest.mock` does that)."""
-    for frame in sys._current_frames().values():
-        caller = frame
-        while caller is not None:
-            if caller.f_globals.get("__name__") == module:
-                return True
-            caller = caller.f_back  # type: ignore[assignment]  # None at the bottom of the stack
-    return False

@@ -4,6 +4,7 @@ The rule that keeps it honest: a child whenever one can be started; the thread o
 asked for it, or in a process that has lived long enough for its thread not to be in the way. Either way nobody waits.
 """
 
+import os
 import time
 
 from .. import names
@@ -125,6 +126,7 @@ class Courier:
         self._signature = owner.signature
         self._born = time.monotonic()
         self._next_look = 0.0
+        self._at_it = 0  # the process whose thread delivers just now
 
     def pause(self) -> float:
         """Seconds until the thread should look whether a delivery is due."""
@@ -145,8 +147,13 @@ class Courier:
 
     def deliver(self, sender: "Sender", running: "LockType") -> bool:
         """In the thread: work, which may take its time; whether the writing is still ours then, and not another's."""
+        if self._at_it == os.getpid():  # another thread of ours; one of the parent's is not here
+            self._next_look = time.monotonic() + _LOOK_SECONDS
+            return True
+        self._at_it = os.getpid()
         running.release()
         self._owner.border("delivery", self.work, sender.encoder.run)
+        self._at_it = 0
         return running.acquire(blocking=False)
 
     def leave(self, run: str) -> None:
