@@ -179,6 +179,7 @@ class Log:
 
     def _open(self, length: int) -> tuple[int, int]:
         """The open log and its size, rotated first if `length` more bytes would not fit."""
+        others = False
         for tries in range(_ROTATIONS + _PAUSES):  # several processes may want to rotate at once: look again
             descriptor, status = self._open_once()
             grown = status.st_size + length
@@ -188,12 +189,14 @@ class Log:
                 return descriptor, status.st_size
             os.close(descriptor)
             if tries >= _ROTATIONS:
+                if not others:
+                    break
                 time.sleep(_PAUSE_SECONDS)  # whoever rotates was interrupted
             from . import rotation
 
             rotation.erase_old(self._paths, self._clock())
             if grown > self.file_bytes:
-                rotation.rotate(self._paths, status.st_ino)
+                others = rotation.rotate(self._paths, status.st_ino)
         raise OSError(_TOO_LARGE, "the log cannot be rotated", self._paths["log"])
 
     def _open_once(self) -> tuple[int, os.stat_result]:
