@@ -34,7 +34,7 @@ OTHER_CALLS = ("pipe", "posix_spawn")
 CALLS = PATH_CALLS + DESCRIPTOR_CALLS + OTHER_CALLS
 ERRORS = ("ENOSPC", "EDQUOT", "EACCES", "EROFS", "EIO", "EMFILE", "EINTR", "ENOENT", "ESTALE")
 PIPE = "(pipe)"
-SHORT = ("short 1", "short half", "short last")  # how much of a write is taken
+SHORT = ("short 1", "short part", "short last", "short full")  # how much of a write is taken
 # Of a fault that stays: which calls a full disk, a read-only one, or a process without descriptors refuses.
 _CHANGING = ("write", "mkdir", "rmdir", "replace", "rename", "link", "unlink", "chmod", "ftruncate")
 _NEEDING_ROOM = ("write", "mkdir", "replace", "rename", "link")
@@ -49,7 +49,8 @@ class Fault(NamedTuple):
 
     `how` is "once" (it fails), "done" (it is made, and then said to have failed), "onwards" (it and all later ones
     that such a disk refuses), "gone" (the directory is deleted before it), "slow" or "slow onwards" (it, and all
-    later ones, take `error` seconds), or one of `SHORT`.
+    later ones, take `error` seconds), or one of `SHORT`: a byte, a part, all but one, or a part and
+    nothing of the next write, as on a disk that is full by then.
     """
 
     number: int
@@ -79,15 +80,18 @@ def faults_of(calls: list[str]) -> list[Fault]:
     return found
 
 
-def chosen(calls: list[str], sore: tuple[str, ...], number: int, seed: object) -> list[Fault]:
-    """So many of the faults of these calls, the same each time; and an I/O error, once, at the last of each `sore` one,
-    where a failure once spoiled something.
+def chosen(calls: list[str], sore: tuple[str, ...], number: int, seed: object, *, each: bool = False) -> list[Fault]:
+    """So many of the faults of these calls, the same each time. Besides, at the `sore` calls, where a failure once
+    spoiled something or would, an I/O error: at the last of that name, or at `each`; and one write that fills the disk.
     """
     faults = faults_of(calls)
     if number >= len(faults):
         return faults
-    last = {call: Fault(place, "once", errno.EIO) for place, call in enumerate(calls, 1) if call in sore}
-    return [*last.values(), *random.Random(str(seed)).sample(faults, number)]
+    always = {
+        place if each else call: Fault(place, "once", errno.EIO) for place, call in enumerate(calls, 1) if call in sore
+    }
+    full = [Fault(place, "short full") for place, call in enumerate(calls, 1) if call.startswith("write ")]
+    return [*always.values(), *full[:1], *random.Random(str(seed)).sample(faults, number)]
 
 
 class Disk:
@@ -102,6 +106,7 @@ class Disk:
         self._note = note
         self._numbers = itertools.count(1)
         self._names: dict[int, str] = {}  # of open descriptors
+        self._full = False  # the next write finds no room
 
     @contextlib.contextmanager
     def installed(self) -> Iterator["Disk"]:
@@ -157,6 +162,9 @@ class Disk:
         self.calls.append(shown)
         self._note(shown)
         fault = self.fault
+        if self._full and name == "write":
+            self._full = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if fault is None or not self._meant(fault, number, name, given):
             return self._made(name, real, given, named)
         if fault.how.startswith("slow"):
@@ -167,7 +175,8 @@ class Disk:
             return self._made(name, real, given, named)
         if fault.how in SHORT:
             whole = bytes(given[1])
-            size = {"short 1": 1, "short half": len(whole) // 2, "short last": len(whole) - 1}[fault.how]
+            size = {"short 1": 1, "short last": len(whole) - 1}.get(fault.how, len(whole) * 2 // 5)
+            self._full = fault.how == "short full"
             return real(given[0], whole[: max(1, size)])
         if fault.how == "done" or name == "close":  # which has closed, whatever it says
             self._undone(name, self._made(name, real, given, named), given)
