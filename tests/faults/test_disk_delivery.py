@@ -225,6 +225,7 @@ def test_a_collector(tmp_path: Path, size: Any, record_property: Any) -> None:
     disk = Disk()
     assert len(set(collect(tmp_path / "well", disk)[0])) == 8
     faults = chosen(disk.calls, (), size(20, 1_000_000), "collector")
+    faults += [Fault(place, "short full") for place, call in enumerate(disk.calls, 1) if call.startswith("write ")]
     record_property("figures", f"{len(disk.calls)} calls, {len(faults)} faults")
     wrong = []
     for number, fault in enumerate(faults):
