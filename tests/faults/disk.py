@@ -12,7 +12,6 @@ callers in the package alone. Those that the C library or OpenSSL make for thems
 import builtins
 import contextlib
 import errno
-import fcntl
 import io
 import itertools
 import os
@@ -22,6 +21,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is locked so
+    fcntl = None
 
 PATH_CALLS = (
     "open", "stat", "lstat", "access", "mkdir", "rmdir", "replace", "rename", "link", "unlink", "chmod", "listdir",
@@ -39,8 +43,8 @@ SHORT = ("short 1", "short part", "short last", "short full")  # how much of a w
 _CHANGING = ("write", "mkdir", "rmdir", "replace", "rename", "link", "unlink", "chmod", "ftruncate")
 _NEEDING_ROOM = ("write", "mkdir", "replace", "rename", "link")
 _NEEDING_DESCRIPTORS = ("open", "listdir", "scandir", "dup", "pipe")
-# Through these modules the package calls, without their being the callers that are meant.
 _close, _seek = os.close, os.lseek  # the system's, whatever is installed
+# Through these modules the package calls, without their being the callers that are meant.
 _THROUGH = {"genericpath", "posixpath", "os", "gzip", "_compression", "shutil", __name__}
 
 
@@ -48,9 +52,9 @@ class Fault(NamedTuple):
     """What happens to the call of that number, the first being 1.
 
     `how` is "once" (it fails), "done" (it is made, and then said to have failed), "onwards" (it and all later ones
-    that such a disk refuses), "gone" (the directory is deleted before it), "slow" or "slow onwards" (it, and all
-    later ones, take `error` seconds), or one of `SHORT`: a byte, a part, all but one, or a part and
-    nothing of the next write, as on a disk that is full by then.
+    that such a disk refuses), "gone" (the directory is deleted before it), "slow" or "slow onwards" (it, or it and all
+    later ones, take `error` seconds), or one of `SHORT`: a byte, a part, all but one, or a part and nothing of the
+    next write, as on a disk that is full by then.
     """
 
     number: int
@@ -72,9 +76,9 @@ def faults_of(calls: list[str]) -> list[Fault]:
                 continue  # no system says that of a descriptor
             if call == f"close {PIPE}":
                 continue  # nor anything when a pipe is closed
-            hows = (
-                ("once", "done") if error == "EINTR" else ("once", "done", "onwards")
-            )  # no call is interrupted for ever
+            hows = ["once", "done", "onwards"]
+            if error == "EINTR":
+                hows.remove("onwards")  # no call is interrupted for ever
             found += [Fault(number, how, getattr(errno, error)) for how in hows]
         found += [Fault(number, how) for how in ("gone", *(SHORT if name == "write" else ()))]
     return found
@@ -112,21 +116,24 @@ class Disk:
     def installed(self) -> Iterator["Disk"]:
         """In place of the system's, for as long as the block lasts."""
         before = {name: getattr(os, name) for name in CALLS if hasattr(os, name)}
-        flock, opened = fcntl.flock, builtins.open
+        flock, opened = getattr(fcntl, "flock", None), builtins.open
         self.install()
         try:
             yield self
         finally:
             for name, real in before.items():
                 setattr(os, name, real)
-            fcntl.flock, builtins.open = flock, opened
+            builtins.open = opened
+            if fcntl is not None:
+                fcntl.flock = flock
 
     def install(self) -> None:
         """In place of the system's, for good."""
         for name in CALLS:
             if hasattr(os, name):
                 setattr(os, name, self._wrapped(name, getattr(os, name)))
-        fcntl.flock = self._wrapped("flock", fcntl.flock)
+        if fcntl is not None:
+            fcntl.flock = self._wrapped("flock", fcntl.flock)
         os.posix_spawn = self._wrapped("posix_spawn", lambda *_, **__: 1)  # nobody is started
         builtins.open = self._opener(builtins.open)
 
