@@ -12,7 +12,6 @@ callers in the package alone. Those that the C library or OpenSSL make for thems
 import builtins
 import contextlib
 import errno
-import fcntl
 import io
 import itertools
 import os
@@ -22,6 +21,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing is locked so
+    fcntl = None
 
 PATH_CALLS = (
     "open", "stat", "lstat", "access", "mkdir", "rmdir", "replace", "rename", "link", "unlink", "chmod", "listdir",
@@ -34,13 +38,13 @@ OTHER_CALLS = ("pipe", "posix_spawn")
 CALLS = PATH_CALLS + DESCRIPTOR_CALLS + OTHER_CALLS
 ERRORS = ("ENOSPC", "EDQUOT", "EACCES", "EROFS", "EIO", "EMFILE", "EINTR", "ENOENT", "ESTALE")
 PIPE = "(pipe)"
-SHORT = ("short 1", "short half", "short last")  # how much of a write is taken
+SHORT = ("short 1", "short part", "short last", "short full")  # how much of a write is taken
 # Of a fault that stays: which calls a full disk, a read-only one, or a process without descriptors refuses.
 _CHANGING = ("write", "mkdir", "rmdir", "replace", "rename", "link", "unlink", "chmod", "ftruncate")
 _NEEDING_ROOM = ("write", "mkdir", "replace", "rename", "link")
 _NEEDING_DESCRIPTORS = ("open", "listdir", "scandir", "dup", "pipe")
-# Through these modules the package calls, without their being the callers that are meant.
 _close, _seek = os.close, os.lseek  # the system's, whatever is installed
+# Through these modules the package calls, without their being the callers that are meant.
 _THROUGH = {"genericpath", "posixpath", "os", "gzip", "_compression", "shutil", __name__}
 
 
@@ -48,8 +52,9 @@ class Fault(NamedTuple):
     """What happens to the call of that number, the first being 1.
 
     `how` is "once" (it fails), "done" (it is made, and then said to have failed), "onwards" (it and all later ones
-    that such a disk refuses), "gone" (the directory is deleted before it), "slow" or "slow onwards" (it, and all
-    later ones, take `error` seconds), or one of `SHORT`.
+    that such a disk refuses), "gone" (the directory is deleted before it), "slow" or "slow onwards" (it, or it and all
+    later ones, take `error` seconds), or one of `SHORT`: a byte, a part, all but one, or a part and nothing of the
+    next write, as on a disk that is full by then.
     """
 
     number: int
@@ -71,23 +76,26 @@ def faults_of(calls: list[str]) -> list[Fault]:
                 continue  # no system says that of a descriptor
             if call == f"close {PIPE}":
                 continue  # nor anything when a pipe is closed
-            hows = (
-                ("once", "done") if error == "EINTR" else ("once", "done", "onwards")
-            )  # no call is interrupted for ever
+            hows = ["once", "done", "onwards"]
+            if error == "EINTR":
+                hows.remove("onwards")  # no call is interrupted for ever
             found += [Fault(number, how, getattr(errno, error)) for how in hows]
         found += [Fault(number, how) for how in ("gone", *(SHORT if name == "write" else ()))]
     return found
 
 
-def chosen(calls: list[str], sore: tuple[str, ...], number: int, seed: object) -> list[Fault]:
-    """So many of the faults of these calls, the same each time; and an I/O error, once, at the last of each `sore` one,
-    where a failure once spoiled something.
+def chosen(calls: list[str], sore: tuple[str, ...], number: int, seed: object, *, each: bool = False) -> list[Fault]:
+    """So many of the faults of these calls, the same each time. Besides, at the `sore` calls, where a failure once
+    spoiled something or would, an I/O error: at the last of that name, or at `each`; and one write that fills the disk.
     """
     faults = faults_of(calls)
     if number >= len(faults):
         return faults
-    last = {call: Fault(place, "once", errno.EIO) for place, call in enumerate(calls, 1) if call in sore}
-    return [*last.values(), *random.Random(str(seed)).sample(faults, number)]
+    always = {
+        place if each else call: Fault(place, "once", errno.EIO) for place, call in enumerate(calls, 1) if call in sore
+    }
+    full = [Fault(place, "short full") for place, call in enumerate(calls, 1) if call.startswith("write ")]
+    return [*always.values(), *full[:1], *random.Random(str(seed)).sample(faults, number)]
 
 
 class Disk:
@@ -102,26 +110,30 @@ class Disk:
         self._note = note
         self._numbers = itertools.count(1)
         self._names: dict[int, str] = {}  # of open descriptors
+        self._full = False  # the next write finds no room
 
     @contextlib.contextmanager
     def installed(self) -> Iterator["Disk"]:
         """In place of the system's, for as long as the block lasts."""
         before = {name: getattr(os, name) for name in CALLS if hasattr(os, name)}
-        flock, opened = fcntl.flock, builtins.open
+        flock, opened = getattr(fcntl, "flock", None), builtins.open
         self.install()
         try:
             yield self
         finally:
             for name, real in before.items():
                 setattr(os, name, real)
-            fcntl.flock, builtins.open = flock, opened
+            builtins.open = opened
+            if fcntl is not None:
+                fcntl.flock = flock
 
     def install(self) -> None:
         """In place of the system's, for good."""
         for name in CALLS:
             if hasattr(os, name):
                 setattr(os, name, self._wrapped(name, getattr(os, name)))
-        fcntl.flock = self._wrapped("flock", fcntl.flock)
+        if fcntl is not None:
+            fcntl.flock = self._wrapped("flock", fcntl.flock)
         os.posix_spawn = self._wrapped("posix_spawn", lambda *_, **__: 1)  # nobody is started
         builtins.open = self._opener(builtins.open)
 
@@ -157,6 +169,9 @@ class Disk:
         self.calls.append(shown)
         self._note(shown)
         fault = self.fault
+        if self._full and name == "write":
+            self._full = False
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         if fault is None or not self._meant(fault, number, name, given):
             return self._made(name, real, given, named)
         if fault.how.startswith("slow"):
@@ -167,7 +182,8 @@ class Disk:
             return self._made(name, real, given, named)
         if fault.how in SHORT:
             whole = bytes(given[1])
-            size = {"short 1": 1, "short half": len(whole) // 2, "short last": len(whole) - 1}[fault.how]
+            size = {"short 1": 1, "short last": len(whole) - 1}.get(fault.how, len(whole) * 2 // 5)
+            self._full = fault.how == "short full"
             return real(given[0], whole[: max(1, size)])
         if fault.how == "done" or name == "close":  # which has closed, whatever it says
             self._undone(name, self._made(name, real, given, named), given)

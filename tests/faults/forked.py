@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import discreet
 from faults.disk import Fault
 
-TESTS = str(Path(__file__).parent.parent)
+TESTS, PACKAGES = str(Path(__file__).parent.parent), str(Path(discreet.__file__).parent.parent)
 TOOL = ".mytool"
 
 
@@ -36,7 +38,12 @@ class Programs:
     """A zygote at work. `without` names rooms of the package that it does not load."""
 
     def __init__(self, *without: str) -> None:
-        environment = {"PYTHONPATH": TESTS, "PATH": os.defpath, "LANG": "C.UTF-8", "PYTHONIOENCODING": "utf-8"}
+        environment = {
+            "PYTHONPATH": f"{TESTS}{os.pathsep}{PACKAGES}",
+            "PATH": os.defpath,
+            "LANG": "C.UTF-8",
+            "PYTHONIOENCODING": "utf-8",
+        }
         self._zygote = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "faults.zygote", *without],
             stdin=subprocess.PIPE,
@@ -70,17 +77,24 @@ class Home:
         self._kept = path.parent / f"{path.name}.kept"
         path.mkdir(exist_ok=True)
         (path / ".profile").write_text("export EDITOR=vi\n")
-        (path / TOOL).mkdir()
+        (path / TOOL).mkdir(exist_ok=True)
         (path / TOOL / "config").write_text("colour = true\n")
 
     def agree(self, text: str = "true\n") -> None:
-        """Store a yes by hand."""
+        """Store a yes by hand, in a file of its own."""
         self.directory.mkdir(exist_ok=True)
+        (self.directory / "opt-in").unlink(missing_ok=True)
         (self.directory / "opt-in").write_text(text)
 
     def keep(self) -> None:
         """Remember all of it."""
         shutil.copytree(self.path, self._kept, symlinks=True, copy_function=_copied)
+
+    def copied(self) -> "Home":
+        """What was kept, in another place."""
+        place = Path(tempfile.mkdtemp(dir=self.path.parent)) / self.path.name
+        shutil.copytree(self._kept, place, symlinks=True, copy_function=_copied)
+        return Home(place)
 
     def fresh(self) -> None:
         """As it was, down to the inode of the stored answer, by which a consent is told from another."""

@@ -7,6 +7,7 @@ once, and what it refused can be given again.
 """
 
 import contextlib
+import errno
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -16,9 +17,13 @@ from typing import Any
 import pytest
 
 from discreet.collector.store import Store
+from discreet.consent import stored
+from discreet.privacy import coverage
+from discreet.privacy.declaration import Declaration
 from discreet.sending import delivery, period, receipts
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock
+from discreet.sending.log import timestamp
 from faults.disk import Disk, Fault, chosen
 from sending.outboxes import NOON, OTHER_RUN, Time, World, line, record_id
 
@@ -46,11 +51,11 @@ def a_world(place: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def work(world: World, disk: Disk) -> BaseException | None:
+def work(world: World, disk: Disk, **changes: Any) -> BaseException | None:
     """One deliverer at work on this disk, as `sending.work` has it; what it ended with."""
     with disk.installed():
         try:
-            plan = world.plan()
+            plan = world.plan(**changes)
             if not plan.decide().enabled:
                 return Withdrawn()
             lock = DeliveryLock(world.paths)
@@ -98,7 +103,7 @@ def test_a_deliverer(
         monkeypatch.setattr(receipts, "MOST_BYTES", 500)
     well, disk = worlds(), Disk()
     assert work(well, disk) is None
-    faults = chosen(disk.calls, SORE, size(12, 1_000_000), halving)
+    faults = chosen(disk.calls, SORE, size(5, 1_000_000), halving, each=not halving)
     record_property("figures", f"{len(disk.calls)} calls, {len(faults)} faults")
     wrong = []
     for fault in faults:
@@ -135,6 +140,49 @@ def judge(world: World, fault: Fault, *, halving: bool) -> Iterator[str]:
         yield f"receipts: {vouched}"
     if world.losses().get("disk") != 1:
         yield f"losses: {world.losses()}"
+
+
+@pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "by the verb"])
+def test_what_was_not_agreed_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_hand: bool, size: Any, record_property: Any
+) -> None:
+    """Whatever call fails, a field that a later version brought is sent by no deliverer, nor is what was recorded
+    before the process that first saw the destination; all that was agreed to arrives.
+    """
+    number = iter(range(1_000_000))
+
+    def prepared() -> World:
+        world = World(tmp_path / f"agreed{next(number)}")
+        monkeypatch.setattr(delivery, "time", Time(world))
+        world.declaration = Declaration({"search": {"n": "number"}})
+        world.record(1, run=OTHER_RUN)
+        if not by_hand:
+            covers = coverage.lines(world.declaration, [world.destinations[0].host])
+            stored.store(world.paths, "true", timestamp(world.now), covers)
+        world.now += 10
+        world.record(2)
+        world.deliver(world.plan(own=()))
+        world.declaration = Declaration({"search": {"n": "number", "m": "number"}})
+        world.record(3, properties={"n": 3, "m": 7})
+        return world
+
+    well, disk = prepared(), Disk()
+    assert work(well, disk, own=()) is None
+    faults = chosen(disk.calls, SORE, size(5, 1_000_000), by_hand, each=True)
+    record_property("figures", f"{len(disk.calls)} calls, {len(faults)} faults")
+    wrong = []
+    for fault in faults:
+        if fault.how == "gone" or fault.error == errno.ENOENT:
+            continue  # an answer that is not there does not say what it covers
+        world = prepared()
+        disk = Disk(fault, str(world.directory))
+        work(world, disk, own=())
+        world.now += 2 * DAY
+        world.deliver(world.plan(own=()))
+        sent = [one["properties"] for request in world.requests for one in json.loads(request.body)["records"]]
+        if any("m" in one for one in sent) or list(dict.fromkeys(world.got())) != [2, 3]:
+            wrong.append(f"{fault} at {disk.calls[fault.number - 1]}: {sent}")
+    assert not wrong, "\n".join((f"{len(wrong)} of {len(faults)}", *wrong[:40]))
 
 
 def taken(store: Store, now: list[float], *, kept: list[str], forgotten: list[str]) -> Iterator[str]:
@@ -177,6 +225,7 @@ def test_a_collector(tmp_path: Path, size: Any, record_property: Any) -> None:
     disk = Disk()
     assert len(set(collect(tmp_path / "well", disk)[0])) == 8
     faults = chosen(disk.calls, (), size(20, 1_000_000), "collector")
+    faults += [Fault(place, "short full") for place, call in enumerate(disk.calls, 1) if call.startswith("write ")]
     record_property("figures", f"{len(disk.calls)} calls, {len(faults)} faults")
     wrong = []
     for number, fault in enumerate(faults):

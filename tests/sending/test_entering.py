@@ -1,6 +1,7 @@
 """Consent bound to what was said: what a later version adds stays on this machine until the user agrees again."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
 from discreet.sending import first, period
 from discreet.sending.log import timestamp
-from sending.outboxes import URL, World, line, own_world
+from sending.outboxes import OTHER_RUN, URL, World, line, own_world
 
 OTHER_URL = "https://other.example/t"
 ONE, OTHER = (Destination(url, batch_size=1, batch_interval=0) for url in (URL, OTHER_URL))
@@ -203,3 +204,33 @@ def test_enhanced_fields_are_withdrawn_with_the_level(world: World) -> None:
     world.record(3, properties={"n": 3, "m": 9})
     world.deliver(strict(world))
     assert properties(world) == [{"n": 1, "m": 7}, {"n": 3}]
+
+
+@pytest.mark.parametrize("call", ["lstat", "stat", "open", "read"])
+def test_a_first_run_that_cannot_look(world: World, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """Where a first run cannot look at what is there, it takes neither an older log for none nor a deliverer's places
+    for none: nothing from before it is sent, and no place is lost.
+    """
+    world.record(1, run=OTHER_RUN)
+    world.now += 10
+    with monkeypatch.context() as patch:
+        refuse(patch, call)
+        first.note(Noted(world, None), (ONE,))
+    world.record(2)
+    world.deliver(strict(world))
+    assert world.got() == [2]
+    before = (world.directory / "delivery.json").read_bytes()
+    with monkeypatch.context() as patch:
+        refuse(patch, call)
+        first.note(Noted(world, None), (ONE,))
+    first.note(Noted(world, None), (ONE,))
+    assert (world.directory / "delivery.json").read_bytes() == before
+
+
+def refuse(patch: pytest.MonkeyPatch, call: str) -> None:
+    """Let a call of the system fail."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    patch.setattr(os, call, fail)

@@ -141,9 +141,8 @@ class Sender:
         atexit.unregister(self.owner.close)
         self.closed = True
         reached = self.end(timeout)
-        if self._courier is not None and (
-            reached or not self.running.locked()
-        ):  # else the disk hangs: a look would, too
+        hangs = not reached and self.running.locked()  # the disk does, and would hold up the courier's look as well
+        if self._courier is not None and not hangs:
             self._courier.leave(self.encoder.run)
         return reached and not self._lost
 
