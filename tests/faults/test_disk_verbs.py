@@ -72,8 +72,8 @@ def judge_on(home: Home, run: Run, fault: Fault | None) -> Iterator[str]:
 
 
 def judge_clear(home: Home, run: Run, fault: Fault | None) -> Iterator[str]:
-    """Erased is erased."""
-    if run.status == 0 and home.directory.exists():
+    """Erased is erased; an empty directory may stay."""
+    if run.status == 0 and home.directory.exists() and any(home.directory.iterdir()):
         yield f"left: {sorted(path.name for path in home.directory.iterdir())}"
 
 
