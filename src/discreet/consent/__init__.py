@@ -267,9 +267,11 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
         return OFF, str(error.strerror) if error.errno == names.NOT_OURS else "cannot be read"
     # `echo true >` in Windows PowerShell writes UTF-16 with a byte order mark, some editors UTF-8 with one.
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    words = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace").split(None, 2) or [""]
+    text = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
+    words = text.split(None, 2) or [""]
     first = words[0].lower()
-    if first not in yes and first not in names.FALSE_WORDS:
+    cut = len(content) == _ANSWER_BYTES and len(words) == 1 and not text[-1:].isspace()  # the word may go on behind it
+    if cut or (first not in yes and first not in names.FALSE_WORDS):
         return OFF, "says neither yes nor no" if first else "is empty"
     dated = len(words) > 1 and len(words[1]) <= 32 and not words[1].strip("0123456789-:TZ.+")
     return meaning if first in yes else OFF, f"says {first}" + (f" since {words[1]}" if dated else "")
