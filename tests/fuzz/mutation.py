@@ -1,7 +1,7 @@
 """Inputs nearly right: seeds that are spoilt at a few places, the same ones for the same random generator.
 
-No coverage guides the choice, which would need a tracer that is not in the standard library; instead the seeds are right
-in every detail, and what is put into them is what parsers stumble over.
+No coverage guides the choice, which would need a compiler's help; instead the seeds are right in every detail, and what
+is put into them is what parsers stumble over.
 """
 
 import random
@@ -19,11 +19,29 @@ _TEXTS = (
     *("T24:00:00Z", "0000-00-00T00:00:00Z", "9999-12-31T23:59:59Z", "2026-02-30", "dddd-dd-ddTdd:dd:ddZ", "d", "Z"),
     *("v", "id", "time", "event", "tool", "properties", "install", '"v":1,', '"v":2', '"time":"",', "__proto__"),
     *("\ufeff", "\u2028", "\x85", "\u202e", "\u0661", "\uff11", "\u00e4", "\U0001f600", "\u0130", "\u017f", "\ufffd"),
-    *("chunked", "gzip", "Content-Length: 5\r\n", "Transfer-Encoding: chunked\r\n", "Host: x\r\n", "HTTP/1.1", "0\r\n\r\n"),
+    *(
+        "chunked",
+        "gzip",
+        "Content-Length: 5\r\n",
+        "Transfer-Encoding: chunked\r\n",
+        "Host: x\r\n",
+        "HTTP/1.1",
+        "0\r\n\r\n",
+    ),
 )
 TOKENS = (
     *(text.encode() for text in _TEXTS),
-    *(b"\xff", b"\xfe", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf", b"\xc3", b"\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"),
+    *(
+        b"\xff",
+        b"\xfe",
+        b"\xff\xfe",
+        b"\xfe\xff",
+        b"\xef\xbb\xbf",
+        b"\xc3",
+        b"\x80",
+        b"\xed\xa0\x80",
+        b"\xf4\x90\x80\x80",
+    ),
     *(b"\x1f\x8b", b"\x1f\x8b\x08\0\0\0\0\0\0\xff", b"\xc0\x80"),
 )
 _EDITS = (0, 1, 1, 1, 2, 2, 3, 6)  # of one input; one in eight is a seed as it is

@@ -1,7 +1,7 @@
 """Under fire: whatever the bytes, a parser gives what it promises or says what it documents; never anything else.
 
-Inputs are seeds, spoilt by a generator that has the name of the target and the number of the chunk for its seed, so that
-a run can be repeated: without `--thorough` about a thousand for each target, with it more than a million in all. A
+Inputs are right ones, spoilt by a generator whose seed is the name of the target and the number of the chunk, so that a
+run can be repeated: without `--thorough` about a thousand for each target, with it more than a million in all. A
 failing input is printed whole; the test's own name, as in
 
     python -m pytest 'tests/fuzz/test_parsers.py::test_parser[url-0]' --thorough

@@ -129,7 +129,7 @@ class Settings:
     def _get(self, key: str) -> str:
         """The value of a setting, stripped; "" where it is not set."""
         value = self._variable(key) or self._settings.get(key.lower(), "")
-        # An integer of thousands of digits, which TOML can hold in hex, has no text: the interpreter refuses to make one.
+        # An integer of thousands of digits, which TOML can hold in hex: the interpreter refuses to make a text of it.
         large = isinstance(value, int) and abs(value) > names.LARGEST_INTEGER
         if isinstance(value, (str, int, float)) and not (large or isinstance(value, bool)):
             return str(value).strip()
