@@ -1,8 +1,7 @@
 """Rows of the exit: what a command pays for having its event delivered, whatever the network is like.
 
-The same command with a destination and without one (log only), in turn, each with a data directory of its own, in which
-it ran once before, log only: so every one with a destination starts a child, which is waited for before the next sample
-begins.
+The same command with a destination and without one (log only), in turn, each with a data directory of its own: so every
+one with a destination starts a child, which is waited for before the next sample begins.
 """
 
 import contextlib
@@ -112,9 +111,7 @@ def _network(
 
 
 def _sample(bench: Bench, url: str, more: Mapping[str, str]) -> detached.Sample:
-    data_dir = bench.data_dir()
-    bench.output("command_sending.py", data_dir, "")  # what a first run notes is no part of an exit
-    command = bench.command("command_sending.py", data_dir, url)
+    command = bench.command("command_sending.py", bench.data_dir(), url)
     return detached.run(command, bench.environment(more), bench.scratch / "stderr")
 
 
