@@ -109,6 +109,23 @@ def test_a_first_run_with_an_id_covers_it(world: World) -> None:
     assert json.loads(world.requests[0].body)["records"][0]["install"] == "ab" * 16
 
 
+@pytest.mark.parametrize("earlier", [False, True], ids=["no file", "a note of another period"])
+def test_of_several_first_processes_one_notes(world: World, earlier: bool) -> None:
+    """What the first of them has recorded by the time that the second gets to its note is delivered all the same."""
+    noted = Noted(world, None)
+    if earlier:
+        first.note(noted, (ONE,))
+        world.agree("true", world.now - 10)
+        noted = Noted(world, None)
+    first.note(noted, (ONE,))
+    content = (world.directory / "delivery.json").read_bytes()
+    world.record(1, run=OTHER_RUN)
+    first.note(noted, (ONE,))
+    assert (world.directory / "delivery.json").read_bytes() == content
+    world.deliver(strict(world))
+    assert world.got() == [1]
+
+
 def test_a_new_event_is_counted(world: World) -> None:
     """An event of a later version is passed over, under a reason of its own."""
     version(world, BEFORE)

@@ -22,29 +22,43 @@ if TYPE_CHECKING:
     from ..destination import Destination
     from .owner import Noted
 
+_LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process is at it
+
 
 def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     """Note what this process discloses, and from when its destinations are given records. Never raises OSError."""
-    paths, period = owner.paths, repr(owner.signature)
-    covered = disclosed(owner, destinations)
+    paths = owner.paths
     try:
         files.make_directory(paths.directory, below=paths.below)
-        if os.path.lexists(paths["delivery"]):
-            from . import state as states
-
-            earlier = states.load(paths["delivery"], strictly=True)
-            if earlier.places:
-                return  # a deliverer has been here after all, and looks after that
-            if earlier.period == period:  # a destination that a later version brings
-                covered = earlier.covered
-        seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(paths["log"])},'
-        text = (
-            f'{{"v":1,"plan":"","period":{quote(period)},"covered":[{",".join(map(quoted, covered))}],'
-            f'{seen if destinations else ""}"destinations":{{}}}}\n'
-        )
-        files.write_private(paths["delivery"], text.encode(), replace=os.path.lexists(paths["delivery"]))
+        if not os.path.lexists(paths["delivery"]):
+            files.write_private(paths["delivery"], _content(owner, destinations), replace=False)
+            return
+        for _ in range(_LOOKS):
+            with files.DirectoryLock(paths.directory) as held:
+                if held:
+                    _renew(owner, destinations)
+                    return
+            time.sleep(_PAUSE_SECONDS)
     except OSError:
         return  # somebody else was first, or it cannot be written: then the first deliverer decides
+
+
+def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
+    """Put a note in place of what there is, unless another process has just done so, whose records may already lie on
+    the log: they would come before the new note.
+    """
+    from . import state as states
+
+    earlier = states.load(owner.paths["delivery"], strictly=True)
+    if not earlier.places and earlier.period != repr(owner.signature):  # else a deliverer looks after it
+        files.write_private(owner.paths["delivery"], _content(owner, destinations))
+
+
+def _content(owner: "Noted", destinations: "tuple[Destination, ...]") -> bytes:
+    covered = ",".join(map(quoted, disclosed(owner, destinations)))
+    seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(owner.paths["log"])},' if destinations else ""
+    period = quote(repr(owner.signature))
+    return f'{{"v":1,"plan":"","period":{period},"covered":[{covered}],{seen}"destinations":{{}}}}\n'.encode()
 
 
 def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
