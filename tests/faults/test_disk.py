@@ -227,7 +227,7 @@ def programs() -> Iterator[Programs]:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_host(name: str, programs: Programs, tmp_path: Path, size: Any, record_property: Any) -> None:
+def test_a_host(name: str, programs: Programs, tmp_path: Path, size: Any, figures: Any) -> None:
     """Whatever call fails, and in whatever way, all that this module promises holds."""
     scene = SCENES[name]
     home = Home(tmp_path / "home")
@@ -241,7 +241,7 @@ def test_a_host(name: str, programs: Programs, tmp_path: Path, size: Any, record
     assert set(range(1, 1 + scene.events)) <= set(numbers(home.lines()[0]))
     wrong = []
     faults = chosen(well.calls, SORE, size(2, 1_000_000), name)
-    record_property("figures", f"{len(well.calls)} calls, {len(faults)} faults")
+    figures(f"{len(well.calls)} calls, {len(faults)} faults")
     for fault in faults:
         problems = list(judge(scene, home, programs, fault, well))
         if problems:
