@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,22 +42,31 @@ def test_blocks_run(document: Path, home: Path, tmp_path: Path) -> None:
         "DISCREET_DEBUG": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    program = ""
-    for language, text in blocks(document):
-        if language == "python" and text.startswith("# file: "):
-            name, _, content = text.removeprefix("# file: ").partition("\n")
-            (place / name).write_text(content)
-            continue
-        if language == "python":
-            program += text
-            command = [sys.executable, "-W", "error", "-c", program]
-        else:
-            command = ["bash", "-euo", "pipefail", "-c", text]
+    for command in commands(blocks(document), place):
         done = subprocess.run(
             command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60
         )
-        assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
+        assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr
+
+
+def commands(found: list[tuple[str, str]], place: Path) -> Iterator[list[str]]:
+    """What the blocks run, one after the other; a row of Python blocks is one program, with those before it."""
+    program, new = "", False
+    for language, text in found:
+        if language == "python" and not text.startswith("# file: "):
+            program, new = program + text, True
+            continue
+        if new:
+            yield [sys.executable, "-W", "error", "-c", program]
+            new = False
+        if language == "python":
+            name, _, content = text.removeprefix("# file: ").partition("\n")
+            (place / name).write_text(content)
+        else:
+            yield ["bash", "-euo", "pipefail", "-c", text]
+    if new:
+        yield [sys.executable, "-W", "error", "-c", program]
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:
@@ -77,3 +87,16 @@ def test_links_lead_somewhere() -> None:
         if not (document.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_test_that_is_named_exists() -> None:
+    """A claim's proof, `FOLDER/FILE.py::NAME` or `::NAME` of the file before it, is a test of this project."""
+    missing = []
+    for document in DOCUMENTS:
+        file = ""
+        for named, test in re.findall(r"`((?:[\w/]+\.py)?)::(test_\w+)`", document.read_text()):
+            file = named or file
+            module = ROOT / "tests" / file
+            if not module.is_file() or f"\ndef {test}(" not in module.read_text():
+                missing.append(f"{document.relative_to(ROOT)}: {file}::{test}")
+    assert not missing

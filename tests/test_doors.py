@@ -33,7 +33,7 @@ print(*sorted(set(sys.modules) - before))
 """
 IMPORT = "discreet discreet.telemetry discreet.names"
 ENABLED = f"{IMPORT} discreet.consent discreet.privacy discreet.sending discreet.sending.log"
-HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover discreet.sending.plan"
+HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover"
 DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {

@@ -235,6 +235,7 @@ MISTAKES = [
     (NAMED + 'destination = {url = "https://example.org/", batch_size = 0}', "destination: batch_size must be"),
     (NAMED + 'destination = {url = "https://example.org/", format = "xml"}', "destination: format must be one of"),
     ("x = " + "[" * 3000 + "]" * 3000, "its values are nested too deeply"),
+    ("x = 1979-05-27\na" + ".a" * 5_000 + " = 1", "a key has too many parts"),
     (b"name = '\xff'", "it is not UTF-8 at byte 8"),
     (b"name = 'a'\n#" + b"x" * SMALL_BYTES, "it is larger than 64 KiB"),
 ]

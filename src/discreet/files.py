@@ -107,7 +107,7 @@ class DirectoryLock:
         except ImportError:  # Windows
             return True
         try:
-            self._descriptor = os.open(self._path, os.O_RDONLY | names.OPEN_FLAGS)
+            self._descriptor = os.open(self._path, os.O_RDONLY | names.OPEN_FLAGS | names.NO_WAIT)  # or a FIFO
             flock(self._descriptor, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             return False

@@ -43,6 +43,7 @@ EVENT_KEYS = ("purpose", "sample", "fields")
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
 _TABLES = ("fields", "events", "files")
 _KINDS = {str: "text", bool: "true or false"}
+_LONG_KEY = r"""(?:\.[ \t]*(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')[ \t]*){100}"""
 _INFINITE = (float("inf"), float("-inf"))
 
 
@@ -81,8 +82,11 @@ def _document(text: str) -> "dict[str, Any]":
     try:
         return toml.read(text)
     except toml.Unplain:
+        import re
         import tomllib  # it reads the rest of TOML, and knows the line of a mistake
 
+        if re.search(_LONG_KEY, text):  # the reader's time grows by the square: a minute for a file full of one key
+            raise ValueError("a key has too many parts") from None
         return tomllib.loads(text)
 
 

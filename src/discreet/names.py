@@ -43,6 +43,8 @@ SMALL_BYTES = 64 * 1024  # no state file of ours is larger; more is somebody els
 OPEN_FLAGS = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOINHERIT", 0)
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a FIFO planted at a name must not make anybody wait
+EVERYBODY_WRITES = 0o002  # S_IWOTH
+FOREIGN, OPEN = "belongs to another user", "can be written to by every user"
 _REGULAR, _KIND = 0o100000, 0o170000  # S_IFREG, S_IFMT: importing `stat` for two constants is not worth it
 
 # Switches that other tools obey too: any one of them turns every tool that embeds this package off.
@@ -153,16 +155,46 @@ def current_user() -> int | None:
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 
+def borrowed_rights() -> str:
+    """What is wrong with the rights of this process; "" where they are those of whoever started it.
+
+    A program with the setuid or setgid bit takes its environment from somebody with fewer rights: a directory that is
+    named there must not be written to with more.
+    """
+    if os.name == "posix" and (os.getuid() != os.geteuid() or os.getgid() != os.getegid()):
+        return "this process has other rights than whoever started it"
+    return ""
+
+
+def not_ours(path: str, user: int | None) -> str:
+    """Why a directory is no place for this user's files; "" where it is one, or not there.
+
+    It must be this user's, and so must a link in its place (or root's, who may do anything): else somebody else chose
+    where our files go. And not everybody may write to it: whoever may can rename any file of ours to that of a yes.
+    """
+    try:
+        link, status = os.lstat(path.rstrip("/") or path), os.stat(path)
+    except OSError:
+        return ""  # not there, or the files in it tell
+    if user is None:
+        return ""
+    if status.st_uid != user or link.st_uid not in (user, 0):
+        return FOREIGN
+    return OPEN if status.st_mode & EVERYBODY_WRITES else ""
+
+
 def read_small(path: str, user: int | None = None, most: int = SMALL_BYTES) -> bytes:
     """The content of a regular file, at most `most` bytes of it (more is cut off).
 
-    With `user`, a file that belongs to anybody else raises `PermissionError`. Raises `OSError` as `open` does, and for
-    anything that is not a regular file.
+    With `user`, a file that belongs to anybody else, or that anybody may write to, raises `PermissionError`. Raises
+    `OSError` as `open` does, and for anything that is not a regular file.
     """
     descriptor = os.open(path, os.O_RDONLY | OPEN_FLAGS | NO_WAIT)
     try:
         status = os.fstat(descriptor)
         check_ours(status, path, user)
+        if user is not None and status.st_mode & EVERYBODY_WRITES:
+            raise PermissionError(NOT_OURS, OPEN, path)  # whoever wrote it, it may be anybody's word
         return os.read(descriptor, min(status.st_size + 1, most))
     finally:
         os.close(descriptor)
@@ -173,4 +205,4 @@ def check_ours(status: os.stat_result, path: str, user: int | None) -> None:
     if status.st_mode & _KIND != _REGULAR:
         raise OSError(22, "not a regular file", path)
     if user is not None and status.st_uid != user:
-        raise PermissionError(NOT_OURS, "belongs to another user", path)
+        raise PermissionError(NOT_OURS, FOREIGN, path)

@@ -14,6 +14,9 @@ two neighbours. Nothing here is a test: a row over its budget is printed as such
     loss.py         how soon after track a violent death no longer loses the event
     exits.py        rows of the exit: delivery beside log only, for networks of every kind
     arrivals.py     rows of the arrivals: whose events reach the server, beside the peers
+    beside.py       rows side by side: ours and the peers, for everything, in one run
+    tools.py        who that is
+    picture.py      the rows side by side as a table of Markdown and as a picture
     collecting.py   rows of the collector: what it takes a second, and that nothing is lost or doubled
     reading.py      rows of the report: a large log beside `json.loads` of its lines, and the memory for that
     detached.py     a command and the child it leaves behind, timed and waited for

@@ -7,7 +7,20 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import arrivals, calls, collecting, exits, figures, footprint, loss, machine, reading, startup, throughput
+from . import (
+    arrivals,
+    beside,
+    calls,
+    collecting,
+    exits,
+    figures,
+    footprint,
+    loss,
+    machine,
+    reading,
+    startup,
+    throughput,
+)
 from .children import Bench, progress
 from .installed import install
 
@@ -24,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Bench], list[figures.Row]]] = {
     "loss": loss.window,
     "exit": exits.exits,
     "arrivals": arrivals.arrivals,
+    "beside": beside.beside,
     "collector": collecting.collecting,
     "report": reading.reading,
 }

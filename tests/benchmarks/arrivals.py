@@ -9,7 +9,6 @@ and its commands follow one another as fast as they end.
 import contextlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,29 +16,14 @@ from . import detached, figures
 from .children import Bench, progress
 from .installed import package
 from .peers import Peers
-from .receiver import Manner, Receiver, Request, json_ids, otlp_ids, posthog_ids, query_ids
+from .receiver import Manner, Receiver, json_ids
+from .tools import OURS, SENDING
 
 AWAY_SECONDS = 0.1
 _BACKOFF_SECONDS = 900.0  # the longest that a further run waits for our own backoff
 _SETTLE_SECONDS = 1.0  # for answers that are under way when the last command has ended
-OURS = "discreet"
-
-
-@dataclass(frozen=True)
-class Tool:
-    """A way to send: its program, how its events are told apart, and the packages it needs."""
-
-    program: str
-    decode: Callable[[Request], list[str]]
-    packages: tuple[str, ...] = ()
-
-
-TOOLS = {
-    OURS: Tool("arriving.py", json_ids),
-    "posthog": Tool("arriving.py", posthog_ids, ("posthog",)),
-    "opentelemetry": Tool("arriving.py", otlp_ids, ("opentelemetry-sdk", "opentelemetry-exporter-otlp-proto-http")),
-    "daemon-thread recipe": Tool("recipe.py", query_ids),
-}
+# The others are in beside.py: some of them wait minutes for a server that is down.
+TOOLS = {name: SENDING[name] for name in (OURS, "posthog", "opentelemetry", "daemon-thread recipe")}
 
 
 @dataclass
@@ -57,9 +41,8 @@ class Sender:
 
     def run(self, number: int) -> float:
         """One command; its milliseconds."""
-        program = TOOLS[self.name].program if self.name in TOOLS else "arriving.py"
-        arguments = (self.name, self.server.origin, number, self.data_dir)
-        command = self.bench.command(program, *arguments, python=self.python)
+        arguments = ("command", self.name, self.server.origin, number, self.data_dir, "on")
+        command = self.bench.command("peer.py", *arguments, python=self.python)
         sample = detached.run(command, self.bench.environment(), self.bench.scratch / "stderr")
         self.printed.append(sample.printed)
         return sample.ended

@@ -26,8 +26,8 @@ def collecting(bench: Bench) -> list[figures.Row]:
         ("beacon", 1, REQUESTS),
         ("json", 1, REQUESTS),
         ("json", _BATCH, EVENTS),
-        ("otlp", _BATCH, None),
-        ("posthog", _BATCH, None),
+        ("otlp", _BATCH, EVENTS),
+        ("posthog", _BATCH, EVENTS),
     ):
         rates = []
         number = bench.times(10_000, 3_000) if records == 1 else bench.times(400, 100)

@@ -9,6 +9,8 @@ import contextlib
 import ctypes
 import os
 import resource
+import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,7 @@ class Sample:
     """Milliseconds from the start of the command: to its end, and until nobody holds its stdout any more.
 
     `cpu` is its CPU time in milliseconds, `left` that of each process that it left behind; `printed` the bytes on its
-    stderr.
+    stderr, `status` its wait status.
     """
 
     ended: float
@@ -33,6 +35,7 @@ class Sample:
     cpu: float
     left: tuple[float, ...]
     printed: int
+    status: int = 0
 
 
 @contextlib.contextmanager
@@ -45,8 +48,11 @@ def adopting() -> Iterator[None]:
         _set_subreaper(0)
 
 
-def run(command: Sequence[str], environment: Mapping[str, str], stderr: Path) -> Sample:
-    """Run the command to its end, then wait for what it left behind (only inside `adopting` is there any)."""
+def run(command: Sequence[str], environment: Mapping[str, str], stderr: Path, longest: float | None = None) -> Sample:
+    """Run the command to its end, then wait for what it left behind (only inside `adopting` is there any).
+
+    Raises `RuntimeError` if it fails. With `longest` the sample tells that, and after so many seconds it is killed.
+    """
     reading, writing = os.pipe()
     actions: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -56,16 +62,21 @@ def run(command: Sequence[str], environment: Mapping[str, str], stderr: Path) ->
     start = perf_counter_ns()
     pid = os.posix_spawn(command[0], list(command), dict(environment), file_actions=actions)
     os.close(writing)
+    watch = threading.Timer(longest, os.kill, (pid, signal.SIGKILL)) if longest else None
+    if watch:
+        watch.start()
     _, status, usage = os.wait4(pid, 0)
     ended = perf_counter_ns()
+    if watch:
+        watch.cancel()
     while os.read(reading, 65_536):
         pass
     closed = perf_counter_ns()
     os.close(reading)
-    if status:
+    if status and longest is None:
         raise RuntimeError(f"{command} ended with wait status {status}: {stderr.read_text(errors='replace')}")
     left = tuple(_left_behind())
-    return Sample((ended - start) / 1e6, (closed - start) / 1e6, _spent_ms(usage), left, stderr.stat().st_size)
+    return Sample((ended - start) / 1e6, (closed - start) / 1e6, _spent_ms(usage), left, stderr.stat().st_size, status)
 
 
 def wait_for(program: str, seconds: float = _LONGEST_SECONDS) -> None:

@@ -83,7 +83,7 @@ def exits(bench: Bench) -> list[figures.Row]:
         networks = [_network(stack, what, manner) for what, manner in HTTP.items()]
         peers = Peers(bench.scratch / "trustme", "trustme")
         if peers.has("trustme"):
-            tls, bundle = _authority(peers.python, bench.scratch)
+            tls, bundle = authority(peers.python, bench.scratch)
             manner = Manner(away=AWAY_SECONDS, tls=tls)
             networks.append(_network(stack, TLS, manner, {"SSL_CERT_FILE": str(bundle)}))
         else:
@@ -115,7 +115,7 @@ def _sample(bench: Bench, url: str, more: Mapping[str, str]) -> detached.Sample:
     return detached.run(command, bench.environment(more), bench.scratch / "stderr")
 
 
-def _authority(python: Path, directory: Path) -> tuple[ssl.SSLContext, Path]:
+def authority(python: Path, directory: Path) -> tuple[ssl.SSLContext, Path]:
     """A server's side for 127.0.0.1 by an authority of this run, and the file by which clients believe it."""
     arguments = ("-m", "trustme", "--quiet", "--dir", str(directory), "--identities", "127.0.0.1")
     subprocess.run((str(python), "-I", *arguments), check=True)

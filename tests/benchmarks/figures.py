@@ -108,14 +108,14 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def _cells(entry: Row) -> tuple[str, ...]:
-    budget = "" if entry.budget is None else (">= " if entry.at_least else "<= ") + _number(entry.budget)
-    sure = "" if entry.sure is None else " - ".join(map(_number, entry.sure))
-    spread = "" if entry.low == entry.high else f"{_number(entry.low)} - {_number(entry.high)}"
+    budget = "" if entry.budget is None else (">= " if entry.at_least else "<= ") + short(entry.budget)
+    sure = "" if entry.sure is None else " - ".join(map(short, entry.sure))
+    spread = "" if entry.low == entry.high else f"{short(entry.low)} - {short(entry.high)}"
     return (
         entry.benchmark,
         entry.what,
         budget,
-        _number(entry.value),
+        short(entry.value),
         sure,
         spread,
         entry.unit,
@@ -124,7 +124,7 @@ def _cells(entry: Row) -> tuple[str, ...]:
     )
 
 
-def _number(value: float) -> str:
+def short(value: float) -> str:
     """Three significant digits, whole numbers in full."""
     if value == 0 or abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"

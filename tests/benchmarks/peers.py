@@ -39,6 +39,23 @@ class Peers:
         command = (str(self.python), "-I", "-c", program, *names)
         return ", ".join(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")[:-1])
 
+    def files(self, *names: str) -> tuple[int, list[Path]]:
+        """How many distributions these are with all that they need, and the files of all."""
+        program = (
+            "import sys, re; from importlib.metadata import distribution, PackageNotFoundError as P\n"
+            "seen, todo = {}, sys.argv[1:]\n"
+            "while todo:\n"
+            "    name = re.split('[^A-Za-z0-9._-]', todo.pop())[0].lower().replace('_', '-')\n"
+            "    try: found = seen.get(name) or distribution(name)\n"
+            "    except P: continue\n"
+            "    if name not in seen: todo += [r for r in found.requires or [] if 'extra' not in r]\n"
+            "    seen[name] = found\n"
+            "print(len(seen)); [print(f.locate()) for d in seen.values() for f in d.files or []]"
+        )
+        command = (str(self.python), "-I", "-c", program, *names)
+        lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+        return int(lines[0]), [Path(line) for line in lines[1:]]
+
     def _install(self, name: str) -> None:
         pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--python", str(self.python))
         try:

@@ -8,6 +8,7 @@ connection would have stood has sent nothing: its connection is `abandoned`, wha
 import contextlib
 import gzip
 import json
+import re
 import select
 import socket
 import ssl
@@ -19,6 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 SILENCE_SECONDS = 0.5  # long after every command has ended; then its child need not be waited for any longer
 _BACKLOG = 128
+_NUMBER = re.compile(r'"n": ?"?(\d+)')
 
 
 class Request(NamedTuple):
@@ -104,9 +106,10 @@ def posthog_ids(request: Request) -> list[str]:
     return [event["uuid"] for event in json.loads(request.body or b"{}").get("batch", [])]
 
 
-def query_ids(request: Request) -> list[str]:
-    """Of the recipe, which has no id: the number that the command was told to send."""
-    return parse_qs(urlsplit(request.target).query)["n"]
+def numbers(request: Request) -> list[str]:
+    """Of those whose events have no id: the number that the command was told to send, in a query or in JSON."""
+    query = parse_qs(urlsplit(request.target).query)
+    return query.get("n", []) + _NUMBER.findall(request.body.decode(errors="replace"))
 
 
 def otlp_ids(request: Request) -> list[str]:

@@ -264,4 +264,4 @@ def test_at_least_sixty_variables_are_known() -> None:
 def test_the_module_imports_nothing_but_the_facts() -> None:
     """It lies on the path of every start: the words it shares with the gate are all it may load."""
     modules = {name for name, value in vars(environments).items() if type(value) is type(pytest)}
-    assert modules - {"__builtins__"} == {"names"}
+    assert modules - {"__builtins__"} == {"names", "sys"}

@@ -67,6 +67,7 @@ NO = {
     "full-width letters": ("\uff54\uff52\uff55\uff45\n".encode(), "says neither yes nor no"),
     "binary": (bytes(range(256)), "says neither yes nor no"),
     "a megabyte": (b"x" * 1_000_000, "says neither yes nor no"),
+    "true, as far as is looked": (b" " * 252 + b"truely", "says neither yes nor no"),
     "a megabyte of blanks, then true": (b" " * 1_000_000 + b"true", "is empty"),
 }
 

@@ -26,10 +26,10 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="fork
 PACKAGE = Path(discreet.__file__).parent
 # What of `os` touches no file of the package's: names, processes, the host's own streams, and the child's farewell.
 WITHOUT_DISK = {
-    "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execvp", "fsdecode", "fspath", "geteuid",
-    "getpgrp", "getpid", "getsid", "isatty", "kill", "name", "nice", "path", "pathsep", "posix_spawnp",
-    "register_at_fork", "sep", "setsid", "stat_result", "tcgetpgrp", "urandom", "waitpid", "waitstatus_to_exitcode",
-    "abspath", "basename", "dirname", "isabs", "join", "samestat",
+    "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execvp", "fsdecode", "fspath", "getegid",
+    "geteuid", "getgid", "getpgrp", "getpid", "getsid", "getuid", "isatty", "kill", "name", "nice", "path", "pathsep",
+    "posix_spawnp", "register_at_fork", "sep", "setsid", "stat_result", "tcgetpgrp", "urandom", "waitpid",
+    "waitstatus_to_exitcode", "abspath", "basename", "dirname", "isabs", "join", "samestat",
 }  # fmt: skip
 BY_STAT = {"exists", "getsize", "isdir", "isfile", "lexists", "realpath"}  # of `os.path`: by the calls of `os`
 LOCKS = ("LOCK_EX", "LOCK_NB", "LOCK_SH", "LOCK_UN")

@@ -275,7 +275,7 @@ def plan_for(hosts: Hosts, telemetry: Any, url: str) -> bytes:
     destination = Destination(url, batch_size=1, batch_interval=0)
     assert telemetry.decision.enabled
     run = json.loads((hosts.directory / "usage.jsonl").read_bytes().splitlines()[0])["run"]
-    return marshal.dumps(courier.plan_of(telemetry, (destination,), run).plain())
+    return marshal.dumps(courier.plain(telemetry, (destination,), run, telemetry.signature))
 
 
 @pytest.mark.parametrize("content", ["nothing", "garbage", "half", "other", "too much"])

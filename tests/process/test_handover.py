@@ -252,7 +252,7 @@ def test_a_pipe_that_takes_little(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
     monkeypatch.setattr(sys, "executable", str(idle))
     telemetry = make_telemetry(fields={f"field_{n}": "number" for n in range(300)})
-    plan = courier.plan_of(telemetry, (Destination("http://127.0.0.1:9/t"),))
+    plan = courier.plain(telemetry, (Destination("http://127.0.0.1:9/t"),), "", None)
     monkeypatch.setattr(os, "pipe", small_pipe)
     began = time.monotonic()
     assert not handover.start(plan)

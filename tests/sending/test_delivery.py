@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from discreet import consent
 from discreet.destination import Destination
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.declaration import Declaration
-from discreet.sending import delivery, outbox, period, receipts, wire
+from discreet.sending import courier, delivery, outbox, period, receipts, wire
 from discreet.sending import state as states
 from discreet.sending import work as working
 from discreet.sending.delivery import Withdrawn
@@ -753,9 +754,10 @@ def test_a_plan_crosses_the_pipe(world: World) -> None:
     """A plan made of its plain values delivers as the plan does."""
     world.declaration = Declaration({"search": {"n": Number(), "count": {"count": Count()}}})
     world.record(1, properties={"n": 1, "count": {"count": 3}})
-    world.deliver(
-        working.restored(json.loads(json.dumps(world.plan().plain())) | {"signature": world.plan().signature})
-    )
+    plan = world.plan()
+    owner: Any = SimpleNamespace(**vars(plan) | {"name": plan.tool, "flagged": None})
+    values = json.loads(json.dumps(courier.plain(owner, plan.destinations, plan.run, None)))
+    world.deliver(working.restored(values | {"signature": plan.signature, "own": plan.own}))
     assert world.got() == [1]
     assert json.loads(world.requests[0].body)["records"][0]["properties"] == {"n": 1, "count": {"count": 3}}
 

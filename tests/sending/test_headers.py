@@ -61,6 +61,7 @@ def test_what_a_variable_says(text: str, headers: dict[str, str]) -> None:
         f"a: {SECRET}\t",
         f"good: x\n{SECRET}",
         f"ä: {SECRET}",
+        f"a: {SECRET}\udcff",
     ],
 )
 def test_what_is_refused(text: str) -> None:

@@ -145,6 +145,7 @@ def test_no_directory_is_made_for_a_count(paths: names.Paths, directory: Path) -
         (b'{"disk": 9007199254740992}', {}),
         (b'{"disk": %s}' % (b"9" * 5000), {}),
         (b'{"disk": \xc2\xb2}', {}),
+        (b'{"disk": 00000000000000001999999999999999999}', {}),
         (b'{"a text with blanks": 2, "disk": 1}', {"disk": 1}),
         (b'{"%s": 2}' % (b"a" * 65), {}),
         (b"\x00\xff\xfe", {}),

@@ -208,7 +208,7 @@ def test_settings_of_another_kind() -> None:
     assert problems == [
         f"settings: {key} is refused: it must be a text or a number" for key in ("headers", "batch_size")
     ]
-    for odd in ([], {}, True, ["https://mine.example.org/t"]):
+    for odd in ([], {}, True, ["https://mine.example.org/t"], 16**5000):
         found, (problem,) = in_force({}, settings={"endpoint": odd})
         assert found == []
         assert problem.startswith("settings: endpoint is refused: url")

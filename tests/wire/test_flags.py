@@ -154,3 +154,9 @@ def test_hostile_answers(said: dict[str, Any], under: str) -> None:
             assert json.loads(value) is not None
             assert value.isascii()
             assert payload.isascii()
+
+
+def test_an_infinity_is_no_value() -> None:
+    """What a receiver writes as 1e999 is no number that JSON has: the answer is none."""
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        flags.read(b'{"featureFlags": {"a": 1e999}}')

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..telemetry import Recorder
 from . import consent, data, delivery, disclosure, export, forget, record, report
-from .session import Failure, Misuse, OutputLost, Session
+from .session import Failure, Misuse, OutputLost, Parser, Session
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
@@ -153,7 +153,7 @@ def _without_output(session: Session, cause: BaseException | None) -> int:
 def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str = "") -> int:
     """The verbs of a host's own command, by default `mytool telemetry ...`. See `Telemetry.main`."""
     command = command or f"{telemetry.name} telemetry"
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog=command,
         description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",
         allow_abbrev=False,

@@ -94,6 +94,8 @@ async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:
         await server.serve(host, port, ready)
     except OSError as error:
         raise Failure(f"{host}, port {port}: {error.strerror}") from None
+    except UnicodeError:
+        raise Failure(f"{host}: this is no name of a host") from None
 
 
 def _token(path: str | None) -> str:

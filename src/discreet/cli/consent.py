@@ -6,6 +6,7 @@ The rule that keeps it honest: they tell the effective state, the gate's own, an
 import argparse
 import json
 import os
+import stat
 from collections.abc import Iterator
 
 from .. import consent, names
@@ -190,6 +191,8 @@ def _measure(session: Session) -> tuple[int, int]:
     for number in range(names.LOG_FILES):
         try:
             with open(session.paths.log(number), "rb", opener=_open_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    continue  # a device may have no end
                 while block := file.read(_COUNT_BYTES):
                     events += block.count(b"\n")
                     size += len(block)

@@ -6,7 +6,6 @@ header is ever shown. The rooms of delivery are entered by these verbs alone.
 
 import argparse
 import os
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -132,7 +131,7 @@ def in_force(session: Session) -> "tuple[Destination, ...]":
     """The destinations in force; what was refused is told on stderr."""
     found, problems = destinations(session)
     for problem in problems:
-        print(f"{session.command}: {problem}", file=sys.stderr)
+        session.complain(problem)
     return found
 
 

@@ -4,8 +4,9 @@ The rule that keeps it honest: everything printed for a person, errors included,
 that a terminal would obey.
 """
 
+import argparse
 import sys
-from typing import TextIO
+from typing import NoReturn, TextIO
 
 from .. import consent, names
 from ..telemetry import Recorder
@@ -21,6 +22,16 @@ class Failure(Exception):
 
 class OutputLost(Exception):
     """Stdout takes no more; the cause is the `OSError`."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A command line. What is wrong with it is told like everything else: a word of it may be the name of a file that
+    somebody else gave, in a directory that was typed as `*`.
+    """
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and how it is used; exit status 2."""
+        super().error(shown(message, sys.stderr))
 
 
 class Session:

@@ -8,16 +8,14 @@ The rule that keeps it honest: without a manifest it knows neither the consent m
 says so, and assumes the strictest.
 """
 
-import argparse
 import os
 import shlex
-import sys
 from collections.abc import Sequence
 
 from ..hosts import shell
 from ..telemetry import Recorder
 from . import Verb, add_verb, add_verbs, collect, run_verb
-from .session import Session, shown
+from .session import Parser, Session
 
 USAGE = "%(prog)s [-h] [--version] {--tool NAME | --manifest FILE} [--data-dir DIR] VERB ..."
 
@@ -32,7 +30,7 @@ COLLECT = Verb(
 
 def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     """Run a verb on the files of a tool; the exit status. Raises `SystemExit` for `--help` and wrong options."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="discreet",
         usage=USAGE,
         description="See and change the telemetry of a tool that embeds discreet, without the tool itself; or record "
@@ -52,7 +50,7 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     try:
         telemetry = shell.opened(kind, named, manifest, directory)
     except ValueError as error:
-        parser.error(shown(str(error).replace("data_dir", "--data-dir"), sys.stderr))
+        parser.error(str(error).replace("data_dir", "--data-dir"))
     return run_verb(session(telemetry, tool, manifest, directory), arguments)
 
 

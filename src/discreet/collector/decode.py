@@ -118,7 +118,7 @@ def _span(span: dict[str, Any], resource: dict[str, Any]) -> Decoded:
             properties.setdefault(field, told[name])
     end = integer(span.get("endTimeUnixNano"))
     if start and end and end >= start:
-        properties.setdefault("duration_ms", round((end - start) / 1_000_000))
+        properties.setdefault("duration_ms", (end - start + 500_000) // 1_000_000)  # of any size: no float has them all
     properties.setdefault("success", mapping(span.get("status")).get("code") != 2)
     return _foreign(facts, properties), FOREIGN
 

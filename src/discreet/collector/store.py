@@ -229,7 +229,12 @@ class Store:
 
 
 def _opened(path: str) -> BinaryIO:
-    return open(path, "rb+", opener=files.open_ours)  # closed by the caller
+    return open(path, "rb+", opener=_open_no_link)  # closed by the caller
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Where the directory came with somebody else's files, a link in it must not lead us to write elsewhere."""
+    return files.open_ours(path, flags | names.NO_FOLLOW)
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:

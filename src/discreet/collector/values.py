@@ -76,8 +76,8 @@ def integer(held: object) -> int | None:
     if isinstance(held, str) and len(held) <= 20 and held.isascii() and held.removeprefix("-").isdigit():
         return int(held)
     if isinstance(held, float) and math.isfinite(held) and held.is_integer():
-        return int(held)
-    return held if type(held) is int else None
+        held = int(held)
+    return held if type(held) is int and abs(held) < 1 << 64 else None  # JSON has longer ones
 
 
 def moment(told: object) -> str:

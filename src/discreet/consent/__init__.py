@@ -9,8 +9,8 @@ nothing.
                                               each, what it covered (privacy/coverage.py)
     enabled                                   a marker: its presence alone is a yes
 
-A consent file that is empty, unreadable, garbage or another user's is a no; a missing one is no answer at all. Every
-enabled process loads this room, so it is lean: the sentences are in `explain`, the vendors of CI in `environments`.
+A consent file that is empty, unreadable, garbage, another user's or open to every user's pen is a no; a missing one is
+no answer. Every enabled process loads this room: the sentences are in `explain`, the vendors of CI in `environments`.
 """
 
 import os
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 OFF, ON, PASS = "off", "on", ""
 SILENT = (PASS, "")
-FOREIGN = (OFF, "belongs to another user")
+FOREIGN = (OFF, names.FOREIGN)
 _ANSWER_BYTES = 256  # of a file that hold its answer and its date; what the answer covers may follow
 # Where an administrator's word lies: first the tool's own file, then the one for every tool that embeds this package.
 POLICY_ROOT = os.environ.get("PROGRAMDATA", "") if os.name == "nt" else "/etc"
@@ -210,20 +210,24 @@ def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths)
     for name in (tool, "discreet"):
         path = os.path.join(POLICY_ROOT, name, "telemetry")
         facts.policy += ((path, _answer(path, None, names.TRUE_WORDS, PASS)),)
-    facts.home = paths.problem
+    facts.home = paths.problem or names.borrowed_rights()
     if not paths.problem:
         facts.consent_path, facts.marker_path = paths["consent"], paths["enabled"]
         facts.consent = _answer(facts.consent_path, user, ("true", "enhanced"), ON)
         facts.marker = _present(facts.marker_path, user)
         facts.noticed = mode == "opt-out" and _was_shown(paths["notice"], user)
         # Under `sudo` the home may still be the caller's: files made there would lock them out of their own choice.
-        for path in (paths.directory, paths.below):
-            if path and _present(path, user) == FOREIGN:
-                facts.home = f"{path} {FOREIGN[1]}"
+        for path in filter(None, (paths.directory, paths.below)):
+            wrong = names.not_ours(path, user)
+            if wrong == names.FOREIGN or (wrong and path == paths.directory):
+                facts.home = f"{path} {wrong}"
         for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
             if answer == FOREIGN:
                 facts.home = f"{path} {FOREIGN[1]}"
-    facts.unittest_running = "unittest.main" in sys.modules and _on_some_stack("unittest.main")
+    if "unittest.main" in sys.modules:
+        from .environments import on_some_stack
+
+        facts.unittest_running = on_some_stack("unittest.main")
     return facts
 
 
@@ -260,12 +264,14 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
     except (FileNotFoundError, NotADirectoryError):
         return SILENT
     except OSError as error:
-        return FOREIGN if error.errno == names.NOT_OURS else (OFF, "cannot be read")
+        return OFF, str(error.strerror) if error.errno == names.NOT_OURS else "cannot be read"
     # `echo true >` in Windows PowerShell writes UTF-16 with a byte order mark, some editors UTF-8 with one.
     encoding = "utf-16" if content[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    words = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace").split(None, 2) or [""]
+    text = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
+    words = text.split(None, 2) or [""]
     first = words[0].lower()
-    if first not in yes and first not in names.FALSE_WORDS:
+    cut = len(content) == _ANSWER_BYTES and len(words) == 1 and not text[-1:].isspace()  # the word may go on behind it
+    if cut or (first not in yes and first not in names.FALSE_WORDS):
         return OFF, "says neither yes nor no" if first else "is empty"
     dated = len(words) > 1 and len(words[1]) <= 32 and not words[1].strip("0123456789-:TZ.+")
     return meaning if first in yes else OFF, f"says {first}" + (f" since {words[1]}" if dated else "")
@@ -287,14 +293,3 @@ def _was_shown(path: str, user: int | None) -> bool:
         return names.read_small(path, user)[:2] == b"20"
     except OSError:
         return False
-
-
-def _on_some_stack(module: str) -> bool:
-    """Whether any thread is in a function of `module` (its being loaded says nothing: `unittest.mock` does that)."""
-    for frame in sys._current_frames().values():
-        caller = frame
-        while caller is not None:
-            if caller.f_globals.get("__name__") == module:
-                return True
-            caller = caller.f_back  # type: ignore[assignment]  # None at the bottom of the stack
-    return False

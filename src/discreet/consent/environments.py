@@ -12,6 +12,8 @@ Sources, compared in November 2026: watson/ci-info 4.4.0 (`vendors.json`, `index
 registry of harnesses, unjs/std-env, am-i-vibing, and `detect-agent.ts` of the AWS CDK.
 """
 
+import sys
+
 from .. import names
 
 TYPE_CHECKING = False
@@ -192,6 +194,17 @@ def test_runner(environ: "Mapping[str, str]", unittest_running: bool = False) ->
 def agent(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
     """The coding agent that runs this process and the rule that told it, such as `("Codex", "CODEX_CI")`; None else."""
     return _first(AGENTS, environ)
+
+
+def on_some_stack(module: str) -> bool:
+    """Whether any thread is in a function of `module` (its being loaded says nothing: `unittest.mock` does that)."""
+    for frame in sys._current_frames().values():
+        caller = frame
+        while caller is not None:
+            if caller.f_globals.get("__name__") == module:
+                return True
+            caller = caller.f_back  # type: ignore[assignment]  # None at the bottom of the stack
+    return False
 
 
 def rows(table: str) -> "Iterator[tuple[str, list[str]]]":

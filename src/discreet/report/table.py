@@ -6,6 +6,7 @@ and no cell begins as a formula would, whatever a log holds (OWASP, "CSV Injecti
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +14,9 @@ from .document import Document
 
 _TIMES = ("mean", "low", "median", "p95", "high", "sum")
 COLUMNS = ("table", "event", "command", "field", "value", "count", "estimate", "error", "ok", "failed", *_TIMES)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Where a cell begins, also for a spreadsheet that separates by `;` since the comma is its decimal mark, and what makes
+# it a formula; the last four are signs in full width, which some take as well.
+_FORMULA = re.compile('(^|;)(?=[ "]*[-=+@\t\r\uff1d\uff0b\uff0d\uff20])')
 
 
 def table(document: Document) -> str:
@@ -56,4 +59,4 @@ def _times(numbers: Mapping[str, Any] | None) -> dict[str, Any]:
 def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value

@@ -186,9 +186,12 @@ def through(scheme: str, host: str, port: int) -> "tuple[str, int, str] | None":
     from . import proxies
 
     try:
-        return proxies.proxy(scheme, authority("", host, port))
+        found = proxies.proxy(scheme, authority("", host, port))
     except ValueError:
         raise Failure("proxy") from None  # never straight instead: a user who names a proxy wants no other way
+    if found is not None and scheme == "http" and is_loopback(host) and not is_loopback(found[0]):
+        return None  # plain http is allowed to this machine because it stays here: so it stays here
+    return found
 
 
 def authority(scheme: str, host: str, port: int) -> str:

@@ -4,14 +4,18 @@ The rule that keeps it honest: a child whenever one can be started; the thread o
 asked for it, or in a process that has lived long enough for its thread not to be in the way. Either way nobody waits.
 """
 
+import os
 import time
 
 from .. import names
+from ..consent import MARKS
 from . import handover
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _thread import LockType
+    from collections.abc import Mapping
+    from typing import Any
 
     from ..destination import Destination
     from . import Sender
@@ -51,7 +55,7 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
         run=run,
         signature=owner.signature,
         identity=owner.identity,
-        flags=owner.identity if owner.flagged is not None and owner.flagged.asks else "",
+        flags=_flags(owner),
         own=own_hosts(owner),
     )
 
@@ -66,6 +70,50 @@ def own_hosts(owner: "Noted") -> "tuple[str, ...]":
     return Settings(owner.name, owner.environ, {}).hosts()
 
 
+def plain(owner: "Delivered", destinations: "tuple[Destination, ...]", run: str, signature: object) -> "dict[str, Any]":
+    """The plan of which `plan.restored` makes one again, for the pipe to a child: plain values, and only what it needs.
+
+    Not by way of a `Plan`, which would be a file more for a host to load at its end.
+    """
+    declaration = None
+    if owner.declaration is not None:
+        from ..privacy.plain import plain as plain_declaration
+
+        declaration = plain_declaration(owner.declaration)
+    return {
+        "tool": owner.name,
+        "directory": owner.paths.directory,
+        "below": owner.paths.below,
+        "files": dict(owner.paths.files),
+        "destinations": [one.options() for one in destinations],
+        "declaration": declaration,
+        "mode": owner.mode,
+        "environ": _watched(owner.name, owner.environ),
+        "settings": {key: value for key, value in owner.settings.items() if type(value) in (str, int, bool, float)},
+        "lifted": list(owner.lifted),
+        "run": run,
+        "signature": signature,
+        "identity": owner.identity,
+        "flags": _flags(owner),
+        "own": list(own_hosts(owner)),
+    }
+
+
+def _flags(owner: "Delivered") -> str:
+    return owner.identity if owner.flagged is not None and owner.flagged.asks else ""
+
+
+def _watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":
+    """The variables that the gate looks at."""
+    head = names.prefix(tool)
+    known = {*MARKS.split(), *names.SHARED_SWITCHES}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in known or name.startswith((f"{head}_TELEMETRY_", f"{head}__TELEMETRY__", f"{head}_NO_TELEMETRY"))
+    }
+
+
 class Courier:
     """Delivery of one process."""
 
@@ -73,9 +121,12 @@ class Courier:
         self._owner = owner
         self.destinations = destinations
         self._by_thread = owner.delivery == "thread" or not handover.can_start()
-        self._signature = owner.signature  # of the consent that this process began to record under
+        # Of the consent that this process began to record under. Where it has changed since, a deliverer must not take
+        # all of this run's records for agreed to.
+        self._signature = owner.signature
         self._born = time.monotonic()
         self._next_look = 0.0
+        self._at_it = 0  # the process whose thread delivers just now
 
     def pause(self) -> float:
         """Seconds until the thread should look whether a delivery is due."""
@@ -90,12 +141,19 @@ class Courier:
         if self._due():
             from .work import deliver
 
-            deliver(self._plan(run), until=time.monotonic() + THREAD_SECONDS)
+            plan = plan_of(self._owner, self.destinations, run)
+            plan.signature = self._signature
+            deliver(plan, until=time.monotonic() + THREAD_SECONDS)
 
     def deliver(self, sender: "Sender", running: "LockType") -> bool:
         """In the thread: work, which may take its time; whether the writing is still ours then, and not another's."""
+        if self._at_it == os.getpid():  # another thread of ours; one of the parent's is not here
+            self._next_look = time.monotonic() + _LOOK_SECONDS
+            return True
+        self._at_it = os.getpid()
         running.release()
         self._owner.border("delivery", self.work, sender.encoder.run)
+        self._at_it = 0
         return running.acquire(blocking=False)
 
     def leave(self, run: str) -> None:
@@ -103,15 +161,9 @@ class Courier:
         if self._by_thread:
             return  # a later run, or its thread, delivers
         if self._due():
-            handover.start(self._plan(run))
+            handover.start(plain(self._owner, self.destinations, run, self._signature))
 
     def _due(self) -> bool:
         flagged = self._owner.flagged
         asks = flagged is not None and flagged.asks
         return handover.due(self._owner.paths, self.destinations, time.time(), flags=asks)
-
-    def _plan(self, run: str) -> "Plan":
-        """Where the consent has changed since, the deliverer must not take all of this run's records for agreed to."""
-        plan = plan_of(self._owner, self.destinations, run)
-        plan.signature = self._signature
-        return plan

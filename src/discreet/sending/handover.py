@@ -14,8 +14,9 @@ from .log import HEAD, ID_BYTES, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..destination import Destination
-    from .plan import Plan
 
 ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's
 PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
@@ -150,12 +151,15 @@ def can_start() -> bool:
     )
 
 
-def start(plan: "Plan") -> bool:
-    """Start a detached child for `plan`; False where that is not possible. Never raises OSError, never waits."""
+def start(plan: "dict[str, Any]") -> bool:
+    """Start a detached child for a plan in its plain form; False where that cannot be.
+
+    Never raises OSError, never waits.
+    """
     if not can_start():
         return False
     try:
-        content = marshal.dumps(plan.plain())
+        content = marshal.dumps(plan)
     except ValueError:  # a value that is no plain one
         return False
     if len(content) > PIPE_BYTES:

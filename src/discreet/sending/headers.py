@@ -16,6 +16,8 @@ def parsed(text: str) -> dict[str, str]:
     OTEL_EXPORTER_OTLP_HEADERS), after `:` it is not. A comma inside a value is no separator where what follows is no
     header. Raises `ValueError`, without any of the text.
     """
+    if not _is_text(text):
+        raise ValueError("headers must be text in UTF-8")
     found: dict[str, str] = {}
     for item in _items(text):
         name, separator, value = _divided(item)
@@ -30,20 +32,29 @@ def parsed(text: str) -> dict[str, str]:
     return found
 
 
+def _is_text(text: str) -> bool:
+    """Whether a text has a form in UTF-8: a variable with other bytes has none, and the error would quote it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _items(text: str) -> list[str]:
     """The headers one by one."""
-    items: list[str] = []
+    items: list[list[str]] = []  # each in pieces, since a text that grows piece by piece is copied each time
     for line in text.split("\n"):
         if "\r" in line.rstrip("\r"):
             raise ValueError("a carriage return has no place in a header")
         first = True
         for part in line.rstrip("\r").split(","):
             if not first and not _divided(part.strip())[1]:
-                items[-1] += f",{part}"
+                items[-1].append(part)
             elif part.strip():
-                items.append(part.strip())
+                items.append([part.strip()])
                 first = False
-    return items
+    return [",".join(pieces) for pieces in items]
 
 
 def _divided(item: str) -> tuple[str, str, str]:
@@ -58,14 +69,14 @@ def _divided(item: str) -> tuple[str, str, str]:
 def _decoded(text: str) -> str:
     """Percent-decoded (RFC 3986, section 2.1); what is not UTF-8 stays as it was. `urllib.parse` costs 13 ms."""
     first, *rest = text.strip().split("%")
-    decoded = first.encode()
+    decoded = [first.encode()]
     for part in rest:
         code = part[:2]
         if len(code) == 2 and not code.strip("0123456789abcdefABCDEF"):
-            decoded += bytes.fromhex(code) + part[2:].encode()
+            decoded += bytes.fromhex(code), part[2:].encode()
         else:
-            decoded += b"%" + part.encode()
+            decoded += b"%", part.encode()
     try:
-        return decoded.decode()
+        return b"".join(decoded).decode()
     except UnicodeDecodeError:
         return text

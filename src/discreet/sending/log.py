@@ -36,6 +36,9 @@ _DRAWN_DIGITS = 32  # of hex that are drawn for one; the last is drawn in vain, 
 _DRAWN = ord(".")
 _VARIANT, _VARIANTS = 19, bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)  # where one digit is 8, 9, a or b
 _TOO_LARGE = 27  # errno.EFBIG
+# How often a rotation is tried before the log may grow to twice its size, and how often past that, after a pause each:
+# in all less than the end of a process waits.
+_ROTATIONS, _PAUSES, _PAUSE_SECONDS = 3, 12, 0.01
 
 
 HEAD = b'{"v":1,"id":"'  # what every record begins with, before its id
@@ -176,23 +179,25 @@ class Log:
 
     def _open(self, length: int) -> tuple[int, int]:
         """The open log and its size, rotated first if `length` more bytes would not fit."""
-        for _ in range(3):  # several processes may want to rotate at once: look again, but not for ever
+        others = False
+        for tries in range(_ROTATIONS + _PAUSES):  # several processes may want to rotate at once: look again
             descriptor, status = self._open_once()
+            grown = status.st_size + length
             quiet = not self._looked and status.st_size > 0 and status.st_mtime < self._clock() - _QUIET_SECONDS
             self._looked = True
-            if not quiet and (status.st_size == 0 or status.st_size + length <= self.file_bytes):
+            if not quiet and (status.st_size == 0 or grown <= self.file_bytes * (1 + (tries >= _ROTATIONS))):
                 return descriptor, status.st_size
             os.close(descriptor)
+            if tries >= _ROTATIONS:
+                if not others:
+                    break
+                time.sleep(_PAUSE_SECONDS)  # whoever rotates was interrupted
             from . import rotation
 
             rotation.erase_old(self._paths, self._clock())
-            if status.st_size + length > self.file_bytes:
-                rotation.rotate(self._paths, status.st_ino)
-        descriptor, status = self._open_once()
-        if status.st_size + length > 2 * self.file_bytes:
-            os.close(descriptor)
-            raise OSError(_TOO_LARGE, "the log cannot be rotated", self._paths["log"])
-        return descriptor, status.st_size
+            if grown > self.file_bytes:
+                others = rotation.rotate(self._paths, status.st_ino)
+        raise OSError(_TOO_LARGE, "the log cannot be rotated", self._paths["log"])
 
     def _open_once(self) -> tuple[int, os.stat_result]:
         path = self._paths["log"]

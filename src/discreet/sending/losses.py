@@ -12,6 +12,7 @@ from .. import files, names
 
 _REASONS = 64  # reasons kept in the file; more is not ours
 _REASON_LENGTH = 64
+_DIGITS = 16  # of a count: as many as 2**53 has
 _ATTEMPTS, _PAUSE = 100, 0.002  # seconds: of processes that end at once each one adds up for 0.2 ms
 
 
@@ -47,7 +48,8 @@ def stored(path: str) -> dict[str, int]:
     for item in text.strip().removeprefix("{").removesuffix("}").split(","):
         reason, number = (part.strip() for part in (item.partition(":")[0], item.partition(":")[2]))
         name = reason.strip('"')
-        if name.isidentifier() and len(name) <= _REASON_LENGTH and number.isdecimal() and 0 < int(number[:17]) < 2**53:
+        fits = len(name) <= _REASON_LENGTH and len(number) <= _DIGITS
+        if fits and name.isidentifier() and number.isdecimal() and 0 < int(number) < 2**53:
             legal[name] = int(number)
     return dict(sorted(legal.items())[:_REASONS])
 

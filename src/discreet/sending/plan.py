@@ -58,29 +58,12 @@ class Plan:
         facts.settings, facts.lifted = self.settings, self.lifted
         return consent.decide(facts)
 
-    def plain(self) -> "dict[str, Any]":
-        """Plain values for the pipe."""
-        return {
-            "tool": self.tool,
-            "directory": self.paths.directory,
-            "below": self.paths.below,
-            "files": dict(self.paths.files),
-            "destinations": [one.options() for one in self.destinations],
-            "declaration": None if self.declaration is None else _plain(self.declaration),
-            "mode": self.mode,
-            "environ": watched(self.tool, self.environ),
-            "settings": {key: value for key, value in self.settings.items() if type(value) in (str, int, bool, float)},
-            "lifted": list(self.lifted),
-            "run": self.run,
-            "signature": self.signature,
-            "identity": self.identity,
-            "flags": self.flags,
-            "own": list(self.own),
-        }
-
 
 def restored(values: "Mapping[str, Any]") -> Plan:
-    """The plan of which `values` are the plain form. Raises `ValueError`, `KeyError` or `TypeError` else."""
+    """The plan of which `values` are the plain form (`courier.plain`).
+
+    Raises `ValueError`, `KeyError` or `TypeError` for anything else.
+    """
     declaration = None
     if values["declaration"] is not None:
         from ..privacy.plain import restored as restored_declaration
@@ -103,20 +86,3 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         flags=values["flags"],
         own=tuple(values["own"]),
     )
-
-
-def _plain(declaration: "Declaration") -> "dict[str, Any]":
-    from ..privacy.plain import plain
-
-    return plain(declaration)
-
-
-def watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":
-    """The variables that the gate looks at."""
-    head = names.prefix(tool)
-    known = {*consent.MARKS.split(), *names.SHARED_SWITCHES}
-    return {
-        name: value
-        for name, value in environ.items()
-        if name in known or name.startswith((f"{head}_TELEMETRY_", f"{head}__TELEMETRY__", f"{head}_NO_TELEMETRY"))
-    }

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _TEXTS = ("id", "run", "version", "py", "os")  # "" where a line has none: not every wire format carries them all
 _KEYS = frozenset(("v", "time", "event", "tool", "install", "properties", *_TEXTS))
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-_SHAPE = "dddd-dd-ddTdd:dd:ddZ"
+_SHAPE = "0000-00-00T00:00:00Z"
 
 
 def parse(line: str) -> "Record":
@@ -61,12 +61,13 @@ def checked(value: object) -> "Record | None":
 
 def is_time(value: object) -> bool:
     """Whether a value is a real moment written as `2026-11-20T10:30:00Z`."""
-    return isinstance(value, str) and _is_moment(value)
+    # The length first: what is remembered below must not be a text of megabytes, as a collector may be sent.
+    return isinstance(value, str) and len(value) == len(_SHAPE) and _is_moment(value)
 
 
 @lru_cache(1024)  # many records of one reading share their hour, or their second
 def _is_moment(value: str) -> bool:
-    if "".join("d" if "0" <= c <= "9" else c for c in value) != _SHAPE:
+    if "".join("0" if "0" <= c <= "9" else c for c in value) != _SHAPE:
         return False
     year, month, day = int(value[:4]), int(value[5:7]), int(value[8:10])
     if not (year and 1 <= month <= 12 and 1 <= day <= _DAYS[month - 1]):

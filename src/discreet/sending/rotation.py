@@ -11,14 +11,16 @@ from .. import files, names
 _DAY_SECONDS = 86400.0
 
 
-def rotate(paths: names.Paths, inode: int) -> None:
-    """Shift every file by one, the oldest over the edge, if the log is still the file `inode`. Never raises OSError."""
+def rotate(paths: names.Paths, inode: int) -> bool:
+    """Shift every file by one, the oldest over the edge, if the log is still the file `inode`; whether another process
+    is at it instead. Never raises OSError.
+    """
     with files.DirectoryLock(paths.directory) as held:
         try:
             if not held or os.stat(paths["log"]).st_ino != inode:
-                return  # somebody else is at it, or has just been: the caller looks at the size again
+                return not held  # somebody else is at it, or has just been: the caller looks at the size again
         except OSError:
-            return  # just been, and nobody has written since
+            return False  # just been, and nobody has written since
         for number in range(names.LOG_FILES - 1, 0, -1):
             try:
                 os.replace(paths.log(number - 1), paths.log(number))
@@ -26,7 +28,8 @@ def rotate(paths: names.Paths, inode: int) -> None:
                 continue  # a gap in the row, or a directory where a file should be
             except OSError:
                 if not os.path.isdir(paths.log(number)):
-                    return  # the disk refuses: what stays at its name must not be renamed over
+                    return False  # the disk refuses: what stays at its name must not be renamed over
+    return False
 
 
 def erase_old(paths: names.Paths, now: float) -> None:

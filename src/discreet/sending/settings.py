@@ -129,7 +129,9 @@ class Settings:
     def _get(self, key: str) -> str:
         """The value of a setting, stripped; "" where it is not set."""
         value = self._variable(key) or self._settings.get(key.lower(), "")
-        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        # An integer of thousands of digits, which TOML can hold in hex: the interpreter refuses to make a text of it.
+        large = isinstance(value, int) and abs(value) > names.LARGEST_INTEGER
+        if isinstance(value, (str, int, float)) and not (large or isinstance(value, bool)):
             return str(value).strip()
         if key in _ADDRESSES:
             return "?"  # refused as an address, and nothing goes to the one that it was to replace

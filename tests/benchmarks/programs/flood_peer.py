@@ -1,7 +1,7 @@
 """Write so many small records to a file the way a peer would; print the seconds until the last is on the file.
 
-Arguments: `plain` (open, append, close: no library), `logging` (a QueueHandler and its listener's thread) or
-`structlog` (JSON lines), how many, a file. Fails if the file does not hold every record.
+Arguments: `plain` (open, append, close: no library), `logging` (a QueueHandler and its listener's thread), `structlog`
+(JSON lines) or `loguru` (JSON lines, enqueued), how many, a file. Fails if the file does not hold every record.
 """
 
 import json
@@ -49,11 +49,22 @@ def structured(count, path):
             logger.info("search", n=n, ms=40, ok=True)
 
 
+def enqueued(count, path):
+    """JSON lines by way of its own queue and thread, as its manual has it for what must not wait."""
+    logger.remove()
+    logger.add(path, serialize=True, enqueue=True)
+    for n in range(count):
+        logger.info("search", n=n, ms=40, ok=True)
+    logger.complete()
+
+
 how, count, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 if how == "structlog":
     import structlog  # before the clock starts, as the others
+elif how == "loguru":
+    from loguru import logger
 start = time.perf_counter()
-{"plain": plain, "logging": queued, "structlog": structured}[how](count, path)
+{"plain": plain, "logging": queued, "structlog": structured, "loguru": enqueued}[how](count, path)
 end = time.perf_counter()
 with open(path, "rb") as written:
     lines = sum(1 for _ in written)

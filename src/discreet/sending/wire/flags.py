@@ -77,6 +77,7 @@ def _payload(given: object) -> str:
 
 def _text(value: object) -> str:
     try:
-        return json.dumps(False if value is None else value, separators=(",", ":"))
+        # What 1e999 is read as, an infinity, has no JSON either: `ValueError`.
+        return json.dumps(False if value is None else value, separators=(",", ":"), allow_nan=False)
     except RecursionError:
         raise ValueError("nested too deeply") from None
