@@ -1,6 +1,7 @@
 """Tests of the network get one without proxies and without anybody's own certificates."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,9 @@ def directory(home: Path) -> Path:
 def environment() -> dict[str, str]:
     """For child processes: this one's, which is clean already, without the traces of pytest."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+
+
+@pytest.fixture
+def figures(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tell how large a campaign was, in what `--junitxml` writes."""
+    return lambda text: request.node.user_properties.append(("figures", text))

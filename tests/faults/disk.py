@@ -78,7 +78,7 @@ def faults_of(calls: list[str]) -> list[Fault]:
                 continue  # nor anything when a pipe is closed
             hows = ["once", "done", "onwards"]
             if error == "EINTR":
-                hows.remove("onwards")  # no call is interrupted for ever
+                hows = ["once"]  # what was interrupted was not done, and no call is interrupted for ever
             found += [Fault(number, how, getattr(errno, error)) for how in hows]
         found += [Fault(number, how) for how in ("gone", *(SHORT if name == "write" else ()))]
     return found

@@ -227,7 +227,7 @@ def programs() -> Iterator[Programs]:
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_a_host(name: str, programs: Programs, tmp_path: Path, size: Any, record_property: Any) -> None:
+def test_a_host(name: str, programs: Programs, tmp_path: Path, size: Any, figures: Any) -> None:
     """Whatever call fails, and in whatever way, all that this module promises holds."""
     scene = SCENES[name]
     home = Home(tmp_path / "home")
@@ -241,7 +241,7 @@ def test_a_host(name: str, programs: Programs, tmp_path: Path, size: Any, record
     assert set(range(1, 1 + scene.events)) <= set(numbers(home.lines()[0]))
     wrong = []
     faults = chosen(well.calls, SORE, size(2, 1_000_000), name)
-    record_property("figures", f"{len(well.calls)} calls, {len(faults)} faults")
+    figures(f"{len(well.calls)} calls, {len(faults)} faults")
     for fault in faults:
         problems = list(judge(scene, home, programs, fault, well))
         if problems:
@@ -264,14 +264,14 @@ def judge(scene: Scene, home: Home, programs: Programs, fault: Fault, well: Run)
     after = numbers(found)
     missing = sum(number not in after for number in range(1, 1 + scene.events))
     lost = sum(run.end.get("losses", {}).values()) + home.losses() - counted
-    # Of what is deleted, or said to be, nobody can tell what it held.
-    if fault.how != "gone" and fault.error != errno.ENOENT and not run.end["off"] and missing > lost:
+    deleted = fault.how == "gone" or fault.error == errno.ENOENT  # of that, or what is said to be, nobody can tell
+    if not deleted and not run.end["off"] and missing > lost:
         yield f"{missing} events are missing, {lost} counted"
-    if fault.how != "gone" and (gone := before.keys() - after.keys()):
+    if not deleted and (gone := before.keys() - after.keys()):
         yield f"lost from the log: {sorted(gone)}"
     # The thread begins by looking at the stored answer; the gate looked at it before.
     seen_by_thread = fault.number > well.calls.index("open usage.jsonl") - 2
-    if fault.how != "gone" and fault.error != errno.ENOENT and seen_by_thread and "consent" in counts(home, run):
+    if not deleted and seen_by_thread and "consent" in counts(home, run):
         yield "a consent that cannot be looked at is taken for another one"
     left = [path.name for path in home.directory.glob("*.tmp")]
     if left and fault.how in ("once", *SHORT) and not at.startswith("unlink"):

@@ -96,7 +96,7 @@ def worlds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Worl
 
 @pytest.mark.parametrize("halving", [False, True], ids=["receipts", "full receipts"])
 def test_a_deliverer(
-    worlds: Callable[[], World], monkeypatch: pytest.MonkeyPatch, halving: bool, size: Any, record_property: Any
+    worlds: Callable[[], World], monkeypatch: pytest.MonkeyPatch, halving: bool, size: Any, figures: Any
 ) -> None:
     """Whatever call fails, and in whatever way, all that this module promises of a deliverer holds."""
     if halving:
@@ -104,19 +104,21 @@ def test_a_deliverer(
     well, disk = worlds(), Disk()
     assert work(well, disk) is None
     faults = chosen(disk.calls, SORE, size(5, 1_000_000), halving, each=not halving)
-    record_property("figures", f"{len(disk.calls)} calls, {len(faults)} faults")
+    figures(f"{len(disk.calls)} calls, {len(faults)} faults")
+    # A file that is said to be missing when a destination is first seen is taken for a new one when it is there.
+    first_look = disk.calls.index("open delivery.tmp")
     wrong = []
     for fault in faults:
         world = worlds()
         disk = Disk(fault, str(world.directory))
         work(world, disk)
-        problems = list(judge(world, fault, halving=halving))
+        problems = list(judge(world, fault, halving=halving, first_look=fault.number <= first_look))
         if problems:
             wrong.append(f"{fault} at {disk.calls[fault.number - 1]}: {'; '.join(problems)}")
     assert not wrong, "\n".join((f"{len(wrong)} of {len(faults)}", *wrong[:40]))
 
 
-def judge(world: World, fault: Fault, *, halving: bool) -> Iterator[str]:
+def judge(world: World, fault: Fault, *, halving: bool, first_look: bool) -> Iterator[str]:
     """What is wrong once later deliverers have finished."""
     sent = len(world.requests)
     if fault.how == "gone":
@@ -131,6 +133,10 @@ def judge(world: World, fault: Fault, *, halving: bool) -> Iterator[str]:
         return
     finish(world)
     got = world.got()
+    if fault.error == errno.ENOENT:
+        if not set(TO_SEND) <= set(got) <= {*TO_SEND, *((1, 2) if first_look else ())}:
+            yield f"arrived: {got}"
+        return
     if list(dict.fromkeys(got)) != TO_SEND:
         yield f"arrived: {got}"
     if len(got) > len(set(got)) + 3:
@@ -144,7 +150,7 @@ def judge(world: World, fault: Fault, *, halving: bool) -> Iterator[str]:
 
 @pytest.mark.parametrize("by_hand", [True, False], ids=["by hand", "by the verb"])
 def test_what_was_not_agreed_to(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_hand: bool, size: Any, record_property: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by_hand: bool, size: Any, figures: Any
 ) -> None:
     """Whatever call fails, a field that a later version brought is sent by no deliverer, nor is what was recorded
     before the process that first saw the destination; all that was agreed to arrives.
@@ -169,7 +175,7 @@ def test_what_was_not_agreed_to(
     well, disk = prepared(), Disk()
     assert work(well, disk, own=()) is None
     faults = chosen(disk.calls, SORE, size(5, 1_000_000), by_hand, each=True)
-    record_property("figures", f"{len(disk.calls)} calls, {len(faults)} faults")
+    figures(f"{len(disk.calls)} calls, {len(faults)} faults")
     wrong = []
     for fault in faults:
         if fault.how == "gone" or fault.error == errno.ENOENT:
@@ -220,13 +226,13 @@ def collect(place: Path, disk: Disk) -> tuple[list[str], list[str]]:
     return kept, forgotten
 
 
-def test_a_collector(tmp_path: Path, size: Any, record_property: Any) -> None:
+def test_a_collector(tmp_path: Path, size: Any, figures: Any) -> None:
     """Whatever call fails, and in whatever way, all that this module promises of a collector holds."""
     disk = Disk()
     assert len(set(collect(tmp_path / "well", disk)[0])) == 8
     faults = chosen(disk.calls, (), size(20, 1_000_000), "collector")
     faults += [Fault(place, "short full") for place, call in enumerate(disk.calls, 1) if call.startswith("write ")]
-    record_property("figures", f"{len(disk.calls)} calls, {len(faults)} faults")
+    figures(f"{len(disk.calls)} calls, {len(faults)} faults")
     wrong = []
     for number, fault in enumerate(faults):
         if fault.how == "gone":

@@ -80,7 +80,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
             "events": events,
             "bytes": size,
             "log": log,
-            "pending": max((number for _, number, _ in waiting(session)), default=0),
+            "pending": max((number for _, number, _ in waiting(session, decision)), default=0),
         }
         session.put(json.dumps(found))
         return 0
@@ -88,13 +88,10 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  events   {events:,} in {counted(size, 'byte')}")
     session.say(f"  log      {log or 'nowhere'}")
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
-    for destination, number, fortune in waiting(session):
+    for destination, number, fortune in waiting(session, decision):
         session.say(f"  sent to  {destination.shown} ({destination.format}): {number:,} waiting, {fortune}")
     _say_additions(session)
-    dropped = {} if nowhere else losses.read(session.paths["losses"])
-    if dropped:
-        reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
-        session.say("  dropped  " + ", ".join(reasons))
+    _say_dropped(session)
     _say_change(session, decision)
     if session.alone:
         session.say(
@@ -145,6 +142,22 @@ def _say_additions(session: Session) -> None:
         shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
         session.say(f"  new      since you agreed: {shown}. It stays on this machine until you agree again:")
         session.say(f"           {session.command} on")
+
+
+def _say_dropped(session: Session) -> None:
+    """Tell what was dropped, by reason."""
+    if session.paths.problem:
+        return
+    try:
+        dropped = losses.stored(session.paths["losses"])
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        session.say(f"  dropped  cannot be read: {error.strerror}")
+        return
+    if dropped:
+        reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
+        session.say("  dropped  " + ", ".join(reasons))
 
 
 def _state(decision: consent.Decision) -> str:

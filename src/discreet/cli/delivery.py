@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .session import Failure, Misuse, Session, counted
 
 if TYPE_CHECKING:
+    from ..consent import Decision
     from ..destination import Destination
     from ..sending.delivery import Delivery
     from ..sending.plan import Plan
@@ -143,33 +144,40 @@ def disclosed(session: Session) -> "list[str]":
 
 def additions(session: Session) -> "list[str]":
     """What was added since the user agreed, and so is not sent: events, fields, hosts."""
-    from ..sending.courier import plan_of
-    from ..sending.delivery import Delivery, Withdrawn
-
     found, _ = destinations(session)
     if not found or session.alone or session.paths.problem:
         return []
-    try:
-        delivery = Delivery(plan_of(session.telemetry, found), until=0.0, dry=True)
-    except Withdrawn:
+    delivery = _looking(session, found, session.decide())
+    if delivery is None:
         return []
     hosts = {one.host: None for one in found if not delivery.may_go_to(one)}
     return delivery.coverage.additions(hosts, identity=session.telemetry.identity)
 
 
-def waiting(session: Session) -> "list[tuple[Destination, int, str]]":
-    """Each destination in force with how many records wait for it, and how it fares in a few words."""
+def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, int, str]]":
+    """Each destination in force with how many records wait for it, and how it fares in a few words; `decision` is what
+    was told of the gate.
+    """
     found, _ = destinations(session)
     if not found or session.paths.problem:
         return []
+    delivery = _looking(session, found, decision)
+    if delivery is None:
+        return [(one, 0, "nothing is sent while it is off") for one in found]
+    return [(one, delivery.waiting(one), _fortune(delivery, one)) for one in found]
+
+
+def _looking(session: Session, found: "tuple[Destination, ...]", decision: "Decision") -> "Delivery | None":
+    """A deliverer that only looks; None while it is off. Raises `Failure` where that is not what `decision` says."""
     from ..sending.courier import plan_of
     from ..sending.delivery import Delivery, Withdrawn
 
     try:
-        delivery = Delivery(plan_of(session.telemetry, found), until=0.0, dry=True)
-    except Withdrawn:
-        return [(one, 0, "nothing is sent while it is off") for one in found]
-    return [(one, delivery.waiting(one), _fortune(delivery, one)) for one in found]
+        return Delivery(plan_of(session.telemetry, found), until=0.0, dry=True)
+    except Withdrawn as reason:
+        if decision.enabled:
+            raise Failure(f"try again: {reason}") from None
+        return None
 
 
 def _fortune(delivery: "Delivery", destination: "Destination") -> str:

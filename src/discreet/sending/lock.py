@@ -60,8 +60,8 @@ class DeliveryLock:
             flock(self._descriptor, LOCK_UN)
         except (ImportError, OSError):
             pass  # Windows, where nothing is forked; or a file system that knows no such lock
-        os.close(self._descriptor)
-        self._descriptor = -1
+        descriptor, self._descriptor = self._descriptor, -1  # closed once, whatever that says: the number may be reused
+        os.close(descriptor)
 
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""

@@ -35,12 +35,13 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True) -> No
 def read(path: str) -> dict[str, int]:
     """The counts on disk; empty where the file is missing, unreadable or not ours. Never raises."""
     try:
-        return _read(path)
+        return stored(path)
     except OSError:
         return {}
 
 
-def _read(path: str) -> dict[str, int]:
+def stored(path: str) -> dict[str, int]:
+    """The counts on disk, as `read` has them. Raises `OSError` where they cannot be read."""
     text = names.read_small(path, names.current_user()).decode("ascii", "replace")
     legal: dict[str, int] = {}
     # Flat and ours: taken apart by hand, since `json` would cost the exit of every command that dropped something 8 ms.
@@ -57,7 +58,7 @@ def _add(counts: dict[str, int], path: str) -> None:
     taken = {reason: counts.pop(reason) for reason in tuple(counts)}
     try:
         try:
-            merged = _read(path)
+            merged = stored(path)
         except FileNotFoundError:
             merged = {}  # and nothing else: what cannot be read just now must not be replaced
         for reason, number in taken.items():
