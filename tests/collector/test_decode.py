@@ -222,6 +222,13 @@ def test_a_span_without_names_of_ours() -> None:
     assert "jane" not in json.dumps(record)
 
 
+def test_a_span_that_lasts_for_ever() -> None:
+    """A duration beyond any float is no property, and no error."""
+    ((record, _),) = decode.spans(traced({**SPAN, "endTimeUnixNano": 10**400}))
+    assert record
+    assert "duration_ms" not in record["properties"]
+
+
 def test_spans_of_one_trace_are_told_apart() -> None:
     """Their ids differ, and a repeat has the same ones."""
     other = {**SPAN, "spanId": "3afe07c233b7e01c"}

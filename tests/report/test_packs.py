@@ -267,3 +267,21 @@ def test_a_torn_line_is_torn_in_bulk_too(tmp_path: Path) -> None:
     list(packs([str(tmp_path / "log")], losses))
     assert losses == {TORN: 1}
     assert names.RECORD_BYTES > 150
+
+
+@pytest.mark.parametrize("short", [b"", b"a", b'{"v":1}'])
+def test_a_log_of_short_lines_is_not_halved_down_to_each(
+    short: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines that are shorter than any of ours are set aside at once, or a log of newlines would take minutes."""
+    looked = []
+    in_bulk = bulk._bulk
+
+    def counted(lines: list[bytes], heads: Any) -> Any:
+        looked.append(len(lines))
+        return in_bulk(lines, heads)
+
+    monkeypatch.setattr(bulk, "_bulk", counted)
+    (tmp_path / "log").write_bytes((short + b"\n") * 1000)
+    assert list(packs([str(tmp_path / "log")])) == []
+    assert sum(looked) <= 2000

@@ -40,8 +40,7 @@ _LEAST = 1e-9  # a rate below that was declared by nobody; its reciprocal would 
 _PENDING = 2000  # records held before they are added up: few enough to stay in the fast memory of the processor
 _FEW = 8  # lines not worth to be halved once more to find the one that is not as the log writes it
 _HEADS = 4096  # known again: versions, systems and events have few combinations
-_PROPERTIES = b'"properties":'
-_DIGITS, _HEX = b"0123456789", b"0123456789abcdef"
+_PROPERTIES, _DIGITS, _HEX = b'"properties":', b"0123456789", b"0123456789abcdef"
 # What may stand at each place of a line as the log writes it, up to its facts.
 _SHAPE = (
     *[b"%c" % byte for byte in b'{"v":1,"id":"'],
@@ -53,8 +52,7 @@ _SHAPE = (
     *[_HEX] * 16,
     *(b'"', b","),
 )
-_FIXED = len(_SHAPE)
-_DAY, _HOUR, _TIME = slice(59, 69), slice(70, 72), slice(59, 79)
+_FIXED, _DAY, _HOUR, _TIME = len(_SHAPE), slice(59, 69), slice(70, 72), slice(59, 79)
 
 
 def _refused(constant: str) -> None:
@@ -142,13 +140,15 @@ def _legal(record: Record) -> Found:
 
 def _found(lines: list[bytes], heads: dict[bytes, Facts], tally: Tally) -> list[Found]:
     """What these lines hold, in bulk as far as that goes."""
-    found = _bulk(lines, heads) if lines else []
-    if found is not None:
+    if (found := _bulk(lines, heads) if lines else []) is not None:
         return found
-    half = len(lines) // 2
-    if half > _FEW:
-        return _found(lines[:half], heads, tally) + _found(lines[half:], heads, tally)
-    return [_legal(record) for line in lines if (record := record_of(line, tally)) is not None]
+    likely = [line for line in lines if len(line) > _FIXED]
+    half = len(likely) // 2
+    if half <= _FEW:
+        return [_legal(record) for line in lines if (record := record_of(line, tally)) is not None]
+    if len(likely) < len(lines):  # a shorter one is none of ours: millions of those are not halved down to the last
+        return _found(likely, heads, tally) + _found([one for one in lines if len(one) <= _FIXED], heads, tally)
+    return _found(lines[:half], heads, tally) + _found(lines[half:], heads, tally)
 
 
 def _bulk(lines: list[bytes], heads: dict[bytes, Facts]) -> list[Found] | None:
