@@ -37,6 +37,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--thorough", action="store_true", help="the campaigns in full: minutes each, for a release")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many workers again as cores: much of a test is to wait for a process or a socket."""
+    return max(2, (os.cpu_count() or 2) * 3 // 2)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """In full, a campaign takes its time: an hour is a hang."""
     if config.option.thorough:
@@ -160,7 +166,7 @@ def run_python(home: Path, tmp_path: Path) -> Callable[..., subprocess.Completed
             env=environment,
             capture_output=True,
             text=True,
-            timeout=options.pop("timeout", 30),
+            timeout=options.pop("timeout", 120),
             check=False,
             **options,
         )

@@ -170,7 +170,7 @@ def test_clocks(hosts: Hosts) -> None:
         [sys.executable, "-W", "error", "-c", program],
         env=hosts.environment,
         capture_output=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -231,7 +231,7 @@ def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str
                 for n in range(burst)
             ]
             started += len(running)
-            assert {host.communicate(timeout=60)[1] for host in running} == {b"to stderr\n"}
+            assert {host.communicate(timeout=120)[1] for host in running} == {b"to stderr\n"}
         wait_until(lambda: len(hosts.children()) <= 1)  # the others have gone soon; no child has made another
         ended.set()
         counting.join()
