@@ -18,6 +18,7 @@ from discreet.sending import courier, delivery, outbox, period, receipts, wire
 from discreet.sending import state as states
 from discreet.sending import work as working
 from discreet.sending.delivery import Withdrawn
+from discreet.sending.http import Outcome
 from discreet.sending.lock import DeliveryLock
 from discreet.sending.log import timestamp
 from sending.outboxes import DAY, NOON, OTHER_RUN, RUN, URL, World, line, numbers, own_world
@@ -572,6 +573,38 @@ def test_a_refusal_holds_the_destination(world: World, answer: Any) -> None:
     assert world.got()[0] == 1
     assert len(world.got()) == 24
     assert not world.state().held
+
+
+LONG = {f"field_{number:02}_{'x' * 55}": 1 for number in range(32)}  # too long for an address
+
+
+@pytest.mark.parametrize(
+    ("properties", "status", "verdicts"),
+    [
+        ({"n": 1}, 414, ["skip", "delivered"]),
+        (LONG, 414, ["skip", "delivered"]),
+        (LONG, 405, ["skip", "delivered"]),
+        (LONG, 503, ["delivered", "delivered"]),
+        ({"n": 1}, 405, []),
+    ],
+    ids=["414", "long, 414", "long, 405", "long, 503", "405"],
+)
+def test_a_beacon_that_is_too_long(
+    world: World, properties: dict[str, int], status: int, verdicts: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that the receiver refuses for its length, or because it came as a POST, is skipped and holds up no others."""
+    world.destinations[0].format = "beacon"
+    world.record(1, properties=properties)
+    world.record(2)
+    answers = [status]
+
+    def exchange(*_: object, **__: object) -> Outcome:
+        return Outcome(answers.pop() if answers else 200, None, "", 0.1)
+
+    monkeypatch.setattr(world, "exchange", exchange)
+    world.deliver()
+    assert [one["verdict"] for one in receipts.read(world.paths)] == verdicts
+    assert world.state().held == (not verdicts)
 
 
 def test_a_refusal_that_becomes_a_failure(world: World) -> None:
