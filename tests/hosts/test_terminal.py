@@ -42,6 +42,22 @@ def test_no_line(ends: tuple[int, TextIO]) -> None:
     assert terminal.line(stream, 20.0) is None
 
 
+def test_an_interrupt_in_the_instant_before_the_wait(ends: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system does not end a wait for a signal that came before it began: it is noticed after it, so it is short."""
+    waits: list[float] = []
+
+    def wait(*arguments: float) -> tuple[list[int], list[int], list[int]]:
+        waits.append(arguments[3])
+        if len(waits) == 2:
+            raise KeyboardInterrupt
+        return [], [], []
+
+    monkeypatch.setattr("select.select", wait)
+    with pytest.raises(KeyboardInterrupt):
+        terminal.line(ends[1], 20.0)
+    assert max(waits) < 1.0
+
+
 def test_an_idle_terminal(ends: tuple[int, TextIO]) -> None:
     """One that takes lines and has none waiting."""
     master, stream = ends

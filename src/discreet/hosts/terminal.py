@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _PAUSE = 0.05  # seconds between two looks at the keyboard, on Windows
+# Elsewhere the system wakes us; but a Ctrl-C in the very instant before the wait begins is noticed after it only.
+_WAIT_SECONDS = 0.2
 _LINE_BYTES = 4096  # a terminal keeps no longer line
 
 
@@ -48,9 +50,10 @@ def line(stream: "TextIO", seconds: float) -> str | None:
     import select
     import termios
 
-    descriptor = stream.fileno()
-    if select.select([descriptor], [], [], seconds)[0]:
-        return os.read(descriptor, _LINE_BYTES).decode(errors="replace") or None
+    descriptor, until = stream.fileno(), time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        if select.select([descriptor], [], [], min(left, _WAIT_SECONDS))[0]:
+            return os.read(descriptor, _LINE_BYTES).decode(errors="replace") or None
     termios.tcflush(descriptor, termios.TCIFLUSH)  # half an answer is no command for the shell
     return None
 
