@@ -16,6 +16,7 @@ from collections.abc import Callable
 import pytest
 
 from discreet import names
+from discreet.sending import losses
 from faults.servers import BEHAVIOURS, answering, serving
 from process.hosts import Hosts, wait_until
 
@@ -239,7 +240,8 @@ def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str
         time.sleep(0.2)
         assert not hosts.children()  # nobody is left who starts one
     print({"hosts": started, "deliverers alive at once, at most": max(alive), "requests": receiver.visits})
-    assert max(alive) <= burst * (1 + 2 * forks)  # each process that ends may start one
+    assert max(alive) <= 3  # one at work, one that takes its leave, and one that a host has just started
     # Each attempt is by the one at work, and after a failure it pauses: far fewer requests than processes.
     assert receiver.visits <= 2 + bursts * 8
-    assert len(hosts.logged()) == started * (1 + 2 * forks)
+    dropped = losses.read(str(hosts.directory / "losses.json"))  # at the end of its patience, on a busy machine
+    assert len(hosts.logged()) + sum(dropped.values()) == started * (1 + 2 * forks), dropped

@@ -165,3 +165,48 @@ def test_no_lock_at_all(world: World) -> None:
         assert held
     assert os.stat(paths.directory).st_mode & 0o777 == 0o700
     assert os.stat(paths["lock"]).st_mode & 0o777 == 0o600
+
+
+CLAIMER = """
+import sys
+from discreet import names
+from discreet.sending import handover
+sys.stdin.readline()
+print(handover._claim(names.Paths("mytool", {}, sys.argv[1])["lock"]))
+"""
+
+
+def test_of_several_hosts_one_starts_a_child(world: World) -> None:
+    """Of hosts that end in the same instant one starts a child, and the others see it coming, for two seconds."""
+    claimers = [started(CLAIMER, str(world.directory)) for _ in range(8)]
+    for claimer in claimers:
+        assert claimer.stdin is not None
+        claimer.stdin.write("\n")
+        claimer.stdin.flush()
+    assert sorted(claimer.communicate()[0] for claimer in claimers) == [*["False\n"] * 7, "True\n"]
+    path = world.directory / "lock"
+    assert path.read_text()[0] == "+"
+    assert handover.somebody_at_work(world.paths, time.time())
+    for late in (-3, 3):  # it never came; or a clock was set
+        os.utime(path, (time.time() + late, time.time() + late))
+        assert not handover.somebody_at_work(world.paths, time.time())
+        assert handover._claim(str(path))
+        assert not handover._claim(str(path))
+    with DeliveryLock(world.paths) as held:  # it comes
+        assert held
+
+
+def test_a_claim_takes_nothing_for_its_own(world: World) -> None:
+    """A note is written to a file of ours and to nothing else; what cannot be noted hinders nobody."""
+    path = world.directory / "lock"
+    path.symlink_to(world.directory / "opt-in")
+    assert handover._claim(str(path))
+    assert (world.directory / "opt-in").read_text() == "true\n"
+    path.unlink()
+    os.mkfifo(path)
+    assert handover._claim(str(path))
+    assert handover._claim(str(world.directory / "none" / "lock"))
+    path.unlink()
+    path.write_text("1234\n")  # of a deliverer that was killed
+    assert handover._claim(str(path))
+    assert path.read_text() == f"+{os.getpid()}\n"

@@ -8,6 +8,7 @@ delivery is due starts a detached child, to which it says everything through a p
 import marshal
 import os
 import sys
+import time
 
 from .. import names
 from .log import HEAD, ID_BYTES, timestamp
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ..destination import Destination
 
 ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's
+_STARTING, _STARTING_SECONDS = b"+", 2.0  # what a host's note in the lock begins with, and how long it counts
+_CLAIM_FLAGS = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
 PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
 GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
 HEAD_BYTES = len(HEAD) + ID_BYTES  # of a file of the log, by which it is known
@@ -123,6 +126,8 @@ def somebody_at_work(paths: names.Paths, now: float) -> bool:
         status = os.fstat(descriptor)
         if not status.st_size:
             return False
+        if _is_starting(descriptor, status, now):
+            return True
         from fcntl import LOCK_NB, LOCK_SH, flock
 
         flock(descriptor, LOCK_SH | LOCK_NB)  # for a moment, through which a deliverer waits
@@ -135,6 +140,39 @@ def somebody_at_work(paths: names.Paths, now: float) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _is_starting(descriptor: int, status: os.stat_result, now: float) -> bool:
+    """Whether a host has just started a child, which has not come yet."""
+    return os.read(descriptor, 1) == _STARTING and abs(now - status.st_mtime) < _STARTING_SECONDS
+
+
+def _claim(path: str) -> bool:
+    """Tell other hosts, by the file of the lock, that a child is about to come; False where one of them was quicker.
+
+    Else each of several that end in the same instant would start one. Never raises OSError: what is wrong with the file
+    is for the child to find out.
+    """
+    try:
+        descriptor = os.open(path, _CLAIM_FLAGS, 0o600)
+    except OSError:
+        return True
+    try:
+        names.check_ours(os.fstat(descriptor), path, names.current_user())
+        if hasattr(os, "lockf"):  # for this look and this note, and until it is closed; not on Windows
+            os.lockf(descriptor, os.F_TLOCK, 0)
+        if _is_starting(descriptor, os.fstat(descriptor), time.time()):
+            return False
+        os.ftruncate(descriptor, 0)
+        os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(descriptor, _STARTING + b"%d\n" % os.getpid())
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # no such locks here; or it is no file of ours, and nothing was written to it
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def can_start() -> bool:
@@ -152,7 +190,7 @@ def can_start() -> bool:
 
 
 def start(plan: "dict[str, Any]") -> bool:
-    """Start a detached child for a plan in its plain form; False where that cannot be.
+    """Start a detached child for a plan in its plain form; False where that cannot be, or another host just does.
 
     Never raises OSError, never waits.
     """
@@ -162,7 +200,7 @@ def start(plan: "dict[str, Any]") -> bool:
         content = marshal.dumps(plan)
     except ValueError:  # a value that is no plain one
         return False
-    if len(content) > PIPE_BYTES:
+    if len(content) > PIPE_BYTES or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
         return False
     environment = {
         name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")

@@ -1,6 +1,7 @@
 """One deliverer at a time on a machine.
 
     lock    1234      the pid of the deliverer while it works, empty when it is about to end
+            +1234     for two seconds: the pid of a host that has started one (`handover`)
 
 The rule that keeps it honest: the lock is the kernel's (`flock`), so it ends with its holder whatever happens. The text
 in it is for hosts, which look at it at their exit and start no second child; it may be stale, and then the kernel is
