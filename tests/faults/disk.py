@@ -32,7 +32,8 @@ PATH_CALLS = (
     "scandir", "readlink",
 )  # fmt: skip
 DESCRIPTOR_CALLS = (
-    "read", "pread", "write", "fstat", "lseek", "lockf", "ftruncate", "fsync", "dup", "close", "set_blocking", "get_inheritable",
+    "read", "pread", "write", "fstat", "lseek", "lockf", "ftruncate", "fsync", "dup", "close", "set_blocking",
+    "get_inheritable",
 )  # fmt: skip
 OTHER_CALLS = ("pipe", "posix_spawn")
 CALLS = PATH_CALLS + DESCRIPTOR_CALLS + OTHER_CALLS

@@ -240,7 +240,7 @@ def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str
         time.sleep(0.2)
         assert not hosts.children()  # nobody is left who starts one
     print({"hosts": started, "deliverers alive at once, at most": max(alive), "requests": receiver.visits})
-    # One is at work, one takes its leave, one was just started; and on a busy machine one is longer in coming than hosts
+    # One is at work, one takes its leave, one was just started; on a busy machine one is longer in coming than hosts
     # believe in it. Each process that ends would else start one.
     assert max(alive) <= 8
     # Each attempt is by the one at work, and after a failure it pauses: far fewer requests than processes.
