@@ -34,6 +34,13 @@ def write_private(path: str, content: bytes, *, replace: bool = True) -> None:
         raise
 
 
+def unfinished(name: str) -> str:
+    """The name of the file that `write_private` was writing under `name` when its process died; "" for other names."""
+    stem, number, digits, end = ("", "", "", *name.rsplit(".", 3))[-4:]
+    made = end == "tmp" and number.isascii() and number.isdigit() and len(digits) == 8
+    return stem if made and not digits.strip("0123456789abcdef") else ""
+
+
 def open_ours(path: str, flags: int) -> int:
     """An opener for `open`: never waits at a FIFO, and raises `OSError` unless the file is regular and this user's."""
     descriptor = os.open(path, flags | names.OPEN_FLAGS | names.NO_WAIT)

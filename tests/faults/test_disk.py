@@ -274,7 +274,8 @@ def judge(scene: Scene, home: Home, programs: Programs, fault: Fault, well: Run)
     if not deleted and seen_by_thread and "consent" in counts(home, run):
         yield "a consent that cannot be looked at is taken for another one"
     left = [path.name for path in home.directory.glob("*.tmp")]
-    if left and fault.how in ("once", *SHORT) and not at.startswith("unlink"):
+    # Where no child can be started the thread delivers, and the end of the host may come while it writes.
+    if left and fault.how in ("once", *SHORT) and not at.startswith("unlink") and "child.py" not in at:
         yield f"left: {left}"
     yield from spoiled(after, torn, fault, at)
     again = programs.run(scene.program, home, "101", env=scene.env)

@@ -115,9 +115,10 @@ class Hosts:
         self.wait_for_the_end()
 
     def logged(self) -> list[str]:
-        """The ids on the log, in order; fails on a line that is not whole."""
+        """The ids on the log, in order; fails on a line that is not whole. An empty one is nobody's."""
         log = self.directory / "usage.jsonl"
-        return [json.loads(line)["id"] for line in log.read_bytes().splitlines()] if log.exists() else []
+        lines = log.read_bytes().splitlines() if log.exists() else []
+        return [json.loads(line)["id"] for line in filter(None, lines)]
 
     def place(self) -> dict[str, Any]:
         """What `delivery.json` says of the one destination."""

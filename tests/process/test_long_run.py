@@ -24,6 +24,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 RECEIVERS = {"well": answering(200), "ill": answering(503), "silent": BEHAVIOURS["silent"]}
 GROWTH_KIB = 4096  # of the second half of an hour; the allocator keeps a little more for itself now and then
+LOADING_KIB = 8192  # of all that delivers: sockets, `json` and the like
 AN_HOUR = 100 * 3600  # events: a hundred a second
 
 WORKING = """
@@ -94,9 +95,11 @@ def test_an_hour_of_work(hosts: Hosts, size: Callable[[int, int], int], server: 
     marks, losses = json.loads(done.stdout)
     middle, end = marks[len(marks) // 2], marks[-1]
     print({"middle": middle, "end": end, "losses": losses})  # shown by -rP
-    assert end["rss"] - middle["rss"] < GROWTH_KIB
-    # The log is open while it is written; the deliverer has that, its lock and a connection.
-    assert {mark["descriptors"] for mark in marks} <= set(range(4, 8 if server else 6))
+    # A host that may have a child delivers itself once it has lived for a while, perhaps not before the second half.
+    loading = LOADING_KIB if server and delivery == "auto" else 0
+    assert end["rss"] - middle["rss"] < GROWTH_KIB + loading
+    # The log is open while it is written; the deliverer has all of its files, its lock, its state and a connection.
+    assert {mark["descriptors"] for mark in marks} <= set(range(4, 13 if server else 6))
     # The host's own and ours; while that delivers, another one writes the log.
     assert {mark["threads"] for mark in marks} <= ({1, 2, 3} if server else {1, 2})
     assert max(mark["bytes"] for mark in marks) <= names.LOG_FILES * names.LOG_FILE_BYTES

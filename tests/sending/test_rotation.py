@@ -141,6 +141,26 @@ def test_an_old_log_begins_anew(paths: names.Paths, directory: Path, read_log: A
     assert numbers(read_log()) == [7]
 
 
+def test_what_the_dead_left_half_written_is_erased(paths: names.Paths, directory: Path) -> None:
+    """After a day; what was begun since, or only looks alike, stays."""
+    now = time.time()
+    hers = [
+        "notes.1.0123abcd.tmp",
+        "salt.x.0123abcd.tmp",
+        "salt.1.0123abcx.tmp",
+        "salt.1.0123abc.tmp",
+        "salt.tmp",
+        "tmp",
+    ]
+    for name in ("delivery.json.77.0123abcd.tmp", "salt.1.deadbeef.tmp", *hers):
+        (directory / name).touch()
+        os.utime(directory / name, (now - DAY - 1, now - DAY - 1))
+    (directory / "salt.2.deadbeef.tmp").touch()
+    os.utime(directory / "salt.2.deadbeef.tmp", (now - DAY + 60, now - DAY + 60))
+    rotation.erase_old(paths, now)
+    assert {path.name for path in directory.iterdir()} == {"salt.2.deadbeef.tmp", *hers}
+
+
 def test_old_files_are_looked_for_at_a_rotation(paths: names.Paths, directory: Path) -> None:
     """A process that never pauses still erases old files, whenever it rotates."""
     log = Log(paths, file_bytes=2000)

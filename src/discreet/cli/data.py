@@ -6,7 +6,6 @@ The room `report` is entered by few verbs: it would cost every `run` in a Makefi
 
 import argparse
 import os
-import re
 import sys
 import time
 from collections import Counter, deque
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from ..report.read import Tally
 
 _SHOWN = 10  # records of `preview`
-# A file that `files.write_private` was writing when its process died: name, process, random digits.
-_LEFT_OVER = re.compile(r"(.+)\.\d+\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
 
 def preview_arguments(parser: argparse.ArgumentParser) -> None:
@@ -126,9 +123,7 @@ def ours(session: Session) -> list[str]:
             present = sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
         return []
-    matches = ((name, _LEFT_OVER.fullmatch(name)) for name in present)
-    left_over = [name for name, match in matches if match and match[1] in wanted]
-    return [name for name in wanted if name in present] + left_over
+    return [name for name in wanted if name in present] + [name for name in present if files.unfinished(name) in wanted]
 
 
 def remove(session: Session, found: list[str]) -> Failure | None:

@@ -33,10 +33,23 @@ def rotate(paths: names.Paths, inode: int) -> bool:
 
 
 def erase_old(paths: names.Paths, now: float) -> None:
-    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
+    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds), and what processes that
+    died a day ago or earlier left half written. Never raises.
+    """
     for number in range(names.LOG_FILES):
-        try:
-            if os.lstat(paths.log(number)).st_mtime < now - names.LOG_FILE_DAYS * _DAY_SECONDS:
-                os.unlink(paths.log(number))
-        except OSError:
-            continue  # not there, or not to be erased, a directory say: no reason to record nothing
+        _erase(paths.log(number), now - names.LOG_FILE_DAYS * _DAY_SECONDS)
+    try:
+        found = os.listdir(paths.directory)
+    except OSError:
+        return
+    for name in found:
+        if files.unfinished(name) in paths.files.values():
+            _erase(f"{paths.directory}{os.sep}{name}", now - _DAY_SECONDS)
+
+
+def _erase(path: str, before: float) -> None:
+    try:
+        if os.lstat(path).st_mtime < before:
+            os.unlink(path)
+    except OSError:
+        pass  # not there, or not to be erased, a directory say: no reason to record nothing
