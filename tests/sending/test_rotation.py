@@ -143,15 +143,10 @@ def test_an_old_log_begins_anew(paths: names.Paths, directory: Path, read_log: A
 
 def test_what_the_dead_left_half_written_is_erased(paths: names.Paths, directory: Path) -> None:
     """After a day; what was begun since, or only looks alike, stays."""
+    directory.mkdir(parents=True)
     now = time.time()
-    hers = [
-        "notes.1.0123abcd.tmp",
-        "salt.x.0123abcd.tmp",
-        "salt.1.0123abcx.tmp",
-        "salt.1.0123abc.tmp",
-        "salt.tmp",
-        "tmp",
-    ]
+    alike = ("notes.1.0123abcd", "salt.x.0123abcd", "salt.1.0123abcx", "salt.1.0123abc", "salt")
+    hers = [*(f"{name}.tmp" for name in alike), "tmp"]
     for name in ("delivery.json.77.0123abcd.tmp", "salt.1.deadbeef.tmp", *hers):
         (directory / name).touch()
         os.utime(directory / name, (now - DAY - 1, now - DAY - 1))
