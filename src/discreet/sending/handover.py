@@ -161,10 +161,12 @@ def _claim(path: str) -> bool:
         names.check_ours(os.fstat(descriptor), path, names.current_user())
         if hasattr(os, "lockf"):  # for this look and this note, and until it is closed; not on Windows
             os.lockf(descriptor, os.F_TLOCK, 0)
-        if _is_starting(descriptor, os.fstat(descriptor), time.time()):
-            return False
-        os.ftruncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
+        status = os.fstat(descriptor)
+        if status.st_size:
+            if _is_starting(descriptor, status, time.time()):
+                return False
+            os.ftruncate(descriptor, 0)  # of an empty file it would cost as much as all the rest
+            os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, _STARTING + b"%d\n" % os.getpid())
     except BlockingIOError:
         return False
