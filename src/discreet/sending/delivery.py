@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     Entry: TypeAlias = tuple[Record | None, str, str, outbox.Spot]
 
 SHORTEST_BACKOFF = 0.5  # seconds after the first failure, for a destination whose `batch_interval` is shorter
-_URI_TOO_LONG = 414
 PATIENCE_SECONDS = 2.0  # a deliverer about to end waits so long for a destination that may be tried again
 
 
@@ -163,8 +162,8 @@ class Delivery:
         outcome = self._ask(request, destination)
         now = self._clock()
         place.status = outcome.status
-        too_long = destination.format == "beacon" and (bool(request.body) or outcome.status == _URI_TOO_LONG)
-        verdict = _verdict(outcome.verdict, len(batch), too_long=too_long)
+        long_beacon = destination.format == "beacon" and bool(request.body)
+        verdict = _verdict(outcome.verdict, len(batch), long_beacon=long_beacon)
         self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
         if verdict in ("delivered", "skip"):
             ids = [record["id"] for record in batch]
@@ -241,12 +240,12 @@ def _encoded(entries: "list[Entry]", destination: "Destination") -> "tuple[list[
     return next(wire.split(records, destination)) if records else ([], None)
 
 
-def _verdict(verdict: str, records: int, *, too_long: bool) -> str:
-    """What follows for these records: a single one is not halved, and one that a beacon receiver refuses because it is
-    too long for its URLs, or for ours and came as a POST, holds up no others.
+def _verdict(verdict: str, records: int, *, long_beacon: bool) -> str:
+    """What follows for these records: a single one is not halved, and one that a beacon receiver refuses because it
+    came as a POST, being too long for a URL, holds up no others.
     """
     single = verdict == "halve" and records == 1
-    return "skip" if single or (verdict == "hold" and too_long) else verdict
+    return "skip" if single or (verdict == "hold" and long_beacon) else verdict
 
 
 def _exchange_with_one_trust() -> "Callable[..., http.Outcome]":
