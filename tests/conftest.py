@@ -65,7 +65,8 @@ def clean_environment(home: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in watched and name not in FOREIGN_VARIABLES and "TELEMETRY" not in name
     }
-    return {**kept, "HOME": str(home), "USERPROFILE": str(home)}
+    # A pytest that a test starts must not clean up behind this one's earlier runs, which takes it a minute at worst.
+    return {**kept, "HOME": str(home), "USERPROFILE": str(home), "PYTEST_DEBUG_TEMPROOT": str(home.parent)}
 
 
 @pytest.fixture(scope="session")
