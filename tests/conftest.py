@@ -24,8 +24,10 @@ from discreet.telemetry import Recorder
 from discreet.testing import allow
 
 # The same cases each time, and no case fails for being slow on a busy machine.
-hypothesis.settings.register_profile("ordinary", derandomize=True, deadline=None, print_blob=False)
-hypothesis.settings.load_profile("ordinary")
+for _profile, _examples in (("ordinary", 50), ("thorough", 500)):
+    hypothesis.settings.register_profile(
+        _profile, derandomize=True, deadline=None, print_blob=False, max_examples=_examples
+    )
 
 LOOPBACK = ("127.", "::1", "localhost")
 FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")
@@ -35,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """How thorough the long proofs are."""
     parser.addoption("--canaries", type=int, default=200_000, help="events with secrets in them (default: 200000)")
     parser.addoption("--thorough", action="store_true", help="the campaigns in full: minutes each, for a release")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples are made up, where a test does not say it."""
+    hypothesis.settings.load_profile("thorough" if config.option.thorough else "ordinary")
 
 
 @pytest.hookimpl(optionalhook=True)
