@@ -44,7 +44,7 @@ def test_blocks_run(document: Path, home: Path, tmp_path: Path) -> None:
     }
     for command in commands(blocks(document), place):
         done = subprocess.run(
-            command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command, cwd=place, env=environment, capture_output=True, text=True, check=False, timeout=60
         )
         assert done.returncode == 0, f"{command[-1]}\n{done.stdout}{done.stderr}"
         assert "Traceback" not in done.stderr, done.stderr

@@ -213,7 +213,7 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     assert child.stdout is not None
     assert child.stdout.readline() == "True\n"
     yield child
-    child.communicate("\n", timeout=120)
+    child.communicate("\n", timeout=30)
 
 
 def test_one_holds_the_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:

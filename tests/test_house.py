@@ -163,7 +163,7 @@ def loaded_by(program: str, home: Path) -> tuple[set[str], set[str]]:
     )
     environment = {"HOME": str(home)}
     command = [sys.executable, "-I", "-S", "-c", text, str(ROOT / "src")]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=30)
     names = set(done.stdout.split())
     ours = {name for name in names if name.partition(".")[0] == "discreet"}
     return ours, names - ours

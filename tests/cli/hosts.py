@@ -58,7 +58,7 @@ class Host:
         done = subprocess.run(
             [sys.executable, "-W", "error", str(self.script), *arguments],
             env={**clean_environment(self.home), "DISCREET_DEBUG": "1", "PYTHONIOENCODING": "utf-8", **(env or {})},
-            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=False,
         )  # fmt: skip
         assert b"Traceback" not in done.stderr
         return done

@@ -58,7 +58,7 @@ def ask(url: str, content: object = None, **headers: str) -> tuple[int, bytes]:
     body = None if content is None else json.dumps(content).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers})
     try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=20) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read()
@@ -67,7 +67,7 @@ def ask(url: str, content: object = None, **headers: str) -> tuple[int, bytes]:
 def ended(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[int, str, str]:
     """Its exit status, and what it said, after a signal."""
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=20)
     return process.returncode, out, err
 
 
@@ -152,7 +152,7 @@ def test_a_wrong_use(
     for name, content in (("empty", ""), ("broken", "{"), ("list", '{"a": 1}')):
         (tmp_path / name).write_text(content)
     process = collect(*arguments, **environment)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, "")
     assert said in err
     assert not (tmp_path / "collected").exists()
@@ -169,7 +169,7 @@ def test_what_cannot_be_done(collect: Callable[..., Any], tmp_path: Path) -> Non
         (("--token-file", "none"), "none: No such file"),
     ):
         process = collect(*arguments)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=20)
         assert (process.returncode, out) == (1, ""), err
         assert said in err
         assert "Traceback" not in err

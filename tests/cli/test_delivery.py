@@ -258,7 +258,7 @@ def test_without_the_tool(host: Host, verb: list[str]) -> None:
     """`discreet --tool` knows no destinations: both verbs are a wrong use of it, and say what to type."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool", *verb],
-        env=clean_environment(host.home), capture_output=True, text=True, timeout=120, check=False,
+        env=clean_environment(host.home), capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert f"Try `mytool telemetry {' '.join(verb)}`." in done.stderr

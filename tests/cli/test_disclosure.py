@@ -257,7 +257,7 @@ def test_without_the_tool(home: Path) -> None:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=30,
         )
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr == (

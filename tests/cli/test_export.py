@@ -143,7 +143,7 @@ def test_without_the_tool(home: Path, log: Path) -> None:
     log.write_text(line(properties={"n": 5, "fmt": "json"}) + line(properties={"n": 6}))
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool", "export"],
-        env=clean_environment(home), capture_output=True, text=True, timeout=120, check=False,
+        env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert "It was asked for without mytool itself" in done.stdout
@@ -212,7 +212,7 @@ def test_a_full_disk(telemetry: Telemetry, log: Path, capsys: Any, tmp_path: Pat
     )
     done = subprocess.run(
         [sys.executable, "-c", program], env=clean_environment(log.parents[2]), capture_output=True, text=True,
-        timeout=120, check=False,
+        timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, "File too large" in done.stderr) == (1, True)
     assert not path.exists()

@@ -262,7 +262,7 @@ def test_without_the_tool(host: Host) -> None:
     before = everything(host)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool", "forget", "--yes"],
-        env=clean_environment(host.home), capture_output=True, text=True, timeout=120, check=False,
+        env=clean_environment(host.home), capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (2, "")
     assert "Try `mytool telemetry forget`" in done.stderr
@@ -292,7 +292,7 @@ def test_what_cannot_be_shown_is_not_done(host: Host, output: str, form: str) ->
         done = subprocess.run(
             shlex.split(f"{sys.executable} {host.script} telemetry forget --yes"), stdout=stdout,
             env={**clean_environment(host.home), "PYTHONUNBUFFERED": ""}, stderr=subprocess.PIPE, text=True,
-            timeout=120, check=False,
+            timeout=30, check=False,
         )  # fmt: skip
         assert (done.returncode, "what cannot be shown is not done" in done.stderr) == (1, True)
         assert (requests, everything(host)) == ([], before)

@@ -398,7 +398,7 @@ def test_ignored_signals_stay_ignored(home: Path, telemetry_is: str) -> None:
     """What the caller ignores (`nohup`) the command ignores; what it does not, the command gets as usual."""
     script = f"trap '' HUP; exec {shlex.join([*TOOL, 'run', '--', sys.executable, '-c', INHERITED])}"
     done = subprocess.run(
-        ["sh", "-c", script], env=clean_environment(home), capture_output=True, text=True, timeout=120, check=False
+        ["sh", "-c", script], env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout) == (0, "True False\n")
 
@@ -413,7 +413,7 @@ def test_a_caller_that_ignores_its_children(home: Path, place: Path, telemetry_i
     """A caller that ignores SIGCHLD, for which the system throws statuses away, gets the exit status as well."""
     script = f"trap '' CHLD; exec {shlex.join([*TOOL, 'run', '--', 'sh', '-c', 'exit 4'])}"
     done = subprocess.run(
-        ["bash", "-c", script], env=clean_environment(home), capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", script], env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stderr) == (4, "")
 
@@ -574,7 +574,7 @@ telemetry.Recorder.close = interrupted
 sys.exit(__main__.main())
 """
     argv = [sys.executable, "-c", program, *TOOL[5:], "run", "--", "sh", "-c", "exit 6"]
-    done = subprocess.run(argv, env=clean_environment(home), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(argv, env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (6, "")
     assert only(place)["exit_code"] == 6
 
@@ -612,7 +612,7 @@ def test_what_the_host_printed_comes_first(home: Path, telemetry_is: str) -> Non
     program = "import sys, discreet; print('before'); sys.exit(discreet.Telemetry('mytool').main(sys.argv[1:]))"
     argv = [sys.executable, "-c", program, "run", "--", "echo", "after"]
     environment = {**clean_environment(home), "PYTHONUNBUFFERED": ""}
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stdout) == (0, "before\nafter\n")
 
 
@@ -650,7 +650,7 @@ def make(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProces
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = ["make", *arguments]
         return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=30, check=False
         )
 
     return run

@@ -35,7 +35,7 @@ def report(home: Path) -> Report:
     def run(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
         env = {**clean_environment(home), **options.pop("env", {})}
         command = [*TOOL, "report", *arguments]
-        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False, **options)
+        return subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False, **options)
 
     return run
 
@@ -270,7 +270,7 @@ def test_progress(home: Path, place: Path) -> None:
     assert "reading [" in terminal.output
     assert "100 %" in terminal.output
     assert terminal.output.rsplit("\r", 1)[1].startswith("3,000 events")
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 

@@ -628,7 +628,7 @@ def test_head(home: Path, place: Path, verb: str) -> None:
     fill(place, b"".join(map(record, range(1000))))
     pipeline = f"{shlex.join(TOOL)} {verb} | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
-        ["bash", "-c", pipeline], env=clean_environment(home), capture_output=True, text=True, timeout=120, check=False
+        ["bash", "-c", pipeline], env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("\n") == 1
@@ -659,7 +659,7 @@ def test_closed_streams(home: Path, place: Path, verb: str, closed: str) -> None
     """A verb started without stdin, stdout or stderr does its work and ends well."""
     fill(place, record(1))
     shell = ["bash", "-c", f"exec {shlex.join([*TOOL, verb])} {closed}"]
-    done = subprocess.run(shell, env=clean_environment(home), capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(shell, env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert bool(done.stdout) == (">&-" not in closed.split())
 

@@ -81,7 +81,7 @@ class Collector:
 
     def connect(self) -> socket.socket:
         """A connection of one's own."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
 
     def ask(self, sent: bytes) -> Answer:
         """Send bytes on a connection of their own, and read until its end."""

@@ -26,7 +26,7 @@ def run(home: Path, *arguments: str, env: dict[str, str | None] | None = None) -
         env={name: value for name, value in merged.items() if value is not None},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=120,
+        timeout=30,
         check=False,
     )
 

@@ -65,7 +65,7 @@ class Programs:
 
     def close(self) -> None:
         """Let it end."""
-        self._zygote.communicate(timeout=120)
+        self._zygote.communicate(timeout=30)
 
 
 class Home:

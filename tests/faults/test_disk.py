@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import discreet
+from discreet.files import unfinished
 from faults.disk import CALLS, SHORT, Fault, chosen
 from faults.forked import Home, Programs, Run, numbers
 from faults.zygote import FILE_BYTES
@@ -274,8 +275,10 @@ def judge(scene: Scene, home: Home, programs: Programs, fault: Fault, well: Run)
     if not deleted and seen_by_thread and "consent" in counts(home, run):
         yield "a consent that cannot be looked at is taken for another one"
     left = [path.name for path in home.directory.glob("*.tmp")]
-    # Where no child can be started the thread delivers, and the end of the host may come while it writes.
-    if left and fault.how in ("once", *SHORT) and not at.startswith("unlink") and "child.py" not in at:
+    # Where no child can be started the thread delivers, and the end of the host may come while it writes: then what is
+    # left is of the kind that a later run erases.
+    erased = "child.py" in at and all(map(unfinished, left))
+    if left and fault.how in ("once", *SHORT) and not at.startswith("unlink") and not erased:
         yield f"left: {left}"
     yield from spoiled(after, torn, fault, at)
     again = programs.run(scene.program, home, "101", env=scene.env)

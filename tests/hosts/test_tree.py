@@ -52,7 +52,7 @@ def host(home: Path, tmp_path: Path) -> Host:
         script.write_text(HOST.format(once=once, more=more))
         environment = {**clean_environment(home), "DISCREET_DEBUG": "1", **variables}
         command = [sys.executable, "-W", "error", str(script), word]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=30)
         assert done.stderr == ""
         log = directory / "usage.jsonl"
         records = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []

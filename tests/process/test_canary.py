@@ -86,7 +86,7 @@ def test_no_canary_leaves_a_process(hosts: Hosts, tmp_path: Path) -> None:
         def run(*arguments: str, **more: str) -> bytes:
             done = subprocess.run(
                 [sys.executable, str(script), *arguments], env={**environment, **more}, cwd=place,
-                capture_output=True, timeout=120, check=True,
+                capture_output=True, timeout=60, check=True,
             )  # fmt: skip
             return done.stdout + done.stderr
 

@@ -135,7 +135,7 @@ def test_killed_in_the_middle(directory: Path, tmp_path: Path, environment: dict
         said = [int(child.stdout.readline())]
         time.sleep(0.003 * attempt)
         child.send_signal(signal.SIGKILL)
-        said += [int(line) for line in child.communicate(timeout=120)[0].splitlines()]
+        said += [int(line) for line in child.communicate(timeout=30)[0].splitlines()]
         safe.append(said[-1])
     run_python(PROGRAM.format(end=""))
     runs: dict[str, list[int]] = {}

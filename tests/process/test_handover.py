@@ -190,7 +190,7 @@ def test_many_hosts_at_once(hosts: Hosts) -> None:
             subprocess.Popen(hosts.command(script, n), env=hosts.environment, stdout=subprocess.DEVNULL, stderr=-1)
             for n in range(20)
         ]
-        assert {host.communicate(timeout=120)[1] for host in started} == {b"to stderr\n"}
+        assert {host.communicate(timeout=30)[1] for host in started} == {b"to stderr\n"}
         assert {host.returncode for host in started} == {3}
         hosts.wait_for_the_end()
         if len(arrived(server.requests)) < 20:

@@ -60,7 +60,7 @@ class World:
 
     def end(self, host: "subprocess.Popen[bytes]") -> None:
         """Take what a host said, whose death has come or comes by itself."""
-        said, _ = host.communicate(timeout=120)
+        said, _ = host.communicate(timeout=30)
         self.killed += host.returncode == -signal.SIGKILL
         self.safe |= {int(line.split()[1]) for line in said.splitlines() if line.startswith(b"safe")}
 

@@ -16,7 +16,6 @@ from collections.abc import Callable
 import pytest
 
 from discreet import names
-from discreet.sending import losses
 from faults.servers import BEHAVIOURS, answering, serving
 from process.hosts import Hosts, wait_until
 
@@ -24,14 +23,15 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /pro
 
 RECEIVERS = {"well": answering(200), "ill": answering(503), "silent": BEHAVIOURS["silent"]}
 GROWTH_KIB = 4096  # of the second half of an hour; the allocator keeps a little more for itself now and then
-LOADING_KIB = 8192  # of all that delivers: sockets, `json` and the like
 AN_HOUR = 100 * 3600  # events: a hundred a second
 
 WORKING = """
-import json, os, sys
+import json, os, sys, time
 sys.path.insert(0, {library!r})
 import discreet
+from discreet.sending import courier
 from pathlib import Path
+courier.LONG_LIVED_SECONDS = 0.0  # so that a host that may have a child, too, delivers by itself from the first on
 events = {{
     "search": {{"n": "number", "words": "hash", "langs": {{"distribution": ["py", "js"]}}, "fmt": {{"one_of": ["a"]}}}},
     "command": {{"files": "count"}},
@@ -43,7 +43,12 @@ telemetry = discreet.init("mytool", version="1.0", events=events, destination=de
 def seen():
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     size = sum(file.stat().st_size for file in Path({directory!r}).glob("usage*"))
-    tasks, descriptors = len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd"))
+    tasks = len(os.listdir("/proc/self/task"))
+    for _ in range(3000):  # the log, and a deliverer's files, lock and connection are open now and then
+        descriptors = len(os.listdir("/proc/self/fd"))
+        if descriptors <= 4:
+            break
+        time.sleep(0.01)
     return {{"rss": int(status["VmRSS"].split()[0]), "descriptors": descriptors, "threads": tasks, "bytes": size}}
 
 marks, total = [], {events}
@@ -95,11 +100,8 @@ def test_an_hour_of_work(hosts: Hosts, size: Callable[[int, int], int], server: 
     marks, losses = json.loads(done.stdout)
     middle, end = marks[len(marks) // 2], marks[-1]
     print({"middle": middle, "end": end, "losses": losses})  # shown by -rP
-    # A host that may have a child delivers itself once it has lived for a while, perhaps not before the second half.
-    loading = LOADING_KIB if server and delivery == "auto" else 0
-    assert end["rss"] - middle["rss"] < GROWTH_KIB + loading
-    # The log is open while it is written; the deliverer has all of its files, its lock, its state and a connection.
-    assert {mark["descriptors"] for mark in marks} <= set(range(4, 13 if server else 6))
+    assert end["rss"] - middle["rss"] < GROWTH_KIB
+    assert {mark["descriptors"] for mark in marks} == {4}
     # The host's own and ours; while that delivers, another one writes the log.
     assert {mark["threads"] for mark in marks} <= ({1, 2, 3} if server else {1, 2})
     assert max(mark["bytes"] for mark in marks) <= names.LOG_FILES * names.LOG_FILE_BYTES
@@ -174,7 +176,7 @@ def test_clocks(hosts: Hosts) -> None:
         [sys.executable, "-W", "error", "-c", program],
         env=hosts.environment,
         capture_output=True,
-        timeout=120,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, b"")
@@ -235,7 +237,7 @@ def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str
                 for n in range(burst)
             ]
             started += len(running)
-            assert {host.communicate(timeout=120)[1] for host in running} == {b"to stderr\n"}
+            assert {host.communicate(timeout=60)[1] for host in running} == {b"to stderr\n"}
         wait_until(lambda: len(hosts.children()) <= 1)  # the others have gone soon; no child has made another
         ended.set()
         counting.join()
@@ -248,5 +250,6 @@ def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str
     assert max(alive) <= 8
     # Each attempt is by the one at work, and after a failure it pauses: far fewer requests than processes.
     assert receiver.visits <= 2 + bursts * 8
-    dropped = losses.read(str(hosts.directory / "losses.json"))  # at the end of its patience, on a busy machine
-    assert len(hosts.logged()) + sum(dropped.values()) == started * (1 + 2 * forks), dropped
+    # Who appends in the middle of another one's write leaves an empty line, which is nobody's.
+    lines = list(filter(None, (hosts.directory / "usage.jsonl").read_bytes().splitlines()))
+    assert len({json.loads(line)["id"] for line in lines}) == len(lines) == started * (1 + 2 * forks)

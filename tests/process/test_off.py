@@ -167,7 +167,7 @@ def talk(directory: Path, tmp_path: Path, environment: dict[str, str]) -> Any:
         return stdout.readline().strip()
 
     yield say
-    _, errors = child.communicate(timeout=120)
+    _, errors = child.communicate(timeout=30)
     assert (child.returncode, errors) == (0, "")
 
 

@@ -32,7 +32,7 @@ ENDS: dict[str, tuple[str, int, dict[str, Any]]] = {
 def run(environment: dict[str, str], program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a program with a session."""
     command = [sys.executable, "-W", "error", "-c", BEGIN + program, *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=30)
 
 
 def said(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

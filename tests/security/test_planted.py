@@ -58,7 +58,7 @@ def test_the_program_runs_nothing_of_the_directory(planted: Path, home: Path) ->
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=30,
             check=False,
         )
         assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def test_a_tool_runs_nothing_of_the_directory(planted: Path, home: Path, tmp_pat
     environment = {**clean_environment(home), "MYTOOL_TELEMETRY_OPT_IN": "true"}
     kept = {name: value for name, value in environment.items() if not name.startswith("PYTEST")}
     done = subprocess.run(
-        [sys.executable, str(script), "report"], cwd=planted, env=kept, capture_output=True, timeout=120, check=False
+        [sys.executable, str(script), "report"], cwd=planted, env=kept, capture_output=True, timeout=30, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"search" in done.stdout

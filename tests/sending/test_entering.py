@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from discreet import consent
+from discreet import consent, files
 from discreet.consent import stored
 from discreet.destination import Destination
 from discreet.privacy import coverage
@@ -251,3 +251,24 @@ def refuse(patch: pytest.MonkeyPatch, call: str) -> None:
         raise OSError(5, "Input/output error")
 
     patch.setattr(os, call, fail)
+
+
+def test_who_comes_second_waits_for_who_notes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process is at it a note of an earlier period is not replaced a second time, but waited for."""
+    first.note(Noted(world, None), (ONE,))
+    world.agree("true", world.now - 10)
+    noted, lock = Noted(world, None), files.DirectoryLock(str(world.directory))
+    written: list[bytes] = []
+
+    def sleep(_: float) -> None:
+        first._renew(noted, (ONE,))
+        written.append((world.directory / "delivery.json").read_bytes())
+        world.record(1, run=OTHER_RUN)
+        lock.__exit__()
+
+    monkeypatch.setattr(first.time, "sleep", sleep)
+    assert lock.__enter__()
+    first.note(noted, (ONE,))
+    assert [(world.directory / "delivery.json").read_bytes()] == written
+    world.deliver(strict(world))
+    assert world.got() == [1]

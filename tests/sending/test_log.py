@@ -81,7 +81,7 @@ def write_at_once(tmp_path: Path, directory: Path) -> Callable[..., None]:
             assert writer.stdin is not None
             writer.stdin.write(b"go\n")
             writer.stdin.flush()
-        errors = [writer.communicate(timeout=120)[1] for writer in writers]
+        errors = [writer.communicate(timeout=30)[1] for writer in writers]
         assert errors == [b""] * PROCESSES
 
     return write

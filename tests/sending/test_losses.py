@@ -87,7 +87,7 @@ def test_processes_add_up(tmp_path: Path, directory: Path, environment: dict[str
         assert loser.stdin is not None
         loser.stdin.write(b"go\n")
         loser.stdin.flush()
-    errors = [loser.communicate(timeout=120)[1] for loser in losers]
+    errors = [loser.communicate(timeout=30)[1] for loser in losers]
     assert errors == [b""] * PROCESSES
     expected = {"undeclared_value": 5 * PROCESSES, "event_name": PROCESSES}
     assert losses.read(str(directory / "losses.json")) == expected

@@ -152,8 +152,11 @@ def test_what_the_dead_left_half_written_is_erased(paths: names.Paths, directory
         os.utime(directory / name, (now - DAY - 1, now - DAY - 1))
     (directory / "salt.2.deadbeef.tmp").touch()
     os.utime(directory / "salt.2.deadbeef.tmp", (now - DAY + 60, now - DAY + 60))
-    rotation.erase_old(paths, now)
-    assert {path.name for path in directory.iterdir()} == {"salt.2.deadbeef.tmp", *hers}
+    fill(Log(paths), 1)
+    assert len(list(directory.iterdir())) == 10  # nobody looks while the log is in use
+    os.utime(directory / FILES[0], (now - 3601, now - 3601))
+    fill(Log(paths), 1)
+    assert {path.name for path in directory.iterdir()} == {FILES[0], "salt.2.deadbeef.tmp", *hers}
 
 
 def test_old_files_are_looked_for_at_a_rotation(paths: names.Paths, directory: Path) -> None:

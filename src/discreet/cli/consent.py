@@ -90,7 +90,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
     for destination, number, fortune in waiting(session, decision):
         session.say(f"  sent to  {destination.shown} ({destination.format}): {number:,} waiting, {fortune}")
-    _say_additions(session)
+    _say_additions(session, decision)
     _say_dropped(session)
     _say_change(session, decision)
     if session.alone:
@@ -113,7 +113,7 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
         session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
     for problem in (*destinations(session)[1], *_remarks(session)):
         session.say(f"   {problem}")
-    _say_additions(session)
+    _say_additions(session, decision)
     session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     _say_change(session, decision)
     if session.alone:
@@ -135,9 +135,9 @@ def _remarks(session: Session) -> Iterator[str]:
         yield f"{telemetry.name} records the outermost of its commands that run one another{inside}"
 
 
-def _say_additions(session: Session) -> None:
+def _say_additions(session: Session, decision: consent.Decision) -> None:
     """Tell what a later version added to what the user agreed to."""
-    added = additions(session)
+    added = additions(session, decision)
     if added:
         shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
         session.say(f"  new      since you agreed: {shown}. It stays on this machine until you agree again:")

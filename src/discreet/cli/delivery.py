@@ -70,7 +70,7 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
         raise Failure(f"nothing is sent: {reason}") from None
     if not at_it:
         raise Failure("another deliverer is at work; try again in a moment")
-    for added in additions(session):
+    for added in additions(session, session.decide()):
         session.say(f"Not sent, being new since you agreed: {added}.")
     if not told:
         session.say("Nothing waits to be sent.")
@@ -142,12 +142,12 @@ def disclosed(session: Session) -> "list[str]":
     return [] if session.alone else first.disclosed(session.telemetry, destinations(session)[0])
 
 
-def additions(session: Session) -> "list[str]":
-    """What was added since the user agreed, and so is not sent: events, fields, hosts."""
+def additions(session: Session, decision: "Decision") -> "list[str]":
+    """What was added since the user agreed, and so is not sent: events, fields, hosts; `decision` as in `waiting`."""
     found, _ = destinations(session)
     if not found or session.alone or session.paths.problem:
         return []
-    delivery = _looking(session, found, session.decide())
+    delivery = _looking(session, found, decision)
     if delivery is None:
         return []
     hosts = {one.host: None for one in found if not delivery.may_go_to(one)}

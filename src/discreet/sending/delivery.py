@@ -162,8 +162,9 @@ class Delivery:
         outcome = self._ask(request, destination)
         now = self._clock()
         place.status = outcome.status
-        long_beacon = destination.format == "beacon" and bool(request.body)
-        verdict = _verdict(outcome.verdict, len(batch), long_beacon=long_beacon)
+        verdict = _verdict(
+            outcome.verdict, len(batch), long_beacon=destination.format == "beacon" and bool(request.body)
+        )
         self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
         if verdict in ("delivered", "skip"):
             ids = [record["id"] for record in batch]

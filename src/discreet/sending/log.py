@@ -195,6 +195,8 @@ class Log:
             from . import rotation
 
             rotation.erase_old(self._paths, self._clock())
+            if quiet:
+                rotation.erase_unfinished(self._paths, self._clock())
             if grown > self.file_bytes:
                 others = rotation.rotate(self._paths, status.st_ino)
         raise OSError(_TOO_LARGE, "the log cannot be rotated", self._paths["log"])

@@ -1,7 +1,8 @@
 """Rotation of the log by size, and its end by age.
 
 The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too
-large; so no file is shifted twice. A file that nobody has written to for a year is erased.
+large; so no file is shifted twice. A file that nobody has written to for a year is erased, and what a dead
+process left half written a day later.
 """
 
 import os
@@ -33,11 +34,13 @@ def rotate(paths: names.Paths, inode: int) -> bool:
 
 
 def erase_old(paths: names.Paths, now: float) -> None:
-    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds), and what processes that
-    died a day ago or earlier left half written. Never raises.
-    """
+    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
     for number in range(names.LOG_FILES):
         _erase(paths.log(number), now - names.LOG_FILE_DAYS * _DAY_SECONDS)
+
+
+def erase_unfinished(paths: names.Paths, now: float) -> None:
+    """Erase what processes that died a day before `now` (epoch seconds) or earlier left half written. Never raises."""
     try:
         found = os.listdir(paths.directory)
     except OSError:
