@@ -27,7 +27,6 @@ from process.hosts import Hosts, arrived, wait_until
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
 
 AT_ONCE = 3
-LONGEST_SECONDS = 0.12  # of a host here: a death may come at any moment of it
 EACH = 4  # records of a host
 # Says after each event that it is safe, so that the test knows what was promised when the death came.
 TELLING = f"""
@@ -143,9 +142,15 @@ def test_hosts_killed_at_any_moment(hosts: Hosts, size: Callable[[int, int], int
     with serving(taking_its_time) as server:
         world = World(hosts, server)
         commands = size(36, 1_000)
+        lives = []  # of hosts on this machine: a death may come at any moment of the shortest
+        for number in range(commands + 1, commands + 1 + 4 * AT_ONCE, AT_ONCE):
+            begun = time.monotonic()
+            for host in [world.start(number + more) for more in range(AT_ONCE)]:
+                world.end(host)
+            lives.append(time.monotonic() - begun)
         for first in range(1, commands + 1, AT_ONCE):
             running = [world.start(number) for number in range(first, min(first + AT_ONCE, commands + 1))]
-            deaths = sorted((chance.uniform(0, LONGEST_SECONDS), number) for number in range(len(running)))
+            deaths = sorted((chance.uniform(0, min(lives)), number) for number in range(len(running)))
             begun = time.monotonic()
             for moment, number in deaths:
                 time.sleep(max(0.0, begun + moment - time.monotonic()))
