@@ -7,6 +7,7 @@ if it leaves a thread behind.
 import _thread
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -26,6 +27,10 @@ from discreet.testing import allow
 # The same cases each time, and no case fails for being slow on a busy machine.
 hypothesis.settings.register_profile("ordinary", derandomize=True, deadline=None, print_blob=False)
 hypothesis.settings.load_profile("ordinary")
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LOOPBACK = ("127.", "::1", "localhost")
 FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")

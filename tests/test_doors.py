@@ -32,7 +32,7 @@ import discreet
 print(*sorted(set(sys.modules) - before))
 """
 IMPORT = "discreet discreet.telemetry discreet.names"
-ENABLED = f"{IMPORT} discreet.consent discreet.privacy discreet.sending discreet.sending.log"
+ENABLED = f"{IMPORT} discreet.consent discreet.privacy discreet.sending discreet.log"
 HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover"
 DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.

@@ -20,7 +20,7 @@ MODULES = {
 FLOORS = (
     ("", "__main__", "cli", "hosts", "testing", "report", "collector"),
     ("telemetry", "options", "manifest"),
-    ("sending",),
+    ("sending", "log", "rotation"),
     ("consent", "privacy"),
     ("names", "files", "toml", "destination"),
 )
@@ -199,7 +199,7 @@ def test_what_an_enabled_track_loads(home: Path, destination: str, more: set[str
     loaded_by(program, home)  # the first run under a consent notes what it discloses
     ours, others = loaded_by(program, home)
     road = {"discreet", "discreet.names", "discreet.telemetry", "discreet.consent"}
-    road |= {"discreet.privacy", "discreet.sending", "discreet.sending.log", "discreet.files"}
+    road |= {"discreet.privacy", "discreet.sending", "discreet.log", "discreet.files"}
     assert ours - {"discreet.files"} == road - {"discreet.files"} | {f"discreet.{name}" for name in more}
     assert not others & HEAVY
 

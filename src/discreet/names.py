@@ -85,14 +85,6 @@ def prefix(tool: str) -> str:
     return tool.upper().replace("-", "_")
 
 
-def rotated(log_name: str, number: int) -> str:
-    """The name of the log after `number` rotations: `usage.jsonl`, 2 -> `usage.2.jsonl`; 0 is the log itself."""
-    if not number:
-        return log_name
-    stem, dot, suffix = log_name.rpartition(".")
-    return f"{stem}.{number}.{suffix}" if stem and dot else f"{log_name}.{number}"
-
-
 class Paths:
     """Where a tool's files lie: `paths["log"]` is the full path of a file of the table `FILES`.
 
@@ -124,10 +116,6 @@ class Paths:
 
     def __getitem__(self, key: str) -> str:
         return f"{self.directory}{os.sep}{self.files[key]}"
-
-    def log(self, number: int) -> str:
-        """The full path of the log after `number` rotations; 0 is the log itself."""
-        return f"{self.directory}{os.sep}{rotated(self.files['log'], number)}"
 
 
 def environment() -> dict[str, str]:

@@ -15,7 +15,7 @@ import pytest
 
 from cli.test_verbs import fill, record, said
 from conftest import clean_environment
-from discreet.sending.log import timestamp
+from discreet.log import timestamp
 from terminal import Terminal
 
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]

@@ -18,12 +18,12 @@ import pytest
 
 from discreet.collector.store import Store
 from discreet.consent import stored
+from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
 from discreet.sending import delivery, period, receipts
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock
-from discreet.sending.log import timestamp
 from faults.disk import Disk, Fault, chosen
 from sending.outboxes import NOON, OTHER_RUN, Time, World, line, record_id
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from discreet import Telemetry, names
-from discreet.sending import log as log_module
+from discreet import log as log_module
 from discreet.sending import losses
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure

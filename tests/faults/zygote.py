@@ -20,8 +20,8 @@ import tempfile
 from typing import Any
 
 import discreet
+from discreet.log import Log
 from discreet.sending import http
-from discreet.sending.log import Log
 from discreet.telemetry import Recorder
 from faults.disk import Disk, Fault
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
-from discreet.sending.log import Encoder
+from discreet.log import Encoder
 from interop.peers import missing, needed
 
 PAGE = Path(__file__).parents[2] / "docs" / "analysis.md"

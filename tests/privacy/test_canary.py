@@ -13,12 +13,12 @@ import pytest
 
 from discreet import names
 from discreet.destination import Destination
+from discreet.log import Encoder
 from discreet.privacy import Filter
 from discreet.privacy.declaration import CONVERSIONS, Declaration
 from discreet.sending import wire
 from discreet.sending.distrust import Distrust
 from discreet.sending.installation import Pseudonyms
-from discreet.sending.log import Encoder
 from privacy import canaries
 
 # Every conversion, and those with options that change what leaves. A bare number leaves where its author declared it as

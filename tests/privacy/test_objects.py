@@ -15,9 +15,9 @@ import pytest
 
 from conftest import case
 from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, TextCount, serialize
+from discreet.log import timestamp
 from discreet.privacy.declaration import Declaration
 from discreet.sending.distrust import Distrust
-from discreet.sending.log import timestamp
 
 SECRET = "S3cret-7f"
 Made = Callable[..., Telemetry]

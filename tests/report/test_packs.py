@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from discreet import names
+from discreet.log import Encoder
 from discreet.report import packs as bulk
 from discreet.report.packs import KEYS, Asked, Pack, Span, pack, packs
 from discreet.report.read import TORN, records
-from discreet.sending.log import Encoder
 from report.test_read import BAD, GOOD, line
 
 Counted = Counter[str]

@@ -13,7 +13,7 @@ import pytest
 from collector.conftest import Collector
 from conftest import clean_environment
 from discreet.collector.store import Store
-from discreet.sending.log import timestamp
+from discreet.log import timestamp
 
 posix = pytest.mark.skipif(os.name != "posix", reason="Windows has neither these links nor these owners")
 HANG = 20.0  # seconds after which the verb is said to hang

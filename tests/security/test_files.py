@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
-from discreet import Hash, Telemetry, names
+from discreet import Hash, Telemetry, names, rotation
 from discreet.consent import Decision, decide, look
 from discreet.destination import Destination
 from faults.servers import answering, serving
@@ -23,7 +23,7 @@ root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only 
 STRANGER = 65534
 HANG = 20.0  # seconds after which a verb is said to hang
 PRECIOUS = b"precious\nand without an end"
-NAMES = [*names.FILES.values(), *(names.rotated("usage.jsonl", number) for number in range(1, names.LOG_FILES))]
+NAMES = [*names.FILES.values(), *(rotation.rotated("usage.jsonl", number) for number in range(1, names.LOG_FILES))]
 WRITTEN_IN_PLACE = ("usage.jsonl", "lock", "receipts.jsonl")  # all others are written beside it, and renamed
 
 

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from discreet import names
+from discreet import names, rotation
 from discreet.destination import Destination
+from discreet.log import timestamp
 from discreet.sending import delivery
 from discreet.sending import state as states
 from discreet.sending.http import Outcome
 from discreet.sending.lock import DeliveryLock
-from discreet.sending.log import timestamp
 from discreet.sending.plan import Plan
 from discreet.sending.wire import Request
 
@@ -96,9 +96,9 @@ class World:
     def rotate(self) -> None:
         """Rename the files of the log as the log does."""
         for number in range(names.LOG_FILES - 1, 0, -1):
-            older = Path(self.paths.log(number - 1))
+            older = Path(rotation.nth(self.paths, number - 1))
             if older.exists():
-                older.replace(self.paths.log(number))
+                older.replace(rotation.nth(self.paths, number))
 
     # What a deliverer does.
 

@@ -12,6 +12,7 @@ import pytest
 
 from discreet import consent
 from discreet.destination import Destination
+from discreet.log import timestamp
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.declaration import Declaration
 from discreet.sending import courier, delivery, outbox, period, receipts, wire
@@ -20,7 +21,6 @@ from discreet.sending import work as working
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.http import Outcome
 from discreet.sending.lock import DeliveryLock
-from discreet.sending.log import timestamp
 from sending.outboxes import DAY, NOON, OTHER_RUN, RUN, URL, World, line, numbers, own_world
 
 OTHER_URL = "https://other.example.org/t"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from conftest import case
 from discreet import names
-from discreet.sending.log import Encoder, new_ids, quote, timestamp
+from discreet.log import Encoder, new_ids, quote, timestamp
 
 KEYS = ["v", "id", "time", "run", "event", "tool", "version", "py", "os", "properties"]
 UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

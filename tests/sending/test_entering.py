@@ -11,10 +11,10 @@ import pytest
 from discreet import consent, files
 from discreet.consent import stored
 from discreet.destination import Destination
+from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
 from discreet.sending import first, period
-from discreet.sending.log import timestamp
 from sending.outboxes import OTHER_RUN, URL, World, line, own_world
 
 OTHER_URL = "https://other.example/t"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from discreet import names
-from discreet.sending.log import Encoder, Log
+from discreet.log import Encoder, Log
 
 PROCESSES, BATCHES, LINES = 8, 40, 5
 WRITER = """
@@ -22,7 +22,7 @@ import errno
 import sys
 import time
 from discreet import names
-from discreet.sending.log import Encoder, Log
+from discreet.log import Encoder, Log
 
 directory, file_bytes, batches, lines = sys.argv[1], *map(int, sys.argv[2:])
 encoder = Encoder("mytool", "1.0")

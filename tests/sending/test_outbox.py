@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from discreet import log as logs
+from discreet import names, rotation
 from discreet.sending import handover, outbox, period
-from discreet.sending import log as logs
 from sending.outboxes import DAY, OTHER_RUN, RUN, World, line, own_world, record_id
 
 
@@ -68,21 +69,21 @@ def test_a_rotation_while_the_files_are_opened_loses_none(world: World, monkeypa
     world.record(1)
     world.deliver()
     passed(world).record(2, 3)
-    whole = world.paths.log
+    whole = rotation.nth
     for moment in range(4):
         looked = itertools.count()
 
-        def log(number: int, moment: int = moment, looked: Iterator[int] = looked) -> str:
+        def nth(paths: names.Paths, number: int, moment: int = moment, looked: Iterator[int] = looked) -> str:
             if next(looked) == moment:
-                monkeypatch.setattr(world.paths, "log", whole)
+                monkeypatch.setattr(rotation, "nth", whole)
                 world.rotate()
                 passed(world).record(10 + moment)
-            return whole(number)
+            return whole(paths, number)
 
         if moment < 3:  # the fourth rotation would take the file of the first record away
-            monkeypatch.setattr(world.paths, "log", log)
+            monkeypatch.setattr(rotation, "nth", nth)
             world.deliver()
-            monkeypatch.setattr(world.paths, "log", whole)
+            monkeypatch.setattr(rotation, "nth", whole)
     world.deliver()
     assert sorted(world.got()) == [1, 2, 3, 10, 11, 12]
 
@@ -151,9 +152,8 @@ def test_a_file_that_was_edited_all_over(world: World) -> None:
             world.rotate()
     passed(world).record(9999)
     world.deliver()
-    content = b"".join(
-        Path(world.paths.log(number)).read_bytes() for number in range(4) if Path(world.paths.log(number)).exists()
-    )
+    files = [Path(rotation.nth(world.paths, number)) for number in range(4)]
+    content = b"".join(file.read_bytes() for file in files if file.exists())
     there = {number for number in range(1, 10_000) if record_id(number).encode() in content}
     assert there <= set(world.got())
 
@@ -184,7 +184,7 @@ def test_the_same_log_twice(world: World) -> None:
     """A copy of the log beside it, as somebody makes who looks after his files, is not sent a second time."""
     world.record(1, 2)
     world.deliver()
-    Path(world.paths.log(1)).write_bytes(world.log.read_bytes())
+    Path(rotation.nth(world.paths, 1)).write_bytes(world.log.read_bytes())
     for number in range(3, 9):
         passed(world).record(number)
         world.deliver()

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from discreet import files, names
-from discreet.sending import rotation
-from discreet.sending.log import Encoder, Log
+from discreet import files, names, rotation
+from discreet.log import Encoder, Log
 
 FILES = ["usage.jsonl", "usage.1.jsonl", "usage.2.jsonl", "usage.3.jsonl"]
 DAY = 86400.0
@@ -194,7 +193,7 @@ def test_a_disk_that_refuses_one_of_the_renames(
     real, failed = os.replace, []
 
     def replace(source: str, target: str) -> None:
-        if not failed and source == paths.log(refused):
+        if not failed and source == rotation.nth(paths, refused):
             failed.append(source)
             raise OSError(5, "Input/output error")
         real(source, target)

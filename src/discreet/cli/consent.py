@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Iterator
 
-from .. import consent, names
+from .. import consent, names, rotation
 from ..consent import explain as worded
 from ..hosts import tree
 from ..sending import losses, period, settings
@@ -190,7 +190,7 @@ def _measure(session: Session) -> tuple[int, int]:
     events = size = 0
     for number in range(names.LOG_FILES):
         try:
-            with open(session.paths.log(number), "rb", opener=_open_without_waiting) as file:
+            with open(rotation.nth(session.paths, number), "rb", opener=_open_without_waiting) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     continue  # a device may have no end
                 while block := file.read(_COUNT_BYTES):

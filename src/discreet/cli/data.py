@@ -10,9 +10,9 @@ import sys
 import time
 from collections import Counter, deque
 
-from .. import files, names
+from .. import files, names, rotation
 from ..consent import stored
-from ..sending.log import timestamp
+from ..log import timestamp
 from . import delivery
 from .session import Failure, Misuse, Session, counted
 
@@ -116,7 +116,7 @@ def confirmed(session: Session, question: str) -> bool:
 def ours(session: Session) -> list[str]:
     """The names of the files of the table that are there, the stored answer first: running processes look at it."""
     wanted = list(session.paths.files.values())
-    wanted += [names.rotated(session.paths.files["log"], number) for number in range(1, names.LOG_FILES)]
+    wanted += [rotation.rotated(session.paths.files["log"], number) for number in range(1, names.LOG_FILES)]
     try:
         with os.scandir(session.paths.directory) as entries:
             # A directory at one of the names is nothing that this package ever made.

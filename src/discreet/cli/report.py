@@ -12,7 +12,7 @@ import time
 from collections import Counter
 
 from .. import names
-from ..sending.log import timestamp
+from ..log import timestamp
 from ..sending.records import is_time
 from . import data
 from .session import Failure, Misuse, Session, shown

@@ -18,8 +18,8 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 from .. import names
+from ..log import timestamp
 from ..privacy.accept import is_hex
-from ..sending.log import timestamp
 from ..sending.records import is_flat
 from ..sending.wire import beacon, cut, otlp, posthog
 from .check import EXACT, FLAT, FOREIGN

@@ -24,8 +24,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from .. import names
+from ..log import ID_BYTES
 from ..privacy.accept import is_hex
-from ..sending.log import ID_BYTES
 from . import decode, page
 from .check import Check
 from .http import BODY_BYTES, Refusal, Request

@@ -18,8 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 
 from .. import files, names
+from ..log import HEAD, ID_BYTES, timestamp
 from ..sending.lock import DeliveryLock
-from ..sending.log import HEAD, ID_BYTES, timestamp
 
 GENERATION = 1_000_000  # ids; two generations are known, the newer one growing: at most 150 MiB
 FORGOTTEN = 1_000_000  # ids to be forgotten, in `_ID_DAYS`

@@ -10,8 +10,8 @@ from hashlib import blake2b
 from typing import Any
 
 from .. import names
+from ..log import ID_BYTES
 from ..privacy.accept import is_hex
-from ..sending.log import ID_BYTES
 
 
 class Malformed(ValueError):

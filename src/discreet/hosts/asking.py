@@ -87,7 +87,7 @@ def tell(recorder: Recorder) -> bool:
         *_summary(recorder),
         f"Say no with `{name} telemetry off`, or with {switch}=1. `{name} telemetry disclosure` shows all of it.",
     )
-    from ..sending.log import timestamp
+    from ..log import timestamp
 
     stored.note(recorder.paths, told, timestamp(time.time()))
     return True

@@ -17,7 +17,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from .. import names
-from ..sending.log import quote
+from ..log import quote
 from ..sending.records import is_text, is_time
 from .read import FOREIGN, Progress, Record, Tally, blocks, record_of
 

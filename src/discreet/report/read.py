@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, TypeAlias
 
-from .. import names
+from .. import names, rotation
 from ..sending.records import parse
 
 Record: TypeAlias = dict[str, Any]
@@ -33,7 +33,7 @@ _NONBLOCK = getattr(os, "O_NONBLOCK", 0)
 
 def log_files(directory: str, log_name: str) -> list[str]:
     """The paths that a log called `log_name` may have in `directory`, oldest records first. They need not exist."""
-    return [os.path.join(directory, names.rotated(log_name, number)) for number in reversed(range(names.LOG_FILES))]
+    return [os.path.join(directory, rotation.rotated(log_name, number)) for number in reversed(range(names.LOG_FILES))]
 
 
 def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Record]:

@@ -23,7 +23,7 @@ from _weakref import ref
 
 from .. import names
 from ..consent import is_first_run
-from .log import Encoder, Log
+from ..log import Encoder, Log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ off on disk before one is made, so that whoever kills a deliverer cannot make it
 import time
 
 from .. import consent
+from ..log import timestamp
 from . import entering, http, outbox, receipts, wire
 from . import state as states
 from .connection import Trust
 from .distrust import Distrust
 from .handover import time_of
-from .log import timestamp
 from .losses import save as save_losses
 
 TYPE_CHECKING = False

@@ -5,8 +5,8 @@ or could not come from its present declaration, is never sent, and is counted un
 """
 
 from .. import names
+from ..log import ID_BYTES, timestamp
 from ..privacy.accept import Acceptor, is_hex
-from .log import ID_BYTES, timestamp
 from .records import parse
 
 TYPE_CHECKING = False

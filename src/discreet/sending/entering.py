@@ -5,11 +5,11 @@ takes up nothing from before the process that first saw it, and a host that the 
 """
 
 from ..consent import stored
+from ..log import timestamp
 from ..privacy import coverage
 from . import outbox
 from . import state as states
 from .handover import time_of
-from .log import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

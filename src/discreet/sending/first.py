@@ -13,9 +13,9 @@ import os
 import time
 
 from .. import files
+from ..log import quote, timestamp
 from ..privacy import coverage
 from ..privacy.spelled import quoted
-from .log import quote, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

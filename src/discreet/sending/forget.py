@@ -10,9 +10,9 @@ no receiver of anything that it was not sent.
 import json
 
 from .. import files
+from ..log import ID_BYTES
 from ..privacy.accept import is_hex
 from . import receipts
-from .log import ID_BYTES
 from .wire.request import post
 
 TYPE_CHECKING = False

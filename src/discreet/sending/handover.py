@@ -11,7 +11,7 @@ import sys
 import time
 
 from .. import names
-from .log import HEAD, ID_BYTES, timestamp
+from ..log import HEAD, ID_BYTES, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ Known, and accepted: a file that was away when a destination was first seen, and
 
 from binascii import crc32
 
-from .. import files, names
+from .. import files, names, rotation
+from ..log import HEAD
 from .handover import HEAD_BYTES, identity, time_of
-from .log import HEAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class _Files:
         try:
             for number in range(names.LOG_FILES):
                 try:
-                    file = open(self._paths.log(number), "rb", opener=files.open_ours)  # closed by `__exit__`
+                    file = open(rotation.nth(self._paths, number), "rb", opener=files.open_ours)  # closed by `__exit__`
                 except FileNotFoundError:
                     continue
                 self._open.append(file)

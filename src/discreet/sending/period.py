@@ -9,10 +9,10 @@ import time
 
 from .. import consent, names
 from ..consent import stored
+from ..log import timestamp
 from . import outbox
 from . import state as states
 from .lock import DeliveryLock
-from .log import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

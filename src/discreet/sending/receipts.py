@@ -12,7 +12,7 @@ import json
 import os
 
 from .. import files, names
-from .log import timestamp
+from ..log import timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

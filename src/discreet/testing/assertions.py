@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 
 from .. import names
 from ..consent import environments
+from ..log import HEAD
 from ..sending.lock import DeliveryLock
-from ..sending.log import HEAD
 from .network import Watch
 
 TYPE_CHECKING = False

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from .. import names
 from ..consent import Decision
 from ..hosts.serialize import Shown
+from ..log import Encoder
 from ..privacy.declaration import Declaration
-from ..sending.log import Encoder
 from ..telemetry import Recorder
 from . import LIFTED
 

@@ -16,7 +16,7 @@ COMMANDS = ("import.from_code", "search", "export", "lint.run")
 
 def make(path, records):
     """Write lines exactly as the log does, over three months."""
-    from discreet.sending.log import Encoder
+    from discreet.log import Encoder
 
     chance = random.Random(7)
     encoders = [Encoder("mytool", version) for version in ("1.3.2", "1.4.0", "1.4.1")]

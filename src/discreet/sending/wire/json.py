@@ -7,7 +7,7 @@
 The rule that keeps it honest: these keys in this order and no others, so whoever has read the log has read this; the
 time is cut to the destination's precision.
 
-Source: `sending/log.py`, where the record is drawn.
+Source: `log.py`, where the record is drawn.
 """
 
 from .facts import cut

@@ -1,5 +1,7 @@
 """Rotation of the log by size, and its end by age.
 
+    usage.jsonl  usage.1.jsonl  usage.2.jsonl  usage.3.jsonl      newest to oldest, at most 2 MiB each
+
 The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too
 large; so no file is shifted twice. A file that nobody has written to for a year is erased, and what a dead
 process left half written a day later.
@@ -7,9 +9,22 @@ process left half written a day later.
 
 import os
 
-from .. import files, names
+from . import files, names
 
 _DAY_SECONDS = 86400.0
+
+
+def rotated(log_name: str, number: int) -> str:
+    """The name of the log after `number` rotations: `usage.jsonl`, 2 -> `usage.2.jsonl`; 0 is the log itself."""
+    if not number:
+        return log_name
+    stem, dot, suffix = log_name.rpartition(".")
+    return f"{stem}.{number}.{suffix}" if stem and dot else f"{log_name}.{number}"
+
+
+def nth(paths: names.Paths, number: int) -> str:
+    """The full path of the log after `number` rotations; 0 is the log itself."""
+    return f"{paths.directory}{os.sep}{rotated(paths.files['log'], number)}"
 
 
 def rotate(paths: names.Paths, inode: int) -> bool:
@@ -24,11 +39,11 @@ def rotate(paths: names.Paths, inode: int) -> bool:
             return False  # just been, and nobody has written since
         for number in range(names.LOG_FILES - 1, 0, -1):
             try:
-                os.replace(paths.log(number - 1), paths.log(number))
+                os.replace(nth(paths, number - 1), nth(paths, number))
             except (FileNotFoundError, NotADirectoryError):
                 continue  # a gap in the row, or a directory where a file should be
             except OSError:
-                if not os.path.isdir(paths.log(number)):
+                if not os.path.isdir(nth(paths, number)):
                     return False  # the disk refuses: what stays at its name must not be renamed over
     return False
 
@@ -36,7 +51,7 @@ def rotate(paths: names.Paths, inode: int) -> bool:
 def erase_old(paths: names.Paths, now: float) -> None:
     """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
     for number in range(names.LOG_FILES):
-        _erase(paths.log(number), now - names.LOG_FILE_DAYS * _DAY_SECONDS)
+        _erase(nth(paths, number), now - names.LOG_FILE_DAYS * _DAY_SECONDS)
 
 
 def erase_unfinished(paths: names.Paths, now: float) -> None:

@@ -3,8 +3,6 @@
     {"v":1,"id":"<uuid4>","time":"2026-11-20T10:30:00Z","run":"<16 hex>","event":"command","tool":"mytool",
      "version":"1.4.0","py":"3.11.7","os":"linux","properties":{"command":"import.from_code","duration_ms":4280}}
 
-    usage.jsonl  usage.1.jsonl  usage.2.jsonl  usage.3.jsonl      newest to oldest, at most 2 MiB each
-
 The rules that keep it honest. A line has these keys in this order, compact, in UTF-8, and only the closed types that
 the filter lets out, each exactly as `json.dumps` writes it (a test compares the two): loading `json` would cost a short
 command more than everything else here. A batch is one `write` of whole lines to a file opened with O_APPEND, so lines
@@ -20,7 +18,7 @@ import os
 import sys
 import time
 
-from .. import names
+from . import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,7 +204,7 @@ class Log:
         try:
             descriptor = os.open(path, _FLAGS, 0o600)
         except FileNotFoundError:
-            from .. import files
+            from . import files
 
             files.make_directory(self._paths.directory, below=self._paths.below)
             descriptor = os.open(path, _FLAGS, 0o600)
