@@ -170,9 +170,9 @@ def loaded_by(program: str, home: Path) -> tuple[set[str], set[str]]:
 
 
 def test_what_the_import_loads(home: Path) -> None:
-    """`import discreet` loads three modules of ours and none of anybody else's."""
+    """`import discreet` loads two modules of ours and none of anybody else's."""
     ours, others = loaded_by("import discreet", home)
-    assert ours == {"discreet", "discreet.names", "discreet.telemetry"}
+    assert ours == {"discreet", "discreet.telemetry"}
     assert not others & HEAVY
 
 
@@ -180,7 +180,7 @@ def test_what_a_disabled_track_loads(home: Path) -> None:
     """The first `track` of a process whose user never said yes loads nothing more."""
     program = "import discreet; discreet.init('mytool', version='1'); discreet.track('search', {'n': 1})"
     ours, others = loaded_by(program, home)
-    assert ours == {"discreet", "discreet.names", "discreet.telemetry"}
+    assert ours == {"discreet", "discreet.telemetry"}
     assert not others & HEAVY
 
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from discreet import names
+from discreet import Telemetry
 
 
 @pytest.mark.skipif(not os.supports_bytes_environ, reason="the system's own text is no bytes")
@@ -24,7 +24,7 @@ def test_the_environment_is_copied_as_it_is(monkeypatch: pytest.MonkeyPatch, var
         monkeypatch.delenv(os.fsdecode(name))
     for name, value in variables.items():
         monkeypatch.setitem(os.environb, name, value)
-    copy = names.environment()
+    copy = Telemetry("mytool").environ
     assert copy == dict(os.environ) == {os.fsdecode(name): os.fsdecode(value) for name, value in variables.items()}
     os.environ["LATER"] = "1"
     assert "LATER" not in copy
@@ -34,4 +34,4 @@ def test_the_environment_is_copied_as_it_is(monkeypatch: pytest.MonkeyPatch, var
 def test_the_environment_of_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where `os.environ` is something else, its items are copied one by one."""
     monkeypatch.setattr(os, "environ", {"A": "1"})
-    assert names.environment() == {"A": "1"}
+    assert Telemetry("mytool").environ == {"A": "1"}

@@ -9,6 +9,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any
 
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_."
 NAME_LENGTH = 64  # characters of an event or field name: long enough for `import.from_code`, too short for a payload
@@ -37,6 +38,13 @@ FILES = {
     "receipts": "receipts.jsonl",
     "flags": "flags.json",
     "id": "id",
+}
+
+# What these options of a tool may be.
+OPTIONS = {
+    "consent": ("opt-in", "opt-out", "local", "off"),
+    "identity": ("run", "install"),
+    "delivery": ("auto", "thread"),
 }
 
 SMALL_BYTES = 64 * 1024  # no state file of ours is larger; more is somebody else's content
@@ -72,6 +80,17 @@ def legal_tool(text: object) -> bool:
     )
 
 
+def check(tool: object, version: object, **options: object) -> None:
+    """Raise `ValueError` unless all are legal: the version is `[A-Za-z0-9_.+!~-]{0,64}`, an option one of `OPTIONS`."""
+    if not legal_tool(tool):
+        raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {tool!r}")
+    if type(version) is not str or len(version) > NAME_LENGTH or version.strip(VERSION_CHARACTERS):
+        raise ValueError(f"version must match [A-Za-z0-9_.+!~-]{{0,{NAME_LENGTH}}}, not {version!r}")
+    for option, value in options.items():
+        if value not in OPTIONS[option]:
+            raise ValueError(f"{option} must be one of {', '.join(OPTIONS[option])}, not {value!r}")
+
+
 def checked_directory(data_dir: "str | os.PathLike[str]") -> str:
     """The option `data_dir` as text. Raises `ValueError` unless it is an absolute path, or begins with `~/`."""
     path = os.fspath(data_dir)
@@ -101,10 +120,10 @@ class Paths:
         self.below = ""
         self.named = data_dir or f"~/.{tool}/telemetry"
         home = environ.get("USERPROFILE" if os.name == "nt" else "HOME", "")
-        for variable in (f"{prefix(tool)}_TELEMETRY_DIR", f"{prefix(tool)}__TELEMETRY__DIR"):
-            if environ.get(variable):
-                self.directory = environ[variable]
-                if not os.path.isabs(self.directory):
+        for variable, directory in said(tool, environ, "DIR"):
+            if directory:
+                self.directory = directory
+                if not os.path.isabs(directory):
                     self.problem = f"{variable} is not an absolute path"
                 return
         self.directory = self.named
@@ -118,13 +137,11 @@ class Paths:
         return f"{self.directory}{os.sep}{self.files[key]}"
 
 
-def environment() -> dict[str, str]:
-    """A copy of `os.environ`, decoded in one step: name by name sixty variables would cost a command 0.1 ms."""
-    raw = getattr(os.environ, "_data", None)
-    if raw is None or os.name == "nt":
-        return dict(os.environ)
-    items = list(raw.items())  # one step, so that no other thread comes in between
-    parts = os.fsdecode(b"\0".join(map(b"\0".join, items))).split("\0")  # no name and no value holds a NUL
+def decoded(environ: "dict[Any, Any]") -> dict[str, str]:
+    """A copy of an environment, of bytes or of text, as text: name by name sixty variables would cost 0.1 ms."""
+    if not all(type(name) is bytes for name in environ):
+        return dict(environ)
+    parts = os.fsdecode(b"\0".join(map(b"\0".join, environ.items()))).split("\0")  # no name and no value holds a NUL
     return dict(zip(parts[::2], parts[1::2], strict=False))  # of an empty environment one part is left
 
 
@@ -141,6 +158,49 @@ def word(value: object) -> str:
 def current_user() -> int | None:
     """The user id that files of ours must have; None where the system has none (Windows)."""
     return os.geteuid() if hasattr(os, "geteuid") else None
+
+
+def said(tool: str, environ: "Mapping[str, str]", *keys: str) -> "list[tuple[str, str]]":
+    """The variables of these settings that are set, in both spellings, each with its value."""
+    found = []
+    for key in keys:
+        for name in (f"{prefix(tool)}_TELEMETRY_{key}", f"{prefix(tool)}__TELEMETRY__{key}"):
+            if name in environ:
+                found.append((name, environ[name]))  # noqa: PERF401  # a comprehension is a function more to load
+    return found
+
+
+def says_true(tool: str, environ: "Mapping[str, str]", *keys: str) -> bool:
+    """Whether any of these settings is switched on."""
+    for _, value in said(tool, environ, *keys):  # noqa: SIM110  # as above
+        if word(value) in TRUE_WORDS:
+            return True
+    return False
+
+
+def addressed(tool: str, environ: "Mapping[str, str]") -> bool:
+    """Whether a variable of this tool may say where to deliver."""
+    head = prefix(tool)
+    for name in environ:  # noqa: SIM110  # as above
+        if name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name):
+            return True
+    return False
+
+
+def plainly_off(tool: str, environ: "Mapping[str, str]", paths: Paths) -> bool:
+    """Whether a switch says no, or neither a variable nor a file may say yes. It never says more than the gate does."""
+    for variable in (*SHARED_SWITCHES, f"{prefix(tool)}_NO_TELEMETRY"):
+        if word(environ.get(variable)) not in ("", *FALSE_WORDS):
+            return True
+    if said(tool, environ, "OPT_IN") or paths.problem:
+        return False
+    # What cannot be reached is no yes; and to ask for it is quicker than an exception.
+    try:
+        if os.access(paths["consent"], os.F_OK) and read_small(paths["consent"])[:5] != b"false":
+            return False
+    except OSError:
+        return False  # the gate finds out what it is
+    return not os.access(paths["enabled"], os.F_OK)
 
 
 def borrowed_rights() -> str:

@@ -11,14 +11,13 @@ listening there. Rooms that a disabled process does not need are imported where 
 import os
 import sys
 
-from . import names
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextvars import ContextVar
     from typing import Any
 
+    from . import names
     from .consent import Decision, Facts
     from .destination import Destination
     from .privacy import Filter
@@ -27,21 +26,17 @@ if TYPE_CHECKING:
     from .sending.installation import Pseudonyms
 
 EXIT_SECONDS = 0.25  # the longest that the end of a process waits for its log
-MODES = ("opt-in", "opt-out", "local", "off")
-IDENTITIES = ("run", "install")
-DELIVERIES = ("auto", "thread")
 
 
 class Recorder:
-    """What `discreet.Telemetry` records with; its options are explained there.
+    """What `discreet.Telemetry` records with; its options are explained there."""
 
-    `off` is True once it is known that nothing will be recorded: one attribute, so that a disabled call costs a branch.
-    """
-
-    off = True  # as long as no instance says otherwise
+    off = True  # nothing will be recorded: one attribute, so that a disabled call costs a branch
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
     flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
+    located: "names.Paths | None" = None  # see `paths`; who sets it moves the files
+    _decoded: "dict[str, str] | None" = None
     _sender: "Sender | None" = None
 
     def __init__(
@@ -60,24 +55,17 @@ class Recorder:
         delivery: str = "auto",
         once_per_tree: bool = False,
     ) -> None:
-        if not names.legal_tool(name):
-            raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {name!r}")
-        if type(version) is not str or len(version) > names.NAME_LENGTH or version.strip(names.VERSION_CHARACTERS):
-            raise ValueError(f"version must match [A-Za-z0-9_.+!~-]{{0,{names.NAME_LENGTH}}}, not {version!r}")
-        for option, value, legal in (
-            ("consent", consent, MODES),
-            ("identity", identity, IDENTITIES),
-            ("delivery", delivery, DELIVERIES),
-        ):
-            if value not in legal:
-                raise ValueError(f"{option} must be one of {', '.join(legal)}, not {value!r}")
-        if once_per_tree is not False and once_per_tree is not True:
-            raise ValueError(f"once_per_tree must be True or False, not {once_per_tree!r}")
-        if settings is not None and not hasattr(settings, "keys"):
-            raise ValueError(f"settings must be a mapping, not {settings!r}")
         directory, renamed = "", None
-        if data_dir is not None:
-            directory = names.checked_directory(data_dir)
+        plain = _is_plain(name, version) and (consent, identity, delivery) == ("opt-in", "run", "auto")
+        if not plain or once_per_tree is not False or settings is not None or data_dir is not None:
+            from .names import check, checked_directory
+
+            check(name, version, consent=consent, identity=identity, delivery=delivery)
+            if once_per_tree is not False and once_per_tree is not True:
+                raise ValueError(f"once_per_tree must be True or False, not {once_per_tree!r}")
+            if settings is not None and not hasattr(settings, "keys"):
+                raise ValueError(f"settings must be a mapping, not {settings!r}")
+            directory = "" if data_dir is None else checked_directory(data_dir)
         if files is not None:
             from . import options
 
@@ -92,22 +80,37 @@ class Recorder:
             from .privacy.declaration import Declaration
 
             self.declaration = Declaration(events, fields)
-        self.name = name
-        self.version = version
+        self.name, self.version = name, version
         self.off = False
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
-        self.mode = consent
-        self.identity = identity
-        self.delivery = delivery
+        self.mode, self.identity, self.delivery = consent, identity, delivery
         self.once_per_tree = once_per_tree
         self.settings = settings or {}
-        self.environ = names.environment()
-        self.paths = names.Paths(name, self.environ, directory, renamed)
+        self._environ = dict(getattr(os.environ, "_data", os.environ))  # as it is now; decoded once it is looked at
+        self._place = directory, renamed
         self._decision: Decision | None = None
         self.signature: object = None
         self._filter: Filter | None = None
         self._pseudonyms: Pseudonyms | None = None
+
+    @property
+    def environ(self) -> "dict[str, str]":
+        """The environment that this process began with, as far as this object knows it."""
+        if self._decoded is None:
+            from .names import decoded
+
+            self._decoded = decoded(self._environ)
+        return self._decoded
+
+    @property
+    def paths(self) -> "names.Paths":
+        """Where its files lie."""
+        if self.located is None:
+            from .names import Paths
+
+            self.located = Paths(self.name, self.environ, *self._place)
+        return self.located
 
     def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
         """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network.
@@ -141,7 +144,7 @@ class Recorder:
 
             # Before the files are read: a change in between is then noticed at the first write.
             self.signature = signature(self.paths)
-            self._decision = decide(self.facts())
+            self._decision = decide(facts_of(self))
         if self.off and self._decision.enabled:
             from .consent import Decision
 
@@ -152,14 +155,6 @@ class Recorder:
     def enabled(self) -> bool:
         """`decision.enabled`, without working out the reason where that can be spared. Never raises OSError."""
         return not (self.off or self._plainly_off()) and self.decision.enabled
-
-    def facts(self) -> "Facts":
-        """What the gate looks at, looked at now."""
-        from .consent import look
-
-        facts = look(self.name, self.mode, self.environ, self.paths)
-        facts.settings, facts.lifted = self.settings, self.lifted
-        return facts
 
     def recording(self) -> bool:
         """Whether events will be recorded, for which the gate is passed if it was not yet. Never raises."""
@@ -180,11 +175,8 @@ class Recorder:
             sys.__excepthook__(type(error), error, error.__traceback__)
 
     def lose(self, reason: str, number: int = 1) -> None:
-        """Count `number` things dropped for a reason of the table in docs/design.md. Never raises.
-
-        Several threads add without a lock: two that meet in the same instant may count one instead of two. That is
-        accepted, since a lock here could stop a host whose signal handler tracks.
-        """
+        """Count `number` things dropped for a reason of the table in docs/design.md. Never raises."""
+        # Without a lock, which could stop a host whose signal handler tracks: two threads may count one instead of two.
         self.losses[reason] = self.losses.get(reason, 0) + number
 
     def _record(self, event: object, properties: "Mapping[str, object] | None", more: "dict[str, object]") -> None:
@@ -212,23 +204,24 @@ class Recorder:
         from .sending import Sender
 
         if self._sender is None:
-            head, install, show = names.prefix(self.name), self.identity == "install", False
-            for variable in (f"{head}_TELEMETRY_DEBUG", f"{head}__TELEMETRY__DEBUG"):
-                show = show or names.word(self.environ.get(variable)) in names.TRUE_WORDS
+            from .names import says_true
+
+            install, show = self.identity == "install", says_true(self.name, self.environ, "DEBUG")
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
-        self._filter = Filter(self.declaration, self.decision.level, self._pseudonymize, self.lose, self._draw)
+        salted = self._salted  # called at the first hash or lot, as most hosts have neither
+        hashed, drawn = lambda *place: salted()(*place), lambda *place: salted().draw(*place)  # noqa: PLW0108
+        self._filter = Filter(self.declaration, self.decision.level, hashed, self.lose, drawn)
         return self._filter
 
     def _new_courier(self) -> "Courier | None":
         """Who delivers; None where nothing is to leave this machine."""
         if self.mode == "local" or self.delivery == "none":
             return None
-        wanted = self.destinations or "endpoint" in self.settings or "posthog_api_key" in self.settings
-        head = names.prefix(self.name)
-        for name in () if wanted else self.environ:
-            wanted = wanted or (name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name))
-        if not wanted:
+        from .names import addressed
+
+        settings = "endpoint" in self.settings or "posthog_api_key" in self.settings
+        if not (self.destinations or settings or addressed(self.name, self.environ)):
             return None
         from .sending.courier import engaged
 
@@ -248,43 +241,60 @@ class Recorder:
         from .consent import decide
 
         self.signature = now
-        self._decision = decide(self.facts())
+        self._decision = decide(facts_of(self))
         self.off = self.off or not self._decision.enabled
         self._filter = self._pseudonyms = None  # another level, another salt
         return False
 
-    def _pseudonymize(self, event: str, field: str, raw: bytes) -> str:
-        return (self._pseudonyms or self._salted())(event, field, raw)
-
-    def _draw(self, event: str, field: str, message: bytes) -> int:
-        return (self._pseudonyms or self._salted()).draw(event, field, message)
-
     def _salted(self) -> "Pseudonyms":
-        from .sending.installation import Pseudonyms
+        found = self._pseudonyms
+        if found is None:
+            from .sending.installation import Pseudonyms
 
-        self._pseudonyms = found = Pseudonyms(self.paths)
+            self._pseudonyms = found = Pseudonyms(self.paths)
         return found
 
     def _plainly_off(self) -> bool:
-        """Whether a no, or the absence of any yes, is plain to see: a cheap look that spares most disabled processes
-        the whole gate.
+        """Whether a no, or the absence of any yes, is plain to see, which spares most disabled processes the gate.
 
-        It may only ever agree with the gate (a test holds the two together over the whole table): every off beats every
-        on, and without an on the default is off.
+        It may only ever agree with the gate, and a test holds the two together over the whole table: every off beats
+        every on, and without an on the default is off.
         """
         if self._decision is not None or self.mode == "opt-out":
             return False
-        environ, head = self.environ, names.prefix(self.name)
-        for variable in (*names.SHARED_SWITCHES, f"{head}_NO_TELEMETRY"):
-            if names.word(environ.get(variable)) not in ("", *names.FALSE_WORDS):
-                return True
-        if f"{head}_TELEMETRY_OPT_IN" in environ or f"{head}__TELEMETRY__OPT_IN" in environ or self.paths.problem:
+        if self._silent():
+            return True
+        from .names import plainly_off
+
+        return plainly_off(self.name, self.environ, self.paths)
+
+    def _silent(self) -> bool:
+        """The same where nothing is unusual, without entering a room: a POSIX system, the default directory, at most
+        DO_NOT_TRACK set, and no answer stored, or a no.
+        """
+        environ: Any = self._environ  # bytes on POSIX; elsewhere nothing is found
+        said = environ.get(b"DO_NOT_TRACK")
+        if said is not None:
+            return said in (b"1", b"true")
+        home = environ.get(b"HOME", b"")
+        if home[:1] != b"/" or self._place != ("", None) or self.located or b"TELEMETRY" in b"\0".join(environ):
             return False
-        # What cannot be reached is no yes; and to ask for it is quicker than an exception.
-        consent = self.paths["consent"]
-        try:
-            if os.access(consent, os.F_OK) and names.read_small(consent)[:5] != b"false":
-                return False
-        except OSError:
-            return False  # the gate finds out what it is
-        return not os.access(self.paths["enabled"], os.F_OK)
+        place = b"%b/.%b/telemetry/" % (home, self.name.encode())
+        return not (os.access(place + b"opt-in", os.F_OK) or os.access(place + b"enabled", os.F_OK))
+
+
+def facts_of(recorder: Recorder) -> "Facts":
+    """What the gate looks at, looked at now."""
+    from .consent import look
+
+    facts = look(recorder.name, recorder.mode, recorder.environ, recorder.paths)
+    facts.settings, facts.lifted = recorder.settings, recorder.lifted
+    return facts
+
+
+def _is_plain(name: object, version: object) -> bool:
+    """Whether both are legal at first sight, as nearly all are; `names` judges the others."""
+    if type(name) is not str or type(version) is not str or len(name) + len(version) > 64:
+        return False
+    word, number = name.replace("-", "_"), f"v{version}".replace(".", "_")
+    return f"{word}{number}".isascii() and word.isidentifier() and word[0] != "_" and number.isidentifier()

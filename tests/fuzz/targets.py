@@ -332,7 +332,7 @@ def environment(data: bytes, world: World) -> None:
     before = dict(os.environb)
     try:
         os.environb.update({name: value for name, value in raw.items() if name not in before})
-        assert names.environment() == dict(os.environ)
+        assert Telemetry("mytool").environ == dict(os.environ)
     finally:
         for name in set(raw) - set(before):
             del os.environb[name]

@@ -49,7 +49,7 @@ def undecided(home: Path) -> Callable[..., Telemetry]:
 
     def make(**options: Any) -> Telemetry:
         telemetry = Telemetry("mytool", **options)
-        telemetry.environ = {"HOME": str(home), "TERM": "xterm"}
+        telemetry._decoded = {"HOME": str(home), "TERM": "xterm"}
         return telemetry
 
     return make
@@ -131,7 +131,7 @@ def test_where_it_goes(answers: Any, undecided: Any, capsys: Any) -> None:
     ):
         answers.append(None)
         telemetry = undecided(**options)
-        telemetry.environ |= variables
+        telemetry.environ.update(variables)
         telemetry.ask()
         os.unlink(telemetry.paths["consent"])
         err = capsys.readouterr().err
@@ -272,7 +272,7 @@ def test_what_is_told_again(
     """A field, a conversion that lets out more, a host, an id of the installation; nothing else, and each only once."""
     assert undecided(consent="opt-out", fields={"n": {"number": {"round_to": 10}}}).notice()
     telemetry = undecided(consent="opt-out", **options)
-    telemetry.environ |= variables
+    telemetry.environ.update(variables)
     assert telemetry.notice() == told
     assert telemetry.off == told
     assert not undecided(consent="opt-out", **options).notice()

@@ -13,6 +13,7 @@ from .. import consent, names, rotation
 from ..consent import explain as worded
 from ..hosts import tree
 from ..sending import losses, period, settings
+from ..telemetry import facts_of
 from .delivery import additions, destinations, disclosed, waiting
 from .session import Session, counted
 
@@ -102,7 +103,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
 
 def explain(session: Session, arguments: argparse.Namespace) -> int:
     """Every row of the gate, what it saw, which one decided, and what to type."""
-    facts = session.telemetry.facts()
+    facts = facts_of(session.telemetry)
     decision = consent.decide(facts)
     session.say("Every rule is read. The first `off` decides; without one, the first `on`; without any, it is off.")
     for line in worded.lines(facts):
@@ -169,7 +170,7 @@ def _say_change(session: Session, decision: consent.Decision) -> None:
     if decision.enabled:
         steps = [f"{session.command} off"]
     else:
-        found = worded.lines(session.telemetry.facts())
+        found = worded.lines(facts_of(session.telemetry))
         by_hand = [line for line in found if line.row not in ("stored consent", "default")]
         steps = [line.change for line in by_hand if line.change]
         said = {line.verdict for line in found if line not in by_hand}

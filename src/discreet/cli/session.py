@@ -9,7 +9,7 @@ import sys
 from typing import NoReturn, TextIO
 
 from .. import consent, names
-from ..telemetry import Recorder
+from ..telemetry import Recorder, facts_of
 
 
 class Misuse(Exception):
@@ -82,11 +82,11 @@ class Session:
 
     def decide(self) -> consent.Decision:
         """What the gate says now, whatever it said when the process began."""
-        return consent.decide(self.telemetry.facts())
+        return consent.decide(facts_of(self.telemetry))
 
     def check_place(self) -> None:
         """Raise `Failure` where no directory of this user's can be written."""
-        facts = self.telemetry.facts()
+        facts = facts_of(self.telemetry)
         if facts.home:
             raise Failure(f"there is no place for telemetry files: {facts.home}")
 

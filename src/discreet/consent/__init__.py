@@ -58,14 +58,6 @@ class Facts:
         self.noticed = False
         self.unittest_running = False
 
-    def setting(self, *keys: str) -> "Iterator[tuple[str, str]]":
-        """The set variables of settings, in both spellings, each with its value."""
-        head = names.prefix(self.tool)
-        for key in keys:
-            for name in (f"{head}_TELEMETRY_{key}", f"{head}__TELEMETRY__{key}"):
-                if name in self.environ:
-                    yield name, self.environ[name]
-
 
 class Decision:
     """The outcome: `enabled`, `level` ("basic" or "enhanced"), `reason` (a sentence), `source` (what to change)."""
@@ -148,10 +140,10 @@ def readings(facts: Facts) -> "Iterator[Reading]":
     name = f"{names.prefix(facts.tool)}_NO_TELEMETRY"
     if environ.get(name):  # any value, `0` too: for an opt-out the safe error is to obey
         yield "no telemetry", OFF, name, ""
-    for name, value in facts.setting("DISABLE_TELEMETRY", "DISABLED"):
+    for name, value in names.said(facts.tool, environ, "DISABLE_TELEMETRY", "DISABLED"):
         off = names.word(value) not in names.FALSE_WORDS
         yield ("disable telemetry", OFF, name, "") if off else ("disable telemetry", PASS, name, value)
-    for name, value in facts.setting("OPT_IN"):
+    for name, value in names.said(facts.tool, environ, "OPT_IN"):
         said = names.word(value)
         if said == "enhanced" or said in names.TRUE_WORDS:
             yield "opt-in variable", ON, name, said
@@ -170,7 +162,8 @@ def _readings_of_place(facts: Facts) -> "Iterator[Reading]":
             yield "test runner", PASS if "test runner" in facts.lifted else OFF, found[1], found[0]
         found = environments.ci(facts.environ)
         if found:
-            yield "CI", PASS if "CI" in facts.lifted or _says_true(facts, "CI") else OFF, found[1], found[0]
+            passed = "CI" in facts.lifted or names.says_true(facts.tool, facts.environ, "CI")
+            yield "CI", PASS if passed else OFF, found[1], found[0]
     if "disable_telemetry" in facts.settings:
         no = names.word(facts.settings["disable_telemetry"]) not in names.FALSE_WORDS
         # Never an "on": a checked-in file must not consent for others.
@@ -184,18 +177,11 @@ def _readings_of_place(facts: Facts) -> "Iterator[Reading]":
         yield "default", ON, "default", ""
 
 
-def _says_true(facts: Facts, *keys: str) -> bool:
-    for _, value in facts.setting(*keys):  # noqa: SIM110  # `any` of a generator is a function more to load
-        if names.word(value) in names.TRUE_WORDS:
-            return True
-    return False
-
-
 def _level(facts: Facts, *, said_yes: bool) -> str:
     """The highest level that any source of a yes names."""
-    enhanced = _says_true(facts, "TOOLS_OVER_PRIVACY", "ENHANCED")
+    enhanced = names.says_true(facts.tool, facts.environ, "TOOLS_OVER_PRIVACY", "ENHANCED")
     enhanced = enhanced or (facts.consent[0] == ON and facts.consent[1].startswith("says enhanced"))
-    for _, value in facts.setting("OPT_IN"):
+    for _, value in names.said(facts.tool, facts.environ, "OPT_IN"):
         enhanced = enhanced or names.word(value) == "enhanced"
     if said_yes:  # a configuration raises the level beside the user's own yes, never alone
         for key in ("tools_over_privacy", "tools_above_privacy"):

@@ -9,7 +9,7 @@ import sys
 import time
 
 from .. import names
-from ..telemetry import Recorder
+from ..telemetry import Recorder, facts_of
 from . import terminal
 
 TYPE_CHECKING = False
@@ -118,7 +118,7 @@ def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
         return False
     from ..consent.asking import may_speak
 
-    if not may_speak(recorder.facts(), getattr(sys, "argv", [])):
+    if not may_speak(facts_of(recorder), getattr(sys, "argv", [])):
         return False
     paths = recorder.paths
     place = paths.directory

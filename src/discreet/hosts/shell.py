@@ -84,7 +84,7 @@ def opened(
         variables = (f"{head}_TELEMETRY_DIR", f"{head}__TELEMETRY__DIR")
         environ = {name: value for name, value in telemetry.environ.items() if name not in variables}
         place = names.checked_directory(absolute(directory) if directory else directory)
-        telemetry.paths = names.Paths(telemetry.name, environ, place, telemetry.paths.files)
+        telemetry.located = names.Paths(telemetry.name, environ, place, telemetry.paths.files)
     return telemetry
 
 

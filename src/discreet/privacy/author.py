@@ -33,8 +33,11 @@ class Author(Protocol):
     name: str
     mode: str
     identity: str
-    paths: names.Paths
     declaration: Declaration | None
+
+    @property
+    def paths(self) -> names.Paths:
+        """Where the files lie."""
 
     @property
     def destinations(self) -> Sequence[Receiver]:

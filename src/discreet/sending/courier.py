@@ -62,8 +62,7 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
 
 def own_hosts(owner: "Noted") -> "tuple[str, ...]":
     """The hosts that the user's environment names."""
-    head = names.prefix(owner.name)
-    if not any(name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name) for name in owner.environ):
+    if not names.addressed(owner.name, owner.environ):
         return ()
     from .settings import Settings
 

@@ -16,11 +16,17 @@ class Noted(Protocol):
     """The recorder, as far as a first run is noted of it."""
 
     name: str
-    paths: names.Paths
-    environ: dict[str, str]
     declaration: Declaration | None
     identity: str
     signature: object
+
+    @property
+    def paths(self) -> names.Paths:
+        """Where its files lie."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment it was made in."""
 
 
 class Owner(Noted, Protocol):
