@@ -269,8 +269,8 @@ class Recorder:
         return plainly_off(self.name, self.environ, self.paths)
 
     def _silent(self) -> bool:
-        """The same where nothing is unusual, without entering a room: a POSIX system, the default directory, at most
-        DO_NOT_TRACK set, and no answer stored, or a no.
+        """The same without entering a room, where all is as usual: a POSIX system, the default directory, no variable
+        of telemetry but DO_NOT_TRACK, and no answer stored.
         """
         environ: Any = self._environ  # bytes on POSIX; elsewhere nothing is found
         said = environ.get(b"DO_NOT_TRACK")
@@ -293,7 +293,7 @@ def facts_of(recorder: Recorder) -> "Facts":
 
 
 def _is_plain(name: object, version: object) -> bool:
-    """Whether both are legal at first sight, as nearly all are; `names` judges the others."""
+    """Whether both are legal at first sight, as nearly all are, and short; `names` judges the others."""
     if type(name) is not str or type(version) is not str or len(name) + len(version) > 64:
         return False
     word, number = name.replace("-", "_"), f"v{version}".replace(".", "_")

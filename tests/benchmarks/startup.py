@@ -83,6 +83,7 @@ def disabled(bench: Bench) -> list[figures.Row]:
     ways = {
         "never asked": Way("command.py", lambda: str(never)),
         "never asked, default directory": Way("command.py", lambda: ""),
+        "DO_NOT_TRACK=1, default directory": Way("command.py", lambda: "", {"DO_NOT_TRACK": "1"}),
         "DO_NOT_TRACK=1 over a stored yes": Way("command.py", lambda: str(agreed), {"DO_NOT_TRACK": "1"}),
         "stored no": Way("command.py", lambda: str(refused)),
     }

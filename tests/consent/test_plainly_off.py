@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from discreet import telemetry
+from discreet import names, telemetry
 from discreet.consent import decide
 from discreet.telemetry import Recorder, facts_of
 
@@ -123,3 +123,13 @@ def test_it_does_not_read_the_marker(home: Path) -> None:
     made = recorder({"HOME": str(home)})
     assert decide(facts_of(made)).enabled
     assert not made._plainly_off()
+
+
+def test_it_looks_where_the_files_are(home: Path) -> None:
+    """Whoever moves the files, as `--data-dir` does, moves the look with them."""
+    elsewhere = home / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "opt-in").write_text("true\n")
+    made = recorder({"HOME": str(home)})
+    made.located = names.Paths("mytool", {}, str(elsewhere))
+    assert made.enabled
