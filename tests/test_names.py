@@ -3,8 +3,11 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from discreet import Telemetry
+from discreet import Telemetry, names
+from discreet.telemetry import _is_plain
 
 
 @pytest.mark.skipif(not os.supports_bytes_environ, reason="the system's own text is no bytes")
@@ -19,19 +22,45 @@ from discreet import Telemetry
     ids=str,
 )
 def test_the_environment_is_copied_as_it_is(monkeypatch: pytest.MonkeyPatch, variables: dict[bytes, bytes]) -> None:
-    """Decoded in one step it is what it is name by name, whatever the values hold; and it is a plain copy."""
+    """Decoded in one step it is what it is name by name, whatever the values hold; and it is that of the moment of
+    `init`, whenever it is looked at: a host that clears it takes no opt-out away.
+    """
     for name in list(os.environb):
         monkeypatch.delenv(os.fsdecode(name))
     for name, value in variables.items():
         monkeypatch.setitem(os.environb, name, value)
-    copy = Telemetry("mytool").environ
-    assert copy == dict(os.environ) == {os.fsdecode(name): os.fsdecode(value) for name, value in variables.items()}
+    made = Telemetry("mytool")
     os.environ["LATER"] = "1"
-    assert "LATER" not in copy
+    copy = made.environ
     del os.environ["LATER"]
+    assert copy == dict(os.environ) == {os.fsdecode(name): os.fsdecode(value) for name, value in variables.items()}
 
 
 def test_the_environment_of_another_python(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where `os.environ` is something else, its items are copied one by one."""
     monkeypatch.setattr(os, "environ", {"A": "1"})
     assert Telemetry("mytool").environ == {"A": "1"}
+
+
+@given(st.text("aZ09_-.+!~ é²\0", max_size=70), st.text("aZ09_-.+!~ é²\0", max_size=70))
+def test_what_is_plain_is_legal(name: str, version: str) -> None:
+    """The first sight of a name and a version may only agree with the rule."""
+    if _is_plain(name, version):
+        names.check(name, version)
+
+
+@pytest.mark.parametrize(("name", "version"), [("mytool", ""), ("my-tool_2", "1.4.0"), ("M", "1.0.dev0"), ("a-", "0")])
+def test_what_is_usual_is_plain(name: str, version: str) -> None:
+    """Or the first sight would spare nobody anything."""
+    assert _is_plain(name, version)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [("a" * 65, ""), ("_a", ""), ("-a", ""), ("1a", ""), ("é", ""), ("", ""), ("a", "é"), (1, ""), ("a", 1)],
+)
+def test_what_is_not_legal_is_not_plain(name: object, version: object) -> None:
+    """Each rule of the two, broken once."""
+    assert not _is_plain(name, version)
+    with pytest.raises(ValueError, match="must match"):
+        names.check(name, version)

@@ -1,7 +1,8 @@
-"""Facts: which names are legal, what a tool's variables and files are called, the caps, and which files are ours.
+"""Facts: which names and options are legal, what a tool's variables and files are called, what they plainly say, the
+caps, and which files are ours.
 
 The rule that keeps it honest: no state, and no import but `os`, so that every other room may look here and this room
-looks nowhere. It is loaded by every process of every host: what only some need lies elsewhere.
+looks nowhere. It is loaded by every process but those to which nobody ever said anything: what few need lies elsewhere.
 """
 
 import os
@@ -139,7 +140,7 @@ class Paths:
 
 def decoded(environ: "dict[Any, Any]") -> dict[str, str]:
     """A copy of an environment, of bytes or of text, as text: name by name sixty variables would cost 0.1 ms."""
-    if not all(type(name) is bytes for name in environ):
+    if type(next(iter(environ), "")) is not bytes:
         return dict(environ)
     parts = os.fsdecode(b"\0".join(map(b"\0".join, environ.items()))).split("\0")  # no name and no value holds a NUL
     return dict(zip(parts[::2], parts[1::2], strict=False))  # of an empty environment one part is left

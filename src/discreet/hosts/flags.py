@@ -98,9 +98,8 @@ class Flags:
 
     def _override(self, key: str) -> object:
         """What the user says of a flag in the environment: true, false, or a variant."""
-        head, tail = names.prefix(self._recorder.name), "".join(_letters(key)).upper()
-        environ = self._recorder.environ
-        said = environ.get(f"{head}_TELEMETRY_FLAG_{tail}") or environ.get(f"{head}__TELEMETRY__FLAG_{tail}") or ""
+        recorder, variable = self._recorder, f"FLAG_{''.join(_letters(key)).upper()}"
+        said = next((value for _, value in names.said(recorder.name, recorder.environ, variable) if value), "")
         word = names.word(said)
         return True if word in names.TRUE_WORDS else False if word in names.FALSE_WORDS else said.strip() or None
 

@@ -80,9 +80,9 @@ def opened(
     """
     telemetry = _declared(kind, tool, manifest) if manifest is not None else _undeclared(kind, tool)
     if directory is not None:
-        head = names.prefix(telemetry.name)
-        variables = (f"{head}_TELEMETRY_DIR", f"{head}__TELEMETRY__DIR")
-        environ = {name: value for name, value in telemetry.environ.items() if name not in variables}
+        environ = dict(telemetry.environ)
+        for variable, _ in names.said(telemetry.name, environ, "DIR"):
+            del environ[variable]
         place = names.checked_directory(absolute(directory) if directory else directory)
         telemetry.located = names.Paths(telemetry.name, environ, place, telemetry.paths.files)
     return telemetry
