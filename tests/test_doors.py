@@ -172,13 +172,24 @@ def test_the_budget_of_the_import(loaded: Any) -> None:
     ("variables", "rooms"),
     [
         ({"DO_NOT_TRACK": "1"}, IMPORT),
-        ({"DO_NOT_TRACK": "yes"}, NAMED),
-        ({"MYTOOL_NO_TELEMETRY": "1"}, NAMED),
-        ({"TELEMETRY_DISABLED": "1"}, NAMED),
+        ({"MYTOOL_NO_TELEMETRY": "1"}, IMPORT),
+        ({"TELEMETRY_DISABLED": "true"}, IMPORT),
+        ({"DO_NOT_TRACK": "yes"}, f"{NAMED} discreet.consent"),
     ],
     ids=str,
 )
-def test_a_plain_no_opens_no_door(loaded: Any, variables: dict[str, str], rooms: str) -> None:
+@pytest.mark.parametrize("option", ["", ", data_dir=os.environ['HOME'] + '/.mytool/telemetry'"])
+def test_a_plain_no_opens_no_door(loaded: Any, variables: dict[str, str], rooms: str, option: str) -> None:
     """A user who agreed once and says no for this run pays no more than one who was never asked."""
-    program = "discreet.init('mytool')\ndiscreet.track('search', n=1)"
+    program = f"discreet.init('mytool'{option})\ndiscreet.track('search', n=1)"
     assert {name for name in loaded(program, **variables) if name.startswith("discreet")} == set(rooms.split())
+
+
+@pytest.mark.parametrize("place", ["", "~/.elsewhere"])
+def test_a_stored_no_opens_no_door(loaded: Any, home: Path, place: str) -> None:
+    """What was refused once is paid for no more than what nobody was asked."""
+    directory = home / (place[2:] or ".mytool/telemetry")
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "opt-in").write_text("false\n")
+    program = f"discreet.init('mytool', data_dir={place or None!r})\ndiscreet.track('search', n=1)"
+    assert {name for name in loaded(program) if name.startswith("discreet")} == set(IMPORT.split())

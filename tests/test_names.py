@@ -1,6 +1,7 @@
 """The facts below all rooms, as far as no other room's test shows them."""
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,17 +43,28 @@ def test_the_environment_of_another_python(monkeypatch: pytest.MonkeyPatch) -> N
     assert Telemetry("mytool").environ == {"A": "1"}
 
 
-@given(st.text("aZ09_-.+!~ é²\0", max_size=70), st.text("aZ09_-.+!~ é²\0", max_size=70))
+NAMES = st.text("aZ09_-.+!~ é²\0", max_size=70)
+
+
+@given(NAMES, NAMES)
 def test_what_is_plain_is_legal(name: str, version: str) -> None:
     """The first sight of a name and a version may only agree with the rule."""
-    if _is_plain(name, version):
+    if _is_plain(name, version, None):
         names.check(name, version)
 
 
+@given(st.none() | st.text("~/.a\0\\", max_size=5))
+def test_a_plain_directory_is_taken_as_it_is(data_dir: str | None) -> None:
+    """The first sight of a directory may only agree with the rule."""
+    if _is_plain("mytool", "", data_dir):
+        assert names.checked_directory(data_dir) == (data_dir or "")
+
+
 @pytest.mark.parametrize(("name", "version"), [("mytool", ""), ("my-tool_2", "1.4.0"), ("M", "1.0.dev0"), ("a-", "0")])
-def test_what_is_usual_is_plain(name: str, version: str) -> None:
+@pytest.mark.parametrize("data_dir", [None, "/var/lib/mytool", "~/.config/mytool"])
+def test_what_is_usual_is_plain(name: str, version: str, data_dir: str | None) -> None:
     """Or the first sight would spare nobody anything."""
-    assert _is_plain(name, version)
+    assert _is_plain(name, version, data_dir)
 
 
 @pytest.mark.parametrize(
@@ -61,6 +73,14 @@ def test_what_is_usual_is_plain(name: str, version: str) -> None:
 )
 def test_what_is_not_legal_is_not_plain(name: object, version: object) -> None:
     """Each rule of the two, broken once."""
-    assert not _is_plain(name, version)
+    assert not _is_plain(name, version, None)
     with pytest.raises(ValueError, match="must match"):
         names.check(name, version)
+
+
+@pytest.mark.parametrize("data_dir", ["", "relative", "~", "~user/a", "/a\0", "~/\0", 1, b"/a"])
+def test_what_is_no_directory_is_not_plain(data_dir: Any) -> None:
+    """Each rule of the directory, broken once."""
+    assert not _is_plain("mytool", "", data_dir)
+    with pytest.raises((ValueError, TypeError)):
+        names.checked_directory(data_dir)

@@ -10,7 +10,6 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import Any
 
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_."
 NAME_LENGTH = 64  # characters of an event or field name: long enough for `import.from_code`, too short for a payload
@@ -81,8 +80,10 @@ def legal_tool(text: object) -> bool:
     )
 
 
-def check(tool: object, version: object, **options: object) -> None:
-    """Raise `ValueError` unless all are legal: the version is `[A-Za-z0-9_.+!~-]{0,64}`, an option one of `OPTIONS`."""
+def check(tool: object, version: object, once: object = False, settings: object = None, **options: object) -> None:
+    """Raise `ValueError` unless all are legal: the version is `[A-Za-z0-9_.+!~-]{0,64}`, `once` (the option
+    `once_per_tree`) a boolean, `settings` a mapping or None, any other option one of `OPTIONS`.
+    """
     if not legal_tool(tool):
         raise ValueError(f"name must match [A-Za-z][A-Za-z0-9_-]{{0,63}}, not {tool!r}")
     if type(version) is not str or len(version) > NAME_LENGTH or version.strip(VERSION_CHARACTERS):
@@ -90,10 +91,18 @@ def check(tool: object, version: object, **options: object) -> None:
     for option, value in options.items():
         if value not in OPTIONS[option]:
             raise ValueError(f"{option} must be one of {', '.join(OPTIONS[option])}, not {value!r}")
+    if once is not False and once is not True:
+        raise ValueError(f"once_per_tree must be True or False, not {once!r}")
+    if settings is not None and not hasattr(settings, "keys"):
+        raise ValueError(f"settings must be a mapping, not {settings!r}")
 
 
-def checked_directory(data_dir: "str | os.PathLike[str]") -> str:
-    """The option `data_dir` as text. Raises `ValueError` unless it is an absolute path, or begins with `~/`."""
+def checked_directory(data_dir: "str | os.PathLike[str] | None") -> str:
+    """The option `data_dir` as text, "" for None. Raises `ValueError` unless it is an absolute path, or begins with
+    `~/`.
+    """
+    if data_dir is None:
+        return ""
     path = os.fspath(data_dir)
     if not isinstance(path, str) or not (path[:2] == "~/" or os.path.isabs(path)) or "\0" in path:
         raise ValueError(f"data_dir must be an absolute path, or begin with ~/, not {data_dir!r}")
@@ -138,14 +147,6 @@ class Paths:
         return f"{self.directory}{os.sep}{self.files[key]}"
 
 
-def decoded(environ: "dict[Any, Any]") -> dict[str, str]:
-    """A copy of an environment, of bytes or of text, as text: name by name sixty variables would cost 0.1 ms."""
-    if type(next(iter(environ), "")) is not bytes:
-        return dict(environ)
-    parts = os.fsdecode(b"\0".join(map(b"\0".join, environ.items()))).split("\0")  # no name and no value holds a NUL
-    return dict(zip(parts[::2], parts[1::2], strict=False))  # of an empty environment one part is left
-
-
 def word(value: object) -> str:
     """A switch's value as one lower-case word: text stripped, booleans and numbers by their text, None as ''."""
     if type(value) is str:
@@ -179,29 +180,15 @@ def says_true(tool: str, environ: "Mapping[str, str]", *keys: str) -> bool:
     return False
 
 
-def addressed(tool: str, environ: "Mapping[str, str]") -> bool:
-    """Whether a variable of this tool may say where to deliver."""
+def addressed(tool: str, environ: "Mapping[str, str]", settings: "Mapping[str, object]") -> bool:
+    """Whether a variable of this tool, or the user's settings, may say where to deliver."""
+    if "endpoint" in settings or "posthog_api_key" in settings:
+        return True
     head = prefix(tool)
     for name in environ:  # noqa: SIM110  # as above
         if name.startswith(head) and ("ENDPOINT" in name or "POSTHOG" in name):
             return True
     return False
-
-
-def plainly_off(tool: str, environ: "Mapping[str, str]", paths: Paths) -> bool:
-    """Whether a switch says no, or neither a variable nor a file may say yes. It never says more than the gate does."""
-    for variable in (*SHARED_SWITCHES, f"{prefix(tool)}_NO_TELEMETRY"):
-        if word(environ.get(variable)) not in ("", *FALSE_WORDS):
-            return True
-    if said(tool, environ, "OPT_IN") or paths.problem:
-        return False
-    # What cannot be reached is no yes; and to ask for it is quicker than an exception.
-    try:
-        if os.access(paths["consent"], os.F_OK) and read_small(paths["consent"])[:5] != b"false":
-            return False
-    except OSError:
-        return False  # the gate finds out what it is
-    return not os.access(paths["enabled"], os.F_OK)
 
 
 def borrowed_rights() -> str:

@@ -36,7 +36,6 @@ class Recorder:
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
     flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
     located: "names.Paths | None" = None  # see `paths`; who sets it moves the files
-    _decoded: "dict[str, str] | None" = None
     _sender: "Sender | None" = None
 
     def __init__(
@@ -55,17 +54,12 @@ class Recorder:
         delivery: str = "auto",
         once_per_tree: bool = False,
     ) -> None:
-        directory, renamed = "", None
-        plain = _is_plain(name, version) and (consent, identity, delivery) == ("opt-in", "run", "auto")
-        if not plain or once_per_tree is not False or settings is not None or data_dir is not None:
+        renamed, usual = None, (consent, identity, delivery) == ("opt-in", "run", "auto") and settings is None
+        if not (usual and once_per_tree is False and _is_plain(name, version, data_dir)):
             from .names import check, checked_directory
 
-            check(name, version, consent=consent, identity=identity, delivery=delivery)
-            if once_per_tree is not False and once_per_tree is not True:
-                raise ValueError(f"once_per_tree must be True or False, not {once_per_tree!r}")
-            if settings is not None and not hasattr(settings, "keys"):
-                raise ValueError(f"settings must be a mapping, not {settings!r}")
-            directory = "" if data_dir is None else checked_directory(data_dir)
+            check(name, version, once_per_tree, settings, consent=consent, identity=identity, delivery=delivery)
+            data_dir = checked_directory(data_dir)
         if files is not None:
             from . import options
 
@@ -85,23 +79,13 @@ class Recorder:
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
         self.mode, self.identity, self.delivery = consent, identity, delivery
-        self.once_per_tree = once_per_tree
-        self.settings = settings or {}
-        self._environ = dict(getattr(os.environ, "_data", os.environ))  # as it is now; decoded once it is looked at
-        self._place = directory, renamed
+        self.once_per_tree, self.settings = once_per_tree, settings or {}
+        self.environ = _environment()
+        self._place: tuple[str, Mapping[str, str] | None] = str(data_dir or ""), renamed
         self._decision: Decision | None = None
         self.signature: object = None
         self._filter: Filter | None = None
         self._pseudonyms: Pseudonyms | None = None
-
-    @property
-    def environ(self) -> "dict[str, str]":
-        """The environment that this process began with, as far as this object knows it."""
-        if self._decoded is None:
-            from .names import decoded
-
-            self._decoded = decoded(self._environ)
-        return self._decoded
 
     @property
     def paths(self) -> "names.Paths":
@@ -154,7 +138,7 @@ class Recorder:
     @property
     def enabled(self) -> bool:
         """`decision.enabled`, without working out the reason where that can be spared. Never raises OSError."""
-        return not (self.off or self._plainly_off()) and self.decision.enabled
+        return not (self.off or (self._decision is None and self._plainly_off())) and self.decision.enabled
 
     def recording(self) -> bool:
         """Whether events will be recorded, for which the gate is passed if it was not yet. Never raises."""
@@ -216,12 +200,10 @@ class Recorder:
 
     def _new_courier(self) -> "Courier | None":
         """Who delivers; None where nothing is to leave this machine."""
-        if self.mode == "local" or self.delivery == "none":
-            return None
         from .names import addressed
 
-        settings = "endpoint" in self.settings or "posthog_api_key" in self.settings
-        if not (self.destinations or settings or addressed(self.name, self.environ)):
+        somewhere = self.destinations or addressed(self.name, self.environ, self.settings)
+        if not somewhere or self.mode == "local" or self.delivery == "none":
             return None
         from .sending.courier import engaged
 
@@ -233,13 +215,11 @@ class Recorder:
         After a change the gate decides anew, for the records to come. Raises `OSError` where the files cannot be looked
         at (an unreachable home, say): that is no change, and nothing is written until they can.
         """
-        from .consent import signature
+        from .consent import decide, signature
 
         now = signature(self.paths, strictly=True)
         if now == self.signature:
             return not self.off
-        from .consent import decide
-
         self.signature = now
         self._decision = decide(facts_of(self))
         self.off = self.off or not self._decision.enabled
@@ -258,43 +238,62 @@ class Recorder:
         """Whether a no, or the absence of any yes, is plain to see, which spares most disabled processes the gate.
 
         It may only ever agree with the gate, and a test holds the two together over the whole table: every off beats
-        every on, and without an on the default is off.
+        every on, and without an on the default is off. It loads no room, not even the one of names.
         """
-        if self._decision is not None or self.mode == "opt-out":
+        environ, head = self.environ, self.name.upper().replace("-", "_")
+        for switch in ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", f"{head}_NO_TELEMETRY"):
+            if environ.get(switch) in ("1", "true"):
+                return True
+        for key in ("TELEMETRY_OPT_IN", "_TELEMETRY__OPT_IN", "TELEMETRY_DIR", "_TELEMETRY__DIR"):
+            if f"{head}_{key}" in environ:
+                return False
+        if self._place[1] or self.located is not None or self.mode == "opt-out":
             return False
-        if self._silent():
-            return True
-        from .names import plainly_off
-
-        return plainly_off(self.name, self.environ, self.paths)
-
-    def _silent(self) -> bool:
-        """The same without entering a room, where all is as usual: a POSIX system, the default directory, no variable
-        of telemetry but DO_NOT_TRACK, and no answer stored.
-        """
-        environ: Any = self._environ  # bytes on POSIX; elsewhere nothing is found
-        said = environ.get(b"DO_NOT_TRACK")
-        if said is not None:
-            return said in (b"1", b"true")
-        home = environ.get(b"HOME", b"")
-        if home[:1] != b"/" or self._place != ("", None) or self.located or b"TELEMETRY" in b"\0".join(environ):
-            return False
-        place = b"%b/.%b/telemetry/" % (home, self.name.encode())
-        return not (os.access(place + b"opt-in", os.F_OK) or os.access(place + b"enabled", os.F_OK))
+        place = self._place[0] or f"~/.{self.name}/telemetry"
+        if place[:2] == "~/":  # without a home the gate is off in any case
+            place = os.path.join(environ.get("USERPROFILE" if os.name == "nt" else "HOME", ""), place[2:])
+        # What cannot be reached is no yes; and to ask for it is quicker than an exception.
+        if os.access(f"{place}/opt-in", os.F_OK):
+            return _says_no(f"{place}/opt-in")
+        return not os.access(f"{place}/enabled", os.F_OK)
 
 
 def facts_of(recorder: Recorder) -> "Facts":
     """What the gate looks at, looked at now."""
     from .consent import look
 
-    facts = look(recorder.name, recorder.mode, recorder.environ, recorder.paths)
-    facts.settings, facts.lifted = recorder.settings, recorder.lifted
-    return facts
+    about = recorder.name, recorder.mode, recorder.environ, recorder.paths
+    return look(*about, settings=recorder.settings, lifted=recorder.lifted)
 
 
-def _is_plain(name: object, version: object) -> bool:
-    """Whether both are legal at first sight, as nearly all are, and short; `names` judges the others."""
+def _is_plain(name: object, version: object, data_dir: object) -> bool:
+    """Whether these are legal at first sight, as nearly all are, and short; `names` judges the others."""
     if type(name) is not str or type(version) is not str or len(name) + len(version) > 64:
         return False
     word, number = name.replace("-", "_"), f"v{version}".replace(".", "_")
-    return f"{word}{number}".isascii() and word.isidentifier() and word[0] != "_" and number.isidentifier()
+    if not (f"{word}{number}".isascii() and word.isidentifier() and word[0] != "_" and number.isidentifier()):
+        return False
+    if type(data_dir) is not str or "\0" in data_dir or data_dir[-1:] == "/":
+        return data_dir is None
+    return data_dir[:2] == "~/" or os.path.isabs(data_dir)
+
+
+def _environment() -> dict[str, str]:
+    """A copy of the environment as it is now, as text: name by name sixty variables would cost 0.1 ms."""
+    held = getattr(os.environ, "_data", os.environ)  # bytes on POSIX
+    if type(next(iter(held), "")) is not bytes:
+        return dict(held)
+    parts = os.fsdecode(b"\0".join(map(b"\0".join, held.items()))).split("\0")  # no name and no value holds a NUL
+    return dict(zip(parts[::2], parts[1::2], strict=False))  # of an empty environment one part is left
+
+
+def _says_no(path: str) -> bool:
+    """Whether a file begins with a plain no."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a FIFO must not make anybody wait
+        try:
+            return os.read(descriptor, 5) == b"false"
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return False  # the gate finds out what it is

@@ -49,7 +49,7 @@ def undecided(home: Path) -> Callable[..., Telemetry]:
 
     def make(**options: Any) -> Telemetry:
         telemetry = Telemetry("mytool", **options)
-        telemetry._decoded = {"HOME": str(home), "TERM": "xterm"}
+        telemetry.environ = {"HOME": str(home), "TERM": "xterm"}
         return telemetry
 
     return make

@@ -189,9 +189,18 @@ def _level(facts: Facts, *, said_yes: bool) -> str:
     return "enhanced" if enhanced else "basic"
 
 
-def look(tool: str, mode: str, environ: "Mapping[str, str]", paths: names.Paths) -> Facts:
+def look(
+    tool: str,
+    mode: str,
+    environ: "Mapping[str, str]",
+    paths: names.Paths,
+    *,
+    settings: "Mapping[str, object] | None" = None,
+    lifted: "tuple[str, ...]" = (),
+) -> Facts:
     """Collect the facts. Never raises OSError: a file that cannot be read is a fact too."""
     facts = Facts(tool, mode, environ)
+    facts.settings, facts.lifted = settings or {}, lifted
     user = names.current_user()
     for name in (tool, "discreet"):
         path = os.path.join(POLICY_ROOT, name, "telemetry")

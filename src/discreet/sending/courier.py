@@ -62,7 +62,7 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
 
 def own_hosts(owner: "Noted") -> "tuple[str, ...]":
     """The hosts that the user's environment names."""
-    if not names.addressed(owner.name, owner.environ):
+    if not names.addressed(owner.name, owner.environ, {}):
         return ()
     from .settings import Settings
 
