@@ -1,8 +1,8 @@
-"""Facts: which names and options are legal, what a tool's variables and files are called, what they plainly say, the
-caps, and which files are ours.
+"""Facts: which names and options are legal, what a tool's variables and files are called, the caps, and which files
+are ours.
 
 The rule that keeps it honest: no state, and no import but `os`, so that every other room may look here and this room
-looks nowhere. It is loaded by every process but those to which nobody ever said anything: what few need lies elsewhere.
+looks nowhere. It is loaded by every process but those that are plainly off: what few need lies elsewhere.
 """
 
 import os
