@@ -152,6 +152,34 @@ def test_a_fork_is_silent(run_python: Any, read_log: Any) -> None:
 
 
 @pytest.mark.usefixtures("directory")
+def test_the_hooks_of_a_fork_hold_nothing(run_python: Any) -> None:
+    """The interpreter keeps the hooks to its very end: a room of ours that they reached would live till then, and every
+    command end later for it.
+    """
+    program = """
+import builtins, gc, os
+hooks = []
+os.register_at_fork = lambda **named: hooks.append([*named.values()])
+"""
+    program += (
+        HEAD
+        + """
+discreet.track("parent", n=1)
+ours = hooks[-1]  # the others are the standard library's
+reached, ahead = [], list(ours)
+while ahead:
+    found = ahead.pop()
+    if found is not vars(builtins) and not any(found is other for other in reached):
+        reached.append(found)
+        ahead += gc.get_referents(found)
+print(len(ours), sum(type(found) is dict for found in reached), *[found for found in reached if found is telemetry])
+"""
+    )
+    result = run_python(program)
+    assert (result.stdout, result.stderr) == ("2 2\n", "")  # their globals, which hold nothing
+
+
+@pytest.mark.usefixtures("directory")
 def test_no_thread_at_the_moment_of_a_fork(run_python: Any, read_log: Any) -> None:
     """When the fork happens our thread has ended, so that the child inherits nothing half done; the next event starts
     another one.
