@@ -174,7 +174,8 @@ def test_the_budget_of_the_import(loaded: Any) -> None:
         ({"DO_NOT_TRACK": "1"}, IMPORT),
         ({"MYTOOL_NO_TELEMETRY": "1"}, IMPORT),
         ({"TELEMETRY_DISABLED": "true"}, IMPORT),
-        ({"DO_NOT_TRACK": "yes"}, f"{NAMED} discreet.consent"),
+        ({"DO_NOT_TRACK": "on"}, IMPORT),
+        ({"DO_NOT_TRACK": "YES"}, f"{NAMED} discreet.consent"),
     ],
     ids=str,
 )

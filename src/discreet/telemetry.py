@@ -242,7 +242,7 @@ class Recorder:
         """
         environ, head = self.environ, self.name.upper().replace("-", "_")
         for switch in ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", f"{head}_NO_TELEMETRY"):
-            if environ.get(switch) in ("1", "true"):
+            if environ.get(switch) in ("1", "true", "yes", "on"):
                 return True
         for key in ("TELEMETRY_OPT_IN", "_TELEMETRY__OPT_IN", "TELEMETRY_DIR", "_TELEMETRY__DIR"):
             if f"{head}_{key}" in environ:
