@@ -247,7 +247,7 @@ class Recorder:
         for key in ("TELEMETRY_OPT_IN", "_TELEMETRY__OPT_IN", "TELEMETRY_DIR", "_TELEMETRY__DIR"):
             if f"{head}_{key}" in environ:
                 return False
-        if self._place[1] or self.located is not None or self.mode == "opt-out":
+        if self._place[1] or self.located is not None:
             return False
         place = self._place[0] or f"~/.{self.name}/telemetry"
         if place[:2] == "~/":  # without a home the gate is off in any case
@@ -255,7 +255,7 @@ class Recorder:
         # What cannot be reached is no yes; and to ask for it is quicker than an exception.
         if os.access(f"{place}/opt-in", os.F_OK):
             return _says_no(f"{place}/opt-in")
-        return not os.access(f"{place}/enabled", os.F_OK)
+        return self.mode != "opt-out" and not os.access(f"{place}/enabled", os.F_OK)
 
 
 def facts_of(recorder: Recorder) -> "Facts":

@@ -148,6 +148,21 @@ def test_it_looks_where_the_files_are(home: Path) -> None:
     assert made.enabled
 
 
+@pytest.mark.parametrize("mode", ["opt-in", "opt-out"])
+def test_a_stored_no_is_plain_in_either_mode(home: Path, mode: str) -> None:
+    """A no needs no gate, whatever the author takes for granted where nothing is said."""
+    (home / ".mytool/telemetry").mkdir(parents=True)
+    (home / ".mytool/telemetry/opt-in").write_text("false\n")
+    assert recorder({"HOME": str(home)}, consent=mode)._plainly_off()
+
+
+@pytest.mark.parametrize("variable", ["MY_TOOL_TELEMETRY_OPT_IN", "MY_TOOL__TELEMETRY__OPT_IN"])
+def test_a_name_with_a_hyphen(home: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
+    """Its variables are found under the name that the gate knows them by."""
+    monkeypatch.setattr(os, "environ", {"HOME": str(home), variable: "1"})
+    assert Recorder("my-tool").enabled
+
+
 def test_a_decision_stays(home: Path) -> None:
     """Decided once a process: what is erased or said later is noticed by the thread before it writes, not here."""
     (home / ".mytool/telemetry").mkdir(parents=True)

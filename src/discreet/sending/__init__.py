@@ -293,7 +293,7 @@ class Sender:
 
 def _hook(weak: "ref[Sender]", when: str) -> "Any":
     """What the interpreter calls around a fork. It keeps that to its very end with all that it reaches: so neither the
-    sender nor, by globals of its own, this room, which would have every command end 0.2 ms later.
+    sender nor, by globals of its own, this room, which would have every command end later (docs/performance.md).
     """
     hook: Any = lambda: (sender := weak()) and sender._fork(when)  # noqa: E731  # `def` would be typed, its class not
     return type(hook)(hook.__code__, {}, None, None, hook.__closure__)
