@@ -87,7 +87,15 @@ DOORS = {
             "os.unlink(os.environ['HOME'] + '/.mytool/telemetry/delivery.json')\n"
             "discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.close(10.0)"
         ),
-        f"{ENABLED} discreet.sending.first discreet.privacy.coverage discreet.privacy.spelled discreet.files",
+        f"{ENABLED} discreet.sending.first discreet.privacy.coverage discreet.files",
+    ),
+    "on, the first run, declared": (
+        (
+            "os.unlink(os.environ['HOME'] + '/.mytool/telemetry/delivery.json')\n"
+            "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\n"
+            "assert discreet.close(10.0)"
+        ),
+        f"{ENABLED} {DECLARED} discreet.sending.first discreet.privacy.coverage discreet.privacy.spelled discreet.files",
     ),
     "on, handed over": (
         (

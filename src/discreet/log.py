@@ -113,9 +113,10 @@ def timestamp(seconds: float) -> str:
 
 def quote(text: str) -> str:
     """A JSON string, non-ASCII characters as they are."""
-    # Declared texts, versions and digests are plain; the general case is worth its import only when it happens.
-    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
-        return f'"{text}"'
+    # Of printable characters no more than two need an escape; the others are worth their import only when they happen.
+    if text.isprintable():
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
     from json.encoder import encode_basestring
 
     return encode_basestring(text)

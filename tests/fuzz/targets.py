@@ -22,7 +22,7 @@ from discreet.collector.store import Store
 from discreet.consent import environments, explain, stored
 from discreet.destination import FORMATS, Destination, split
 from discreet.hosts.flags import _decoded
-from discreet.privacy import coverage
+from discreet.privacy.agreement import Agreement
 from discreet.report import export, html, packs, read, summarize, table, text
 from discreet.report.document import document
 from discreet.sending import (
@@ -216,7 +216,7 @@ def opt_in(data: bytes, world: World) -> None:
 
 def _covered(lines: list[str]) -> None:
     """Any lines are a coverage, which takes an event or leaves it."""
-    coverage.Coverage(lines, None).narrowed("search", {"n": 1, "fmt": "json", "results": {"a": 1}})
+    Agreement(lines, None).narrowed("search", {"n": 1, "fmt": "json", "results": {"a": 1}})
 
 
 def marker_and_notice(data: bytes, world: World) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from discreet.privacy import coverage
+from discreet.privacy.agreement import Agreement, narrower
 from discreet.privacy.conversions import Count, Number, OneOf
-from discreet.privacy.coverage import Coverage, lines, narrower
+from discreet.privacy.coverage import lines
 from discreet.privacy.declaration import Declaration
 
 SEARCH: dict[str, Any] = {"fmt": {"one_of": ["json", "table"]}, "results": {"found": "count", "returned": "count"}}
@@ -51,13 +52,13 @@ def test_lines_are_bounded() -> None:
     found = lines(huge, ["a.example"])
     assert sum(len(line) + 1 for line in found) <= coverage.MOST_BYTES
     assert set(found) < set(coverage._declared(huge))
-    assert Coverage(found, huge).additions() != []
+    assert Agreement(found, huge).additions() != []
 
 
 def test_what_was_agreed_to_goes_on() -> None:
     """Of the declaration that the lines were made of, everything is covered, and nothing is an addition."""
     for declaration in (declared(SEARCH), declared(SEARCH, fields={"n": "count"}), Declaration(), None):
-        covered = Coverage(lines(declaration, ["a.example"]), declaration)
+        covered = Agreement(lines(declaration, ["a.example"]), declaration)
         assert covered.additions(["a.example"]) == []
         assert covered.host("a.example")
         assert covered.narrowed("command", {"command": "sync", "success": True}) == {"command": "sync", "success": True}
@@ -65,7 +66,7 @@ def test_what_was_agreed_to_goes_on() -> None:
 
 def test_a_new_field_stays() -> None:
     """The record goes on without it; within a field of fields too."""
-    covered = Coverage(lines(declared(SEARCH), []), declared({**SEARCH, "n": "count", "results": {
+    covered = Agreement(lines(declared(SEARCH), []), declared({**SEARCH, "n": "count", "results": {
         **SEARCH["results"], "lost": "count"}}))  # fmt: skip
     found = covered.narrowed("search", {"fmt": "json", "n": 3, "results": {"found": 1, "lost": 2}})
     assert found == {"fmt": "json", "results": {"found": 1}}
@@ -76,7 +77,7 @@ def test_a_new_field_stays() -> None:
 def test_a_new_event_stays() -> None:
     """An event that was not disclosed is not sent at all, however harmless its fields."""
     both = Declaration({"search": SEARCH, "open": {}})
-    covered = Coverage(lines(declared(SEARCH), []), both)
+    covered = Agreement(lines(declared(SEARCH), []), both)
     assert covered.narrowed("open", {}) is None
     assert covered.narrowed("search", {"fmt": "json"}) == {"fmt": "json"}
     assert covered.additions() == ["open"]
@@ -84,7 +85,7 @@ def test_a_new_event_stays() -> None:
 
 def test_a_new_host_is_no_other_host() -> None:
     """Neither a longer name nor a shorter one is the host that was agreed to."""
-    covered = Coverage(lines(None, ["a.example"]), None)
+    covered = Agreement(lines(None, ["a.example"]), None)
     hosts = ["b.example", "xa.example", "a.example.org", "example", ""]
     assert not any(map(covered.host, hosts))
     assert covered.additions(["a.example", "b.example"]) == ["the host b.example"]
@@ -92,7 +93,7 @@ def test_a_new_host_is_no_other_host() -> None:
 
 def test_an_id_of_the_installation_is_an_addition() -> None:
     """It links all records of somebody who agreed to records that nothing links."""
-    before, after = (Coverage(lines(None, [], identity=identity), None) for identity in ("run", "install"))
+    before, after = (Agreement(lines(None, [], identity=identity), None) for identity in ("run", "install"))
     assert (before.install, after.install) == (False, True)
     assert before.additions(identity="install") == ["the id of this installation"]
     assert before.additions(identity="run") == after.additions(identity="install") == after.additions() == []
@@ -100,20 +101,20 @@ def test_an_id_of_the_installation_is_an_addition() -> None:
 
 def test_the_default_rule_is_agreed_to_by_its_own() -> None:
     """A consent to declared events does not cover what an open world would let out, nor the other way round."""
-    closed = Coverage(lines(declared(SEARCH), []), Declaration())
+    closed = Agreement(lines(declared(SEARCH), []), Declaration())
     assert closed.narrowed("whatever", {"n": 1}) is None
     assert closed.narrowed("command", {"success": True, "n": 1}) == {"success": True}
     assert closed.additions() == ["undeclared events"]
-    opened = Coverage(lines(None, []), declared(SEARCH))
+    opened = Agreement(lines(None, []), declared(SEARCH))
     assert opened.narrowed("search", {"fmt": "json"}) is None
     assert opened.additions() == ["search"]
-    assert Coverage(lines(None, []), None).narrowed("whatever", {"n": 1}) == {"n": 1}
+    assert Agreement(lines(None, []), None).narrowed("whatever", {"n": 1}) == {"n": 1}
 
 
 def test_a_field_common_to_all_events() -> None:
     """Where events need no declaration, a common field is covered by its own line, for any of them."""
     before, after = Declaration(fields={"n": "count"}), Declaration(fields={"n": "count", "fmt": OneOf("json")})
-    covered = Coverage(lines(before, []), after)
+    covered = Agreement(lines(before, []), after)
     assert covered.narrowed("whatever", {"n": 1, "fmt": "json", "bare": 2}) == {"n": 1, "bare": 2}
 
 
@@ -130,7 +131,7 @@ def test_lines_of_somebody_else_cover_nothing() -> None:
         "\x00",
         "# search n count",
     ]
-    covered = Coverage(text, declared(SEARCH))
+    covered = Agreement(text, declared(SEARCH))
     assert covered.narrowed("search", {"fmt": "json", "results": {"found": 1}}) == {}
     assert not covered.host("a.example")
 
@@ -138,7 +139,7 @@ def test_lines_of_somebody_else_cover_nothing() -> None:
 def test_sampling_is_no_addition() -> None:
     """An event that is now recorded more rarely says at which rate, and needs no new agreement."""
     sampled = Declaration({"search": {"fields": SEARCH, "sample": 0.5}})
-    covered = Coverage(lines(declared(SEARCH), []), sampled)
+    covered = Agreement(lines(declared(SEARCH), []), sampled)
     assert covered.additions() == []
     assert covered.narrowed("search", {"sample_rate": 0.5, "fmt": "json"}) == {"sample_rate": 0.5, "fmt": "json"}
 
@@ -192,6 +193,6 @@ def test_a_weaker_conversion_stays() -> None:
     """A field of the same name that now lets out more is held back, and one that lets out less is not."""
     before = declared({"n": Number(round_to=10), "fmt": OneOf("json", "table"), "files": Count()})
     after = declared({"n": Number(), "fmt": OneOf("json"), "files": Count(level="enhanced")})
-    covered = Coverage(lines(before, []), after)
+    covered = Agreement(lines(before, []), after)
     assert covered.narrowed("search", {"n": 7, "fmt": "json", "files": 3}) == {"fmt": "json", "files": 3}
     assert covered.additions() == ["search.n"]

@@ -151,7 +151,7 @@ def additions(session: Session, decision: "Decision") -> "list[str]":
     if delivery is None:
         return []
     hosts = {one.host: None for one in found if not delivery.may_go_to(one)}
-    return delivery.coverage.additions(hosts, identity=session.telemetry.identity)
+    return delivery.agreement.additions(hosts, identity=session.telemetry.identity)
 
 
 def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, int, str]]":

@@ -97,10 +97,10 @@ def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
     """Whether a notice of the lines `told` says more than one of the lines `known` did."""
     if set(told) <= set(known):
         return False  # so it is nearly always, and nothing more is loaded
-    from ..privacy.coverage import Coverage
+    from ..privacy.agreement import Agreement
 
     hosts = [line[2:] for line in told if line[0] == ">"]
-    return bool(Coverage(known, recorder.declaration).additions(hosts, identity=recorder.identity))
+    return bool(Agreement(known, recorder.declaration).additions(hosts, identity=recorder.identity))
 
 
 def _receivers(recorder: Recorder) -> "tuple[Destination, ...]":

@@ -7,25 +7,21 @@
     > telemetry.example.org             a host that records may go to
     + install                           an id of the installation, which links all its records
 
-The rule that keeps it honest: what a later version adds is not covered, and stays on this machine until the user agrees
-again: a new event or field, a conversion that lets out more, a new host, an id. What lets out less needs nothing. In
-doubt it is more. Light: a process writes this down at the first run under a consent given without a disclosure.
+The rule that keeps it honest: what has no line is not covered; `agreement` asks. Light: a process writes this down at
+the first run under a consent given without a disclosure.
 """
-
-from .spelled import fields, read, spelled
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-    from .declaration import Declaration, Row
-    from .spelled import Spelling
+    from .declaration import Declaration
 
 ANY = "*"  # no event has this name
 INSTALL = "+ install"
 MOST_BYTES = 48 * 1024  # of all lines; what has no room is not covered
 # Of a tool that declares nothing: the default rule, and the events of the package itself. A test holds these to what
-# `of` says of an empty declaration, which would load the whole room of conversions.
+# `_declared` says of an empty one, which would load the whole room of conversions.
 UNDECLARED = (
     "*",
     "command",
@@ -56,6 +52,8 @@ def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity
 
 
 def _declared(declaration: "Declaration") -> "list[str]":
+    from .spelled import fields, spelled
+
     found = set()
     for event in declaration.events:
         rows = declaration.rows(event) or {}
@@ -63,107 +61,3 @@ def _declared(declaration: "Declaration") -> "list[str]":
     if not declaration.closed:
         found |= {ANY} | {f"{ANY} {field} {spelled(row)}" for field, row in fields(declaration.fields)}
     return sorted(found)
-
-
-class Coverage:
-    """Lines that were agreed to, asked about the present declaration. Lines that are none of ours cover nothing."""
-
-    def __init__(self, agreed: "Iterable[str]", declaration: "Declaration | None") -> None:
-        if declaration is None:
-            from .declaration import Declaration
-
-            declaration = Declaration()
-        self._declaration = declaration
-        self._lines = set(agreed)
-        self._spelled = {
-            tuple(parts[:2]): parts[2] for parts in (line.split(" ", 2) for line in self._lines) if parts[2:]
-        }
-        self._events: dict[str, set[str] | None] = {}
-
-    def host(self, host: str) -> bool:
-        """Whether records may go to a host."""
-        return f"> {host}" in self._lines
-
-    @property
-    def install(self) -> bool:
-        """Whether records may carry the id of the installation."""
-        return INSTALL in self._lines
-
-    def narrowed(self, event: str, properties: "Mapping[str, object]") -> "dict[str, object] | None":
-        """The properties that are covered; None where the whole event is not."""
-        if event not in self._events:
-            self._events[event] = self._held_back(event)
-        held_back = self._events[event]
-        if held_back is None:
-            return None
-        found: dict[str, object] = {}
-        for field, value in properties.items():
-            if field in held_back or (ANY in held_back and field not in self._rows(event)):
-                continue
-            if not isinstance(value, dict):
-                found[field] = value
-            elif inner := {name: held for name, held in value.items() if f"{field}/{name}" not in held_back}:
-                found[field] = inner
-        return found
-
-    def additions(self, hosts: "Iterable[str]" = (), *, identity: str = "run") -> "list[str]":
-        """What of the present declaration, hosts and identity is not covered: `search`, `search.fmt`, `the host x`."""
-        found: list[str] = []
-        for event in self._declaration.events:
-            held_back = self._held_back(event)
-            if held_back is None:
-                found.append(event)
-            else:
-                found += sorted(f"{event}.{field.replace('/', '.')}" for field in held_back if field != ANY)
-        if not self._declaration.closed and ANY not in self._lines:
-            found.append("undeclared events")
-        found += [f"the host {host}" for host in hosts if not self.host(host)]
-        return found + (["the id of this installation"] if identity == "install" and not self.install else [])
-
-    def _rows(self, event: str) -> "Mapping[str, Row]":
-        rows = self._declaration.rows(event)
-        return self._declaration.fields if rows is None else rows
-
-    def _held_back(self, event: str) -> "set[str] | None":
-        """The fields of an event that are not covered, `*` for those that no row names; None for the whole event."""
-        if event not in self._lines and ANY not in self._lines:
-            return None
-        declared = self._declaration.rows(event) is not None
-        if declared and event not in self._lines:
-            return None  # it was none of the declared ones, so nobody was told what for
-        found = set() if ANY in self._lines else {ANY}
-        for field, row in fields(self._rows(event)):
-            agreed = self._spelled.get((event, field)) or self._spelled.get((ANY, field))
-            line = spelled(row)
-            if line.startswith(("forbid", "sample_rate")):
-                continue  # nothing leaves; or less, and how much less
-            if agreed is None or (agreed != line and not narrower(agreed, line)):
-                found.add(field)
-        return found
-
-
-def narrower(agreed: str, line: str) -> bool:
-    """Whether a spelling lets out no more than one that was agreed to. In doubt it lets out more. Never raises."""
-    try:
-        old, new = read(agreed), read(line)
-    except ValueError:
-        return False
-    if old.word != new.word or (old.level, new.level) == ("enhanced", "basic") or not set(new.texts) <= set(old.texts):
-        return False
-    return all(name in new.options and _tightened(name, old, new) for name in old.options)
-
-
-def _tightened(name: str, old: "Spelling", new: "Spelling") -> bool:
-    """Whether an option of both is the same, or lets out less."""
-    before, after = old.options[name], new.options[name]
-    if before == after:
-        return True
-    if isinstance(before, tuple) and isinstance(after, tuple):
-        return set(after) <= set(before)
-    if isinstance(before, (str, tuple)) or isinstance(after, (str, tuple)):
-        return False
-    if name == "low":
-        return after >= before
-    if name == "round_to":
-        return after % before == 0
-    return after <= before  # high, significant, epsilon, rate

@@ -51,7 +51,7 @@ class Spelling:
         self.level = level
 
     def __str__(self) -> str:
-        parts = [self.word, *map(quoted, self.texts)]
+        parts = [self.word, *map(_quoted, self.texts)]
         parts += [f"{name}={_written(value)}" for name, value in self.options.items()]
         return " ".join(parts if self.level == "basic" else [*parts, f"@{self.level}"])
 
@@ -116,7 +116,7 @@ def _is_sound(found: Spelling) -> bool:
     return found.word in _WORDS and found.level in ("basic", "enhanced") and texts and list(found.options) == known
 
 
-def quoted(text: str) -> str:
+def _quoted(text: str) -> str:
     """A printable text in quotes, which is how JSON writes it too: no more than these two need an escape."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

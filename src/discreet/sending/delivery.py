@@ -80,11 +80,11 @@ class Delivery:
         if consent.signature(plan.paths, strictly=True) != self._signature:
             raise Withdrawn("the stored consent has changed")
         self._state = states.load(plan.paths["delivery"], strictly=True)
-        self.coverage = entering.enter(plan, self._state, self._signature, decision.row, clock())
-        if plan.flags == "install" and not self.coverage.install:
+        self.agreement = entering.enter(plan, self._state, self._signature, decision.row, clock())
+        if plan.flags == "install" and not self.agreement.install:
             plan.flags = "run"  # the id is not to be asked for flags with, either
         self._save()
-        self._distrust = Distrust(plan.tool, plan.declaration, decision.level, self.coverage)
+        self._distrust = Distrust(plan.tool, plan.declaration, decision.level, self.agreement)
 
     def work(self, lock: "DeliveryLock") -> None:
         """Deliver what is due, look once more, and end. Raises `Withdrawn`, and `OSError` where the disk fails."""
@@ -125,7 +125,7 @@ class Delivery:
 
     def may_go_to(self, destination: "Destination") -> bool:
         """Whether the user has agreed to a destination's host, or chosen it."""
-        return entering.may_go_to(destination, self._plan, self.coverage)
+        return entering.may_go_to(destination, self._plan, self.agreement)
 
     def _due(self, destination: "Destination") -> bool:
         """Whether a delivery is due: enough records wait, or one has waited long enough."""

@@ -11,7 +11,7 @@ from .records import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..privacy.coverage import Coverage
+    from ..privacy.agreement import Agreement
     from ..privacy.declaration import Declaration
     from .records import Record
 
@@ -25,11 +25,11 @@ class Distrust:
     """
 
     def __init__(
-        self, tool: str, declaration: "Declaration | None", level: str, coverage: "Coverage | None" = None
+        self, tool: str, declaration: "Declaration | None", level: str, agreement: "Agreement | None" = None
     ) -> None:
         self._tool = tool
         self._acceptor = Acceptor(declaration, level)
-        self._coverage = coverage
+        self._agreement = agreement
 
     def judge(self, line: bytes, now: float) -> "tuple[Record | None, str]":
         """The record of a line as it may leave at `now` (epoch seconds), or None and why not. Never raises."""
@@ -53,11 +53,11 @@ class Distrust:
             return None, FOREIGN
         if record["time"] < timestamp(now - OLDEST_SECONDS):
             return None, OLD
-        if self._coverage is not None:
-            properties = self._coverage.narrowed(record["event"], properties)
+        if self._agreement is not None:
+            properties = self._agreement.narrowed(record["event"], properties)
             if properties is None:
                 return None, NOT_COVERED
-            if not self._coverage.install:
+            if not self._agreement.install:
                 record.pop("install", None)
         record["properties"] = properties
         return record, ""

@@ -7,6 +7,7 @@ takes up nothing from before the process that first saw it, and a host that the 
 from ..consent import stored
 from ..log import timestamp
 from ..privacy import coverage
+from ..privacy.agreement import Agreement
 from . import outbox
 from . import state as states
 from .handover import time_of
@@ -18,9 +19,7 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 
-def enter(
-    plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float
-) -> coverage.Coverage:
+def enter(plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float) -> Agreement:
     """Bring the state to the consent of `signature`, which the gate's `row` has decided; what that covers.
 
     Raises `OSError` for a log, or an answer, that cannot be read.
@@ -53,12 +52,12 @@ def enter(
     return covered
 
 
-def may_go_to(destination: "Destination", plan: "Plan", covered: coverage.Coverage) -> bool:
+def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> bool:
     """Whether the user has agreed to a destination's host, or has named it."""
     return destination.host in plan.own or covered.host(destination.host)
 
 
-def _covered(plan: "Plan", state: states.State, row: str) -> coverage.Coverage:
+def _covered(plan: "Plan", state: states.State, row: str) -> Agreement:
     """What the consent says that it covers (that of an opt-out tool, what its notice said); else what the first run
     under it disclosed.
     """
@@ -66,4 +65,4 @@ def _covered(plan: "Plan", state: states.State, row: str) -> coverage.Coverage:
     if not agreed and not state.covered:
         hosts = [one.host for one in plan.destinations if one.host not in plan.own]
         state.covered = coverage.lines(plan.declaration, hosts, identity=plan.identity)
-    return coverage.Coverage(agreed or state.covered, plan.declaration)
+    return Agreement(agreed or state.covered, plan.declaration)

@@ -15,7 +15,6 @@ import time
 from .. import files
 from ..log import quote, timestamp
 from ..privacy import coverage
-from ..privacy.spelled import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
 
 
 def _content(owner: "Noted", destinations: "tuple[Destination, ...]") -> bytes:
-    covered = ",".join(map(quoted, disclosed(owner, destinations)))
+    covered = ",".join(map(quote, disclosed(owner, destinations)))
     seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(owner.paths["log"])},' if destinations else ""
     period = quote(repr(owner.signature))
     return f'{{"v":1,"plan":"","period":{period},"covered":[{covered}],{seen}"destinations":{{}}}}\n'.encode()
