@@ -35,6 +35,7 @@ IMPORT = "discreet discreet.telemetry"
 NAMED = f"{IMPORT} discreet.names"  # where anything but the common case is
 ENABLED = f"{NAMED} discreet.consent discreet.privacy discreet.sending discreet.log"
 HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover"
+FIRST = "discreet.sending.first discreet.privacy.coverage discreet.files"
 DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
@@ -87,7 +88,7 @@ DOORS = {
             "os.unlink(os.environ['HOME'] + '/.mytool/telemetry/delivery.json')\n"
             "discreet.init('mytool')\ndiscreet.track('search', n=1)\nassert discreet.close(10.0)"
         ),
-        f"{ENABLED} discreet.sending.first discreet.privacy.coverage discreet.files",
+        f"{ENABLED} {FIRST}",
     ),
     "on, the first run, declared": (
         (
@@ -95,7 +96,7 @@ DOORS = {
             "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\n"
             "assert discreet.close(10.0)"
         ),
-        f"{ENABLED} {DECLARED} discreet.sending.first discreet.privacy.coverage discreet.privacy.spelled discreet.files",
+        f"{ENABLED} {DECLARED} {FIRST} discreet.privacy.spelled",
     ),
     "on, handed over": (
         (
