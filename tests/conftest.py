@@ -31,6 +31,9 @@ hypothesis.settings.load_profile("ordinary")
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+# And `nohup` has them ignore a closed window. Handled here, so that they go on, it is what it was in what they start.
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 LOOPBACK = ("127.", "::1", "localhost")
 FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")

@@ -93,8 +93,8 @@ DOORS = {
     "on, the first run, declared": (
         (
             "os.unlink(os.environ['HOME'] + '/.mytool/telemetry/delivery.json')\n"
-            "discreet.init('mytool', fields={'n': 'count'})\ndiscreet.track('search', n=[1])\n"
-            "assert discreet.close(10.0)"
+            "fmt = 'a \"b\" \u00e9'\ndiscreet.init('mytool', fields={'fmt': {'one_of': [fmt]}})\n"
+            "discreet.track('search', fmt=fmt)\nassert discreet.close(10.0)"
         ),
         f"{ENABLED} {DECLARED} {FIRST} discreet.privacy.spelled",
     ),
