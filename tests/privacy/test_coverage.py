@@ -21,6 +21,8 @@ def declared(rows: dict[str, Any], **more: Any) -> Declaration:
 def test_the_lines() -> None:
     """Each event, each field in its conversion and each host is a line that `cat` shows, the package's own too."""
     assert lines(declared(SEARCH), ["b.example", "a.example", "b.example"]) == [
+        "> a.example",
+        "> b.example",
         "command",
         "command command command_name",
         "command duration_ms number",
@@ -36,8 +38,6 @@ def test_the_lines() -> None:
         "session error error_name",
         "session part number",
         "session success boolean",
-        "> a.example",
-        "> b.example",
     ]
 
 
@@ -46,13 +46,38 @@ def test_what_a_tool_without_a_declaration_covers() -> None:
     assert list(coverage.UNDECLARED) == lines(Declaration(), []) == lines(None, [])
 
 
+def test_a_long_list_is_agreed_to_by_its_digest() -> None:
+    """However long the lists of a declaration, a yes covers all of it; of a list that then changes it covers nothing."""
+    choices = [f"{at}{'x' * 200}" for at in range(300)]
+    huge = declared({"a": OneOf(*choices), "b": OneOf(*choices), "c": OneOf("json", "table")}, fields={"n": "count"})
+    found = lines(huge, ["a.example"], identity="install")
+    assert sum(len(line.encode()) + 1 for line in found) <= coverage.MOST_BYTES
+    assert [line.partition("#")[0] for line in found if "#" in line] == ["search a ", "search b "]
+    covered = Agreement(found, huge)
+    assert covered.additions(["a.example"], identity="install") == []
+    assert covered.narrowed("search", {"a": choices[0], "n": 1}) == {"a": choices[0], "n": 1}
+    changed = declared({"a": OneOf(*choices[1:]), "b": OneOf(*choices), "c": OneOf("json")}, fields={"n": "count"})
+    assert Agreement(found, changed).additions() == ["search.a"]
+
+
 def test_lines_are_bounded() -> None:
-    """What has no room is left out, whole lines at a time, and so is not covered."""
-    huge = declared({f"f{at}": OneOf(*(f"{at}{'x' * 200}{of}" for of in range(20))) for at in range(30)})
-    found = lines(huge, ["a.example"])
-    assert sum(len(line) + 1 for line in found) <= coverage.MOST_BYTES
-    assert set(found) < set(coverage._declared(huge))
+    """What has no room is left out, whole lines at a time, and so is not covered; a host has room before all else."""
+    huge = Declaration({f"event_{at}": {f"field_{of}": Count() for of in range(30)} for at in range(80)})
+    found = lines(huge, ["a.example"], identity="install")
+    assert coverage.MOST_BYTES - 100 < sum(len(line) + 1 for line in found) <= coverage.MOST_BYTES
+    assert found[:2] == ["> a.example", "+ install"]
+    assert set(found[2:]) < set(coverage._declared(huge))
     assert Agreement(found, huge).additions() != []
+
+
+def test_a_common_field_has_one_line() -> None:
+    """Written once, it is covered in every event that is; an event's own row of that name is covered by itself alone."""
+    before = Declaration({"search": {"n": "boolean"}, "open": {}}, {"n": "count"})
+    found = lines(before, [])
+    assert [line for line in found if " n " in line] == ["* n count", "search n boolean"]
+    assert Agreement(found, before).additions() == []
+    after = Declaration({"search": {}, "open": {}, "close": {}}, {"n": "count"})
+    assert Agreement(found, after).additions() == ["search.n", "close"]
 
 
 def test_what_was_agreed_to_goes_on() -> None:

@@ -1,11 +1,12 @@
 """What a consent covers: which fields, in which conversion, and which hosts the user has agreed to.
 
-    search                              the event, whatever fields of it are covered
-    search fmt one_of "json" "table"    a field of it, in its conversion (see `spelled`)
-    *                                   the default rule: bare numbers and booleans of events that nobody declared
-    * fmt count                         a field common to all events, where events need no declaration
     > telemetry.example.org             a host that records may go to
     + install                           an id of the installation, which links all its records
+    search                              the event, whatever fields of it are covered
+    search fmt one_of "json" "table"    a field of it, in its conversion (see `spelled`)
+    search fmt #5f1c9a0b7d3e4f21        the same by a digest, where all lines as they are would be too many bytes
+    *                                   the default rule: bare numbers and booleans of events that nobody declared
+    * n count                           a field common to all events that are covered
 
 The rule that keeps it honest: what has no line is not covered; `agreement` asks. Light: a process writes this down at
 the first run under a consent given without a disclosure.
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 ANY = "*"  # no event has this name
 INSTALL = "+ install"
 MOST_BYTES = 48 * 1024  # of all lines; what has no room is not covered
+_LONG = 40  # characters of a conversion: one below is hardly longer than its digest
 # Of a tool that declares nothing: the default rule, and the events of the package itself. A test holds these to what
 # `_declared` says of an empty one, which would load the whole room of conversions.
 UNDECLARED = (
@@ -39,25 +41,39 @@ UNDECLARED = (
 
 
 def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity: str = "run") -> "list[str]":
-    """What a disclosure of this declaration, these hosts and this identity covers, a line each."""
-    found = [*UNDECLARED] if declaration is None else _declared(declaration)
-    found += sorted({f"> {host}" for host in hosts})
+    """What a disclosure of this declaration, these hosts and this identity covers, a line each, at most `MOST_BYTES`."""
+    found = sorted({f"> {host}" for host in hosts})
     found += [INSTALL] if identity == "install" else []
+    found += [*UNDECLARED] if declaration is None else _declared(declaration)
+    if declaration is None or len("\n".join(found).encode()) < MOST_BYTES:
+        return found
     size = 0
-    for at, line in enumerate(found):
+    short = [*map(_shortened, found)]
+    for at, line in enumerate(short):
         size += len(line.encode()) + 1
         if size > MOST_BYTES:
-            return found[:at]
-    return found
+            return short[:at]
+    return short
+
+
+def digest(conversion: str) -> str:
+    """What stands for the spelling of a conversion that is too long."""
+    from _blake2 import blake2b
+
+    return f"#{blake2b(conversion.encode(), digest_size=8).hexdigest()}"
+
+
+def _shortened(line: str) -> str:
+    event, _, rest = line.partition(" ")
+    field, _, conversion = rest.partition(" ")
+    return f"{event} {field} {digest(conversion)}" if len(conversion) > _LONG else line
 
 
 def _declared(declaration: "Declaration") -> "list[str]":
     from .spelled import fields, spelled
 
     found = set()
-    for event in declaration.events:
-        rows = declaration.rows(event) or {}
+    for event, rows in declaration.events.items():
         found |= {event} | {f"{event} {field} {spelled(row)}" for field, row in fields(rows)}
-    if not declaration.closed:
-        found |= {ANY} | {f"{ANY} {field} {spelled(row)}" for field, row in fields(declaration.fields)}
-    return sorted(found)
+    found |= {f"{ANY} {field} {spelled(row)}" for field, row in fields(declaration.fields)}
+    return sorted(found if declaration.closed else found | {ANY})
