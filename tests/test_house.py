@@ -84,19 +84,8 @@ def test_no_cycle() -> None:
                 visit(name, (*path, module))
             done.add(module)
 
-    lazy = {(module, name) for module, names in LAZY_BACK.items() for name in names}
-    for module in MODULES:
-        imports[module] -= {name for found, name in lazy if found == module}
     for module in MODULES:
         visit(module, ())
-
-
-# A package whose `__init__` is its main rule opens these doors to its own cold rooms, which know it in turn: the rule
-# could not be split off without a file more for every command to load. Each is a function-level import.
-LAZY_BACK = {
-    "consent": ("consent.explain",),
-    "privacy": ("privacy.declaration",),
-}
 
 
 @pytest.mark.parametrize("module", sorted(MODULES), ids=lambda name: name or "discreet")

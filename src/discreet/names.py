@@ -58,6 +58,7 @@ _REGULAR, _KIND = 0o100000, 0o170000  # S_IFREG, S_IFMT: importing `stat` for tw
 # Switches that other tools obey too: any one of them turns every tool that embeds this package off.
 SHARED_SWITCHES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY")
 NOT_OURS = 1  # errno.EPERM: raised here for another user's file; a file without permission is EACCES
+OFF, ON, PASS = "off", "on", ""  # what a row of the gate says; `PASS` decides nothing
 TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off")
 
@@ -176,6 +177,14 @@ def says_true(tool: str, environ: "Mapping[str, str]", *keys: str) -> bool:
     """Whether any of these settings is switched on."""
     for _, value in said(tool, environ, *keys):  # noqa: SIM110  # as above
         if word(value) in TRUE_WORDS:
+            return True
+    return False
+
+
+def shows(tool: str, environ: "Mapping[str, str]") -> bool:
+    """Whether events are to be shown in the place of being recorded: where DEBUG says anything but a plain no."""
+    for _, value in said(tool, environ, "DEBUG"):  # noqa: SIM110  # as above
+        if word(value) not in ("", *FALSE_WORDS):
             return True
     return False
 

@@ -32,6 +32,7 @@ class Recorder:
     """What `discreet.Telemetry` records with; its options are explained there."""
 
     off = True  # nothing will be recorded: one attribute, so that a disabled call costs a branch
+    verbs = "telemetry"  # the sub-command that has them, as the host mounted it
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
     flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
@@ -188,9 +189,9 @@ class Recorder:
         from .sending import Sender
 
         if self._sender is None:
-            from .names import says_true
+            from .names import shows
 
-            install, show = self.identity == "install", says_true(self.name, self.environ, "DEBUG")
+            install, show = self.identity == "install", shows(self.name, self.environ)
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
         salted = self._salted  # called at the first hash or lot, as most hosts have neither

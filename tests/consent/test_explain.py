@@ -9,7 +9,8 @@ import pytest
 
 from discreet import names
 from discreet.consent import OFF, ON, PASS, ROWS, Facts, decide, look
-from discreet.consent.explain import lines, sentence
+from discreet.consent.explain import lines
+from discreet.consent.sentences import sentence
 
 HOSTILE = (
     "\x1b]0;title\x07",
@@ -166,9 +167,9 @@ def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
             "remove disable_telemetry from the configuration of mytool",
         ),
         ("home", facts_of(home="x"), "set HOME, or MYTOOL_TELEMETRY_DIR, to a directory of your own"),
+        ("home", facts_of(home=f"/home/a b/.mytool {names.OPEN}"), "chmod o-w '/home/a b/.mytool'"),
         ("stored consent", facts_of(consent=(OFF, "is empty")), "mytool telemetry on"),
     ],
-    ids=ROWS[:-1],
 )
 def test_what_to_type(row: str, facts: Facts, change: str) -> None:
     """Each off comes with what changes it, and nothing else does."""
@@ -218,4 +219,4 @@ def test_a_real_hostile_home(tmp_path: Path) -> None:
     decision = decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ)))
     assert decision.source == str(home / ".mytool/telemetry/opt-in")
     assert set(decision.reason) <= PLAIN
-    assert decision.reason.endswith("says neither yes nor no")
+    assert decision.reason.endswith("says neither true nor false")

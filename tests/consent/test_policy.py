@@ -17,8 +17,8 @@ from discreet.consent import decide, look
         (b"OFF", "says off"),
         (b"0 2026-11-20\n", "says 0 since 2026-11-20"),
         (b"", "is empty"),
-        (b"enabled: no", "says neither yes nor no"),
-        (b"\0\xff", "says neither yes nor no"),
+        (b"enabled: no", "says neither true nor false"),
+        (b"\0\xff", "says neither true nor false"),
         (None, "cannot be read"),
     ],
 )

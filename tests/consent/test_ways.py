@@ -10,7 +10,9 @@ from discreet.consent import Facts, decide, environments
 from discreet.consent.ways import ADMINISTRATOR, AUTHOR, AUTOMATIC, YOU, ways
 
 TOOL = "my-tool"
-LINES = {row: (who, text) for row, who, text in ways(TOOL, "opt-in", "~/.my-tool/telemetry/opt-in")}
+LINES = {
+    row: (who, text) for row, who, text in ways(TOOL, "opt-in", "~/.my-tool/telemetry/opt-in", "my-tool telemetry")
+}
 YES = ("on", "says true")
 
 
@@ -26,7 +28,7 @@ def test_every_row_has_its_line() -> None:
     """Each row of the gate can make it off, and has one line that says how; no line is about anything else."""
     assert decided().enabled
     assert sorted(LINES) == sorted(consent.ROWS)
-    assert len(list(ways(TOOL, "opt-in", ""))) == len(consent.ROWS)
+    assert len(list(ways(TOOL, "opt-in", "", ""))) == len(consent.ROWS)
 
 
 @pytest.mark.parametrize("row", LINES)
@@ -91,5 +93,5 @@ def test_who_is_recognized() -> None:
 def test_by_default(mode: str, said: str) -> None:
     """Without a word from anybody it is off, as long as each mode says."""
     assert not decided(mode=mode, consent=("", "")).enabled
-    (text,) = (text for row, _, text in ways(TOOL, mode, "") if row == "default")
+    (text,) = (text for row, _, text in ways(TOOL, mode, "", "") if row == "default")
     assert said in text

@@ -1,6 +1,8 @@
 """The question and the notice: at a real terminal, and with somebody who answers in its place."""
 
+import argparse
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,9 +11,10 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
-from discreet import Telemetry
+from discreet import OneOf, Telemetry
 from discreet.consent import stored
 from discreet.hosts import asking
+from discreet.hosts.reading import plain
 from terminal import Terminal
 
 PROMPT = "Record it? [y/N/?] "
@@ -112,10 +115,49 @@ def test_what_the_question_says(answers: Any, undecided: Any, capsys: Any, monke
         assert text in question
     assert "secret" not in question
     words = " ".join(rest.split())
-    for line in telemetry.disclosure().splitlines():
+    for line in plain(telemetry.disclosure()):
         assert " ".join(line.split()) in words
-    wide = [line for line in err.replace(PROMPT, "").splitlines() if len(line) > 60 and line[0] != "|"]
+    wide = [line for line in err.replace(PROMPT, "").splitlines() if len(line) > 60]
     assert [line for line in wide if len(line.split()) > 1] == []  # a path or a URL that is wider stays whole
+
+
+def test_the_page_as_it_is_read() -> None:
+    """Every word of the page stays; the marks of Markdown go, and a row of a table is an item of a list."""
+    row = OneOf("js|on", "ta-ble", purpose="a | b", example="ta-ble")
+    page = Telemetry("mytool", events={"search": {"purpose": "why | what", "fields": {"fmt": row}}}).disclosure()
+    lines = list(plain(page))
+    assert not any(line.startswith(("#", "|")) or "**" in line for line in lines)
+    item = "- `fmt`: Which one of these it is: `js|on`, `ta-ble`; anything else is `other`. (example: `ta-ble`; why: a | b)"
+    assert item in lines
+    assert "What is recorded" in lines
+    assert lines.count("- `exit_code`: The exact number. (example: `0`; why: the exit status)") == 1
+    gone = [word for word in re.findall(r"\w+", page) if word not in " ".join(lines)]
+    assert set(gone) <= {"field", "what", "level"}  # heads of the columns
+
+
+def test_the_verbs_under_another_name(
+    answers: Any, undecided: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a person is told to type is what the host mounted, and whoever types that is not asked."""
+    telemetry = undecided()
+    telemetry.mount(argparse.ArgumentParser(prog="mytool").add_subparsers(), name="usage-data")
+    answers += ["n\n"]
+    monkeypatch.setattr(sys, "argv", ["mytool", "usage-data", "on"])
+    assert telemetry.ask() is None
+    monkeypatch.setattr(sys, "argv", ["mytool", "search"])
+    assert telemetry.ask() is False
+    assert "`mytool usage-data on` would change that" in capsys.readouterr().err
+    assert "mytool telemetry" not in telemetry.disclosure()
+    assert "`mytool usage-data off`, for good" in telemetry.disclosure()
+    assert telemetry.main(["export"]) == 0
+    assert "by `mytool usage-data export`" in capsys.readouterr().out
+
+
+def test_a_word_that_is_no_answer(answers: Any, undecided: Any, capsys: Any) -> None:
+    """Whoever types something else is told what can be typed."""
+    answers += ["what\n", "n\n"]
+    assert undecided().ask() is False
+    assert "Type y for yes, n for no, or ? to read all of it.\n" in capsys.readouterr().err
 
 
 def test_where_it_goes(answers: Any, undecided: Any, capsys: Any) -> None:

@@ -4,6 +4,7 @@ the other frameworks.
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from discreet import Distribution, Telemetry
+from discreet.hosts import terminal
 from discreet.hosts.argparse import dispatch, mount
 from discreet.hosts.dispatch import part, spelled
 
@@ -180,6 +182,24 @@ def test_flags(make_telemetry: Callable[..., Telemetry], recorded: Recorded, tel
     found = [each.get("flags_used") for each in recorded()]
     assert found == [{"verbose": 1, "out_dir": 1, "fast": 1, "level": 1}, {"level": 1}, None]
     assert SECRET not in Path(telemetry.paths["log"]).read_text()
+
+
+def test_the_options_used_are_told_of(home: Path, host: Host, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """An opt-out tool that was told of before its commands were there tells of `flags_used`, once, before it is used."""
+    monkeypatch.setattr(terminal, "attended", lambda *_: True)
+    monkeypatch.setattr(sys, "argv", ["mytool"])
+    log = home / ".mytool" / "telemetry" / "usage.jsonl"
+    for told in ("how it is used, unless", "more of how it is used than it said before", "", ""):
+        telemetry = Telemetry("mytool", consent="opt-out")
+        telemetry.environ = {"HOME": str(home), "TERM": "xterm"}
+        telemetry.notice()
+        dispatch(host.parser, telemetry, ["import", "c", "-l", "3"], flags=True)
+        assert telemetry.close(10.0)
+        said = " ".join(capsys.readouterr().err.split())
+        assert told in said
+        assert bool(said) == bool(told) == (not telemetry.decision.enabled)
+    assert log.read_text().count('"flags_used":{"level":1}') == 2
+    assert log.read_text().count("\n") == 2
 
 
 def test_flags_by_declaration(make_telemetry: Callable[..., Telemetry], host: Host) -> None:

@@ -10,7 +10,7 @@ nothing.
     enabled                                   a marker: its presence alone is a yes
 
 A consent file that is empty, unreadable, garbage, another user's or open to every user's pen is a no; a missing one is
-no answer. Every enabled process loads this room: the sentences are in `explain`, the vendors of CI in `environments`.
+no answer. Every enabled process loads this room: the sentences are in `sentences`, the vendors of CI in `environments`.
 """
 
 import os
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Reading: TypeAlias = tuple[str, str, str, str]  # (row, its verdict: OFF, ON or PASS, where it was seen, a detail)
     Signature: TypeAlias = tuple[int, int, int] | None
 
-OFF, ON, PASS = "off", "on", ""
+OFF, ON, PASS = names.OFF, names.ON, names.PASS
 SILENT = (PASS, "")
 FOREIGN = (OFF, names.FOREIGN)
 _ANSWER_BYTES = 256  # of a file that hold its answer and its date; what the answer covers may follow
@@ -72,7 +72,7 @@ class Decision:
     @property
     def reason(self) -> str:
         """Why, in a sentence."""
-        from .explain import sentence
+        from .sentences import sentence
 
         return sentence(self.row, ON if self.enabled else OFF, self.source, self._detail)
 
@@ -267,7 +267,7 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
     first = words[0].lower()
     cut = len(content) == _ANSWER_BYTES and len(words) == 1 and not text[-1:].isspace()  # the word may go on behind it
     if cut or (first not in yes and first not in names.FALSE_WORDS):
-        return OFF, "says neither yes nor no" if first else "is empty"
+        return OFF, "says neither true nor false" if first else "is empty"
     dated = len(words) > 1 and len(words[1]) <= 32 and not words[1].strip("0123456789-:TZ.+")
     return meaning if first in yes else OFF, f"says {first}" + (f" since {words[1]}" if dated else "")
 

@@ -1,101 +1,15 @@
-"""The gate in sentences: what each row saw, and what to type to change it.
+"""The gate explained: every row, what it saw, and what to type to change it.
 
-The rule that keeps it honest: it only words what the gate decided. A value of the environment is quoted short and in
-plain ASCII, so that nothing in it can reach a terminal as a command.
+The rule that keeps it honest: a row is told by the reading that decides it, and an off never without what changes it.
 """
+
+import shlex
 
 from .. import names
 from . import OFF, ON, PASS, ROWS, Facts, readings
+from .sentences import DEFAULTS, TEXTS, sentence, shown
 
-# Row -> (when it says off, when it says on, when it saw something that decides nothing, when it saw nothing, what to
-# type to change an off). {source} is where it was seen, {detail} what was seen, {tool} the tool, {head} the head of its
-# variables.
-_TEXTS = {
-    "code": (
-        "the tool itself switched telemetry off",
-        "",
-        "",
-        "the tool itself does not switch it off",
-        "only the author of {tool} can change this",
-    ),
-    "machine policy": (
-        "the policy file {source} {detail}",
-        "",
-        "the policy file {source} {detail} and leaves the choice to the user",
-        "there is no policy file for {tool} or discreet",
-        "ask who administers this machine",
-    ),
-    "DO_NOT_TRACK": (
-        "{source} is set",
-        "",
-        "{source} is set to {quoted}, which says nothing",
-        ", ".join(names.SHARED_SWITCHES) + ": not set",
-        "unset " + " ".join(names.SHARED_SWITCHES),
-    ),
-    "no telemetry": ("{source} is set", "", "", "{head}_NO_TELEMETRY: not set", "unset {source}"),
-    "disable telemetry": (
-        "{source} is set",
-        "",
-        "{source} is set to {quoted}, which says nothing",
-        "{head}_TELEMETRY_DISABLE_TELEMETRY, {head}_TELEMETRY_DISABLED: not set",
-        "unset {source}",
-    ),
-    "opt-in variable": (
-        "{source} is set to {quoted}, which does not clearly say true",
-        "{source} says {detail}",
-        "",
-        "{head}_TELEMETRY_OPT_IN: not set",
-        "export {source}=true",
-    ),
-    "test runner": (
-        "a test is running under {detail} ({source})",
-        "",
-        "a test is running under {detail} ({source}), and it is lifted",
-        "no test is running",
-        "in a test of {tool} itself use discreet.testing",
-    ),
-    "CI": (
-        "this is CI: {detail} ({source})",
-        "",
-        "this is CI: {detail} ({source}), and it is lifted",
-        "this is not CI",
-        "export {head}_TELEMETRY_CI=true",
-    ),
-    "settings": (
-        "the configuration says disable_telemetry",
-        "",
-        "the configuration says disable_telemetry = false, which consents to nothing",
-        "no configuration says disable_telemetry",
-        "remove disable_telemetry from the configuration of {tool}",
-    ),
-    "home": (
-        "{detail}",
-        "",
-        "",
-        "there is a place for the files",
-        "set HOME, or {head}_TELEMETRY_DIR, to a directory of your own",
-    ),
-    "stored consent": (
-        "{source} {detail}",
-        "{source} {detail}",
-        "",
-        "no answer is stored",
-        "{tool} telemetry on",
-    ),
-    "default": (
-        "nobody has said yes",
-        "the notice of {tool} was shown in an earlier run and nobody objected",
-        "",
-        "off unless a rule above says on",
-        "{tool} telemetry on",
-    ),
-}
-_DEFAULTS = {
-    "opt-out": "the notice has not been shown yet",
-    "late": "the yes, or the notice, came after this process had begun",
-}
 _RANKS = {PASS: 0, ON: 1, OFF: 2}
-_QUOTED = 20  # characters of a value shown
 
 
 class Line:
@@ -111,15 +25,6 @@ class Line:
         self.change = change
 
 
-def sentence(row: str, verdict: str, source: str, detail: str, tool: str = "the tool") -> str:
-    """What a row says, in words. Never raises for a row of the gate."""
-    off, on, passed, _, _ = _TEXTS[row]
-    if row == "default" and verdict == OFF:
-        return _DEFAULTS.get(detail, off)
-    template = {OFF: off, ON: on, PASS: passed}[verdict]
-    return template.format(source=_shown(source), detail=_shown(detail), quoted=_quote(detail), tool=tool)
-
-
 def lines(facts: Facts) -> list[Line]:
     """Every row with what it saw and what to type to change it, in table order. Never raises."""
     seen: dict[str, tuple[str, str, str]] = {}
@@ -132,18 +37,10 @@ def lines(facts: Facts) -> list[Line]:
         verdict, source, detail = seen.get(row, (PASS, "", ""))
         saw = sentence(row, verdict, source, detail, tool=facts.tool) if source else ""
         if row == "default" and not saw:
-            saw = _DEFAULTS.get(facts.mode, "")
-        words = {"tool": facts.tool, "head": names.prefix(facts.tool), "source": _shown(source)}
-        otherwise, change = (text.format_map(words) for text in _TEXTS[row][3:])
+            saw = DEFAULTS.get(facts.mode, "")
+        words = {"tool": facts.tool, "head": names.prefix(facts.tool), "source": shown(source)}
+        otherwise, change = (text.format_map(words) for text in TEXTS[row][3:])
+        if row == "home" and detail.endswith(names.OPEN):
+            change = f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"
         found.append(Line(row, verdict, saw, otherwise, change if verdict == OFF else ""))
     return found
-
-
-def _shown(path: str) -> str:
-    """A path as it is, unless something in it could reach a terminal as a command: then quoted and escaped."""
-    return path if path.isprintable() else ascii(path)
-
-
-def _quote(value: str) -> str:
-    shown = value[:_QUOTED].encode("ascii", "replace").decode()
-    return repr(shown + ("..." if len(value) > _QUOTED else ""))

@@ -14,9 +14,9 @@ YOU, ADMINISTRATOR, AUTHOR, AUTOMATIC = "you", "administrator", "author", "autom
 _SWITCHES = [f"`{name}=1`" for name in names.SHARED_SWITCHES]
 
 # (row of the gate, who does it, how), the plainest first. {tool} is the tool, {head} the head of its variables,
-# {consent} the file with the stored answer.
+# {consent} the file with the stored answer, {verbs} what is typed before a verb.
 _WAYS = (
-    ("stored consent", YOU, "`{tool} telemetry off`, for good. The same by hand: `false` in the file `{consent}`"),
+    ("stored consent", YOU, "`{verbs} off`, for good. The same by hand: `false` in the file `{consent}`"),
     ("DO_NOT_TRACK", YOU, f"{', '.join(_SWITCHES[:-1])} or {_SWITCHES[-1]}: for every tool that knows the word"),
     ("no telemetry", YOU, "`{head}_NO_TELEMETRY=1`: for {tool} alone"),
     ("disable telemetry", YOU, "`{head}_TELEMETRY_DISABLED=1` or `{head}_TELEMETRY_DISABLE_TELEMETRY=1`: the same"),
@@ -44,8 +44,10 @@ _DEFAULTS = {
 }
 
 
-def ways(tool: str, mode: str, consent: str) -> "Iterator[tuple[str, str, str]]":
-    """Each way as (row of the gate, who, words), for a tool, its consent mode, and the path of the stored answer."""
+def ways(tool: str, mode: str, consent: str, verbs: str) -> "Iterator[tuple[str, str, str]]":
+    """Each way as (row of the gate, who, words), for a tool, its consent mode, the path of the stored answer, and what is
+    typed before a verb.
+    """
     head = names.prefix(tool)
     for row, who, text in _WAYS:
-        yield row, who, text.format(tool=tool, head=head, consent=consent, default=_DEFAULTS[mode])
+        yield row, who, text.format(tool=tool, head=head, consent=consent, verbs=verbs, default=_DEFAULTS[mode])

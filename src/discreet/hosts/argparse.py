@@ -30,6 +30,7 @@ def mount(
     arguments, it runs the verb and returns the exit status (0, 1 or 2); `--help` and a wrong use end in `SystemExit`,
     as they do everywhere with argparse.
     """
+    telemetry.verbs = name
     summary = common.summary(telemetry)
     parser: argparse.ArgumentParser = subparsers.add_parser(name, help=summary, add_help=False, prefix_chars=_NO_PREFIX)
     parser.add_argument("verb", nargs=argparse.REMAINDER)
@@ -70,9 +71,11 @@ def dispatch(
     steps = vars(arguments).pop(_PATH)
     function = getattr(arguments, dest, None)
     if function is None:
-        parser.error("a command is required")
+        parser.error(f"a command is required{f' behind {steps[-1]}' if steps else ''}")
     if hasattr(function, common.VERBS):
         return function(arguments)
+    if noted:
+        common.announce(telemetry)
     name = ".".join(steps) or common.part(getattr(function, "__name__", ""))
     command = Command(telemetry, name, {common.FLAGS: list(used)} if used else {})
     return _run(command, function, arguments)

@@ -35,7 +35,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
     ):
         return None
     seconds = min(max(_SECONDS[0], seconds), _SECONDS[1])
-    name = recorder.name
+    name, verbs = recorder.name, f"{recorder.name} {recorder.verbs}"
     _say(
         f"{name} asks once: may it record how it is used?",
         *_summary(recorder),
@@ -59,9 +59,9 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
         _say(f"The answer could not be kept ({error.strerror}), so it is no for now.")
         return None
     if answer:
-        _say(f"Telemetry of {name} is on. `{name} telemetry preview` shows it, `{name} telemetry off` stops it.")
+        _say(f"Telemetry of {name} is on. `{verbs} preview` shows it, `{verbs} off` stops it.")
     else:
-        _say(f"Nothing is recorded. `{name} telemetry on` would change that.")
+        _say(f"Nothing is recorded. `{verbs} on` would change that.")
     return answer
 
 
@@ -80,12 +80,12 @@ def tell(recorder: Recorder) -> bool:
     recorder.off = True
     switch = f"{names.prefix(recorder.name)}_NO_TELEMETRY"
     os.environ[switch] = "1"
-    name = recorder.name
+    name, verbs = recorder.name, f"{recorder.name} {recorder.verbs}"
     _say(
         f"{name} records {'more of ' if known else ''}how it is used{' than it said before' if known else ''}, unless "
         "you say no. It begins with the next run; this one is not recorded.",
         *_summary(recorder),
-        f"Say no with `{name} telemetry off`, or with {switch}=1. `{name} telemetry disclosure` shows all of it.",
+        f"Say no with `{verbs} off`, or with {switch}=1. `{verbs} disclosure` shows all of it.",
     )
     from ..log import timestamp
 
@@ -118,7 +118,8 @@ def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
         return False
     from ..consent.asking import may_speak
 
-    if not may_speak(facts_of(recorder), getattr(sys, "argv", [])):
+    argv = getattr(sys, "argv", [])
+    if argv[1:2] == [recorder.verbs] or not may_speak(facts_of(recorder), argv):
         return False
     paths = recorder.paths
     place = paths.directory
@@ -142,8 +143,11 @@ def _answer(recorder: Recorder, seconds: float) -> bool:
         if word == "?":
             from ..privacy.disclosure import content
             from ..privacy.page import markdown
+            from .reading import plain
 
-            _say(*markdown(content(recorder)).splitlines())
+            _say(*plain(markdown(content(recorder))))
+        else:
+            _say("Type y for yes, n for no, or ? to read all of it.")
     return False
 
 
@@ -175,7 +179,7 @@ def _say(*lines: str, end: str = "\n") -> None:
     width = min(shutil.get_terminal_size().columns, _WIDTH)
     for text in lines or ("",):
         plain = shown(text, sys.stderr)
-        if len(plain) > width and plain[:1] != "|":  # a row of a table stays one
+        if len(plain) > width:
             deeper = "  " if plain[:1] == "-" else 2 * (len(plain) - len(plain.lstrip())) * " "
             plain = textwrap.fill(
                 plain, width, subsequent_indent=deeper, break_long_words=False, break_on_hyphens=False

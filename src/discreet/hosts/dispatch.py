@@ -33,6 +33,17 @@ def spelled(options: "Iterable[str]") -> str:
     return found[0].lstrip("-+/").replace("-", "_") if found else ""
 
 
+def announce(telemetry: "Recorder") -> None:
+    """In an opt-out tool that told its user of all else, tell of the options used as well, before any is recorded.
+
+    They are declared when the commands are there, which mostly is after `notice` was called.
+    """
+    if telemetry.mode == "opt-out" and telemetry.recording():
+        from .asking import tell
+
+        telemetry.border("notice", tell, telemetry)
+
+
 def records_flags(telemetry: "Recorder", wanted: bool, options: "Callable[[], Iterable[str]]") -> bool:
     """Whether a command's event says which options were used: where the author declared `flags_used`, or wants it.
 

@@ -18,6 +18,7 @@ from . import dispatch as common
 
 def mount(app: typer.Typer, telemetry: Recorder, *, name: str = "telemetry") -> None:
     """Add the command `name` with all verbs. It ends with the verb's exit status, 0, 1 or 2."""
+    telemetry.verbs = name
     run = click.runner(telemetry)
     run.__annotations__ = {"context": typer.Context}
     settings: Any = click.RAW

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from .conversions import Clean, Draw, Pseudonymize
-    from .declaration import Declaration, Row
+    from .declaration import Declaration
     from .rows import Rows
 
     Convert: TypeAlias = Callable[[object], Clean | None]
@@ -81,9 +81,9 @@ class Filter:
         self._installation = level, pseudonymize, lose, draw
         self._declared: Rows | None = None
         if declaration is not None:
-            from . import rows
+            from .rows import Rows
 
-            self._declared = rows.Rows(declaration, *self._installation)
+            self._declared = Rows(declaration, *self._installation)
         self._rows: dict[str, dict[str, Convert]] = {}
         self._bare: set[str] = set()  # legal names that no row knows, where such may pass
 
@@ -120,31 +120,6 @@ class Filter:
                     break
                 cleaned[name] = result
         return cleaned
-
-    def narrowed(self, event: str, own: "dict[str, Row]") -> "tuple[Filter, dict[str, object]] | None":
-        """This filter for one object of an event, which has rows of its `own`, and the properties that the event has by
-        itself; None where the event may not leave, or where no lot falls on it.
-
-        A declared row comes before the object's; where the author declared events, a field without one has none. What
-        the object forbids, or keeps for a level that is not agreed to, stays. So it lets out what the declaration lets
-        out, or less.
-        """
-        declared = self._rows.get(event)
-        if declared is None:
-            declared = self._prepare(event)
-            if declared is None:
-                return None
-        binder = self._declared
-        if binder is None:
-            from . import declaration, rows
-
-            binder = rows.Rows(declaration.Declaration(), *self._installation)
-        bound, withheld = binder.own(event, own)
-        itself = {SAMPLE_RATE: declared[SAMPLE_RATE]} if event in binder.sampled else {}
-        made = object.__new__(Filter)
-        made.__dict__.update(self.__dict__)
-        made._rows = {event: {**({} if self._closed else bound), **declared, **withheld, **itself}}
-        return made, dict.fromkeys(itself)
 
     def _undeclared(self, name: object, value: object) -> "Clean | None":
         """The default rule for a field that no row names."""

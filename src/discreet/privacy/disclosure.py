@@ -58,7 +58,7 @@ _NEVER = (
 )
 _UNCHECKED = (
     "That no name in the code is made of something of yours, no library can check: look with "
-    "`{tool} telemetry preview`."
+    "`{command} preview`."
 )
 _LOOK = (
     ("status", "whether it is on, why, and how much lies where"),
@@ -77,9 +77,11 @@ def content(author: "Author") -> "Content":
     declared = author.declaration or Declaration()
     silent = author.mode in ("local", "off")
     facts = {"tool": author.name, "id": _path(author, "id")}
+    command = f"{author.name} {author.verbs}"
     return {
         "disclosure": VERSION,
         "tool": author.name,
+        "command": command,
         "consent": author.mode,
         "identity": author.identity,
         "closed": declared.closed,
@@ -90,7 +92,7 @@ def content(author: "Author") -> "Content":
             for name, text, shown in (*_RECORD, *((_INSTALL,) if author.identity == "install" else ()))
         ],
         "never": list(_NEVER),
-        "unchecked": _UNCHECKED.format(tool=author.name),
+        "unchecked": _UNCHECKED.format(command=command),
         "destinations": [] if silent else [_destination(one) for one in author.destinations],
         "kept": {
             "log": _path(author, "log"),
@@ -101,9 +103,9 @@ def content(author: "Author") -> "Content":
         },
         "off": [
             {"rule": rule, "who": who, "words": text}
-            for rule, who, text in ways.ways(author.name, author.mode, _path(author, "consent"))
+            for rule, who, text in ways.ways(author.name, author.mode, _path(author, "consent"), command)
         ],
-        "look": [{"command": f"{author.name} telemetry {verb}", "words": text} for verb, text in _LOOK],
+        "look": [{"command": f"{command} {verb}", "words": text} for verb, text in _LOOK],
         "source": __name__.rpartition(".privacy")[0],
     }
 

@@ -6,9 +6,10 @@ object's own only where nothing is declared; what the object forbids stays, what
 """
 
 from .. import names
-from . import Filter, keys
-from .declaration import Event, row, snake
+from . import SAMPLE_RATE, Filter, keys
+from .declaration import Declaration, Event, row, snake
 from .numbers import Refused
+from .rows import Rows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def clean_object(cleaner: Filter, thing: object, more: "Mapping[str, object]") -
     specs = keys.specs(thing)
     legal = {field: spec for field, spec in specs.items() if names.legal_name(field)}
     rows = {field: _row(field, spec) for field, spec in legal.items() if spec is not None}
-    narrowed = cleaner.narrowed(name, rows)
+    narrowed = _narrowed(cleaner, name, rows)
     if narrowed is None:
         return name, None
     read = (field for field, spec in specs.items() if not keys.is_forbidden(spec))
@@ -45,6 +46,26 @@ def clean_object(cleaner: Filter, thing: object, more: "Mapping[str, object]") -
 def event_name(thing: object) -> str:
     """The name under which an object with `_telemetry_keys()` is recorded."""
     return keys.title(thing) or snake(type(thing).__name__)
+
+
+def _narrowed(cleaner: Filter, event: str, own: "Mapping[str, Row]") -> "tuple[Filter, dict[str, object]] | None":
+    """The filter for one object of an event, which has rows of its `own`, and the properties that the event has by
+    itself; None where the event may not leave, or where no lot falls on it.
+
+    A declared row comes before the object's; where the author declared events, a field without one has none. What the
+    object forbids, or keeps for a level that is not agreed to, stays. So it lets out what the declaration lets out, or
+    less.
+    """
+    declared = cleaner._rows.get(event) or cleaner._prepare(event)
+    if declared is None:
+        return None
+    binder = cleaner._declared or Rows(Declaration(), *cleaner._installation)
+    bound, withheld = binder.own(event, own)
+    itself = {SAMPLE_RATE: declared[SAMPLE_RATE]} if event in binder.sampled else {}
+    made = object.__new__(Filter)
+    made.__dict__.update(cleaner.__dict__)
+    made._rows = {event: {**({} if cleaner._closed else bound), **declared, **withheld, **itself}}
+    return made, dict.fromkeys(itself)
 
 
 def _row(field: str, spec: "Any") -> "Row":

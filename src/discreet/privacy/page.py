@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 _DEEPEST = 6  # levels of headings that Markdown has
 _INTRODUCTIONS = {
-    "opt-in": "{tool} records nothing about its use until you say yes: `{tool} telemetry on`.",
+    "opt-in": "{tool} records nothing about its use until you say yes: `{command} on`.",
     "opt-out": (
-        "{tool} records how it is used unless you say no: `{tool} telemetry off`. It begins only after it has shown a "
+        "{tool} records how it is used unless you say no: `{command} off`. It begins only after it has shown a "
         "notice in an earlier run."
     ),
     "off": "The code of {tool} has telemetry switched off: nothing of what follows is recorded, whatever is set.",
@@ -53,7 +53,7 @@ def markdown(said: "Content", level: int = 1, *, titled: bool = True) -> str:
 
 
 def _introduction(said: "Content") -> str:
-    head = _INTRODUCTIONS[said["consent"]].format(tool=said["tool"])
+    head = _INTRODUCTIONS[said["consent"]].format(tool=said["tool"], command=said["command"])
     if said["consent"] == "off":
         return head
     goes = "goes from there to the receivers named below" if said["destinations"] else "stays there"
@@ -73,7 +73,7 @@ def _recorded(said: "Content") -> "Iterator[str]":
     if leveled:
         yield (
             f"A field of the level *enhanced* is recorded only for those who agreed to that much, by "
-            f"`{said['tool']} telemetry on --enhanced` or the same in their environment or configuration."
+            f"`{said['command']} on --enhanced` or the same in their environment or configuration."
         )
     if not said["closed"]:
         yield (
@@ -151,14 +151,14 @@ def _look(said: "Content") -> "Iterator[str]":
     yield f"Or open {_log(said)}: one record a line."
     yield (
         f"All of this is done by the Python package {code(said['source'])}, installed with {tool} as readable source. "
-        f"It made this text, from the declaration it works with: `{tool} telemetry disclosure`."
+        f"It made this text, from the declaration it works with: `{said['command']} disclosure`."
     )
 
 
 def _log(said: "Content") -> str:
     """The log, and how to find it where it lies at no place that is the same everywhere."""
     log = code(said["kept"]["log"])
-    return log if "/" in log else f"{log} (`{said['tool']} telemetry status` says where)"
+    return log if "/" in log else f"{log} (`{said['command']} status` says where)"
 
 
 def _links(said: "Content") -> str:

@@ -7,7 +7,7 @@ nothing never loads this, unless it tracks an object that has rows of its own.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from . import Convert
     from .conversions import Clean, Conversion, Draw, Pseudonymize
@@ -58,7 +58,7 @@ class Rows:
             self.sampled[event] = prepared
         return prepared
 
-    def own(self, event: str, rows: "dict[str, Row]") -> "tuple[dict[str, Convert], dict[str, Convert]]":
+    def own(self, event: str, rows: "Mapping[str, Row]") -> "tuple[dict[str, Convert], dict[str, Convert]]":
         """The functions of the rows that an object of an event has of its own: all, and those that let nothing out."""
         bound = {field: self._bind(event, field, row, common=False) for field, row in rows.items()}
         nothing = (field for field, row in rows.items() if not isinstance(row, dict) and self._withholds(row))
