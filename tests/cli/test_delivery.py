@@ -62,7 +62,10 @@ def test_flush_that_does_not_succeed(host: Host, status: int, verdict: str) -> N
         done = host.run("telemetry", "flush")
         assert done.returncode == 1
         assert done.stdout.decode().endswith(f": 1 record, {status}: {verdict}\n")
-        assert done.stderr.decode().startswith("mytool telemetry: not everything was delivered")
+        ending = {"retry": "tried again later", "hold": "left alone for a day", "skip": "not sent again"}[verdict]
+        assert done.stderr.decode().startswith("mytool telemetry: not everything was delivered; ")
+        assert ending in done.stderr.decode()
+        assert done.stderr.count(b";") == 1
         assert len(requests) == 1
         sent = host.verb("sent")
         assert ("Nothing has been sent." in sent) == (verdict != "skip")
@@ -160,6 +163,32 @@ def test_status(host: Host) -> None:
         assert "1 waiting, it refuses us (status 403); tried again in 24 hours" in host.verb("status")
         host.verb("flush")
         assert "0 waiting, last answer 200" in host.verb("status")
+
+
+def test_status_where_nothing_is_sent(host: Host) -> None:
+    """While it is off it says that, and no number that would not be true; an address that is refused is told, and why."""
+    with receiving(host) as requests:
+        host.record(2)
+        assert "(json): nothing is sent while it is off\n" in host.verb("status", env={"DO_NOT_TRACK": "1"})
+        refused = {"MYTOOL_TELEMETRY_ENDPOINT": "http://x.example.org/"}
+        sentence = "MYTOOL_TELEMETRY_ENDPOINT is refused: url: plain http is for loopback only; use https\n"
+        assert f"  sent to  nowhere: {sentence}" in host.verb("status", env=refused)
+        assert "sends nothing anywhere: its destination is refused\n" in host.verb("flush", status=1, env=refused)
+        told = host.verb("status", env={"MYTOOL_TELEMETRY_HEADERS": "nonsense"})
+        assert "(json): 2 waiting, " in told
+        assert "  refused  MYTOOL_TELEMETRY_HEADERS is refused: " in told
+    assert not requests
+
+
+def test_what_an_opt_out_tool_added_since_is_told(make_telemetry: Any, capsys: Any, home: Path) -> None:
+    """Whoever never agreed is told what is new since the notice."""
+    telemetry = make_telemetry(opted_in=False, consent="opt-out", destination="https://example.org/t")
+    place = home / ".mytool" / "telemetry"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "notice").write_text("2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21\n> example.org\n*\nsession\n")
+    assert telemetry.main(["status"]) == 0
+    assert "  new      since its notice: command, " in (out := capsys.readouterr().out)
+    assert "It stays on this machine until you agree:\n" in out
 
 
 def test_what_was_added_since_is_told(host: Host) -> None:

@@ -31,6 +31,55 @@ def test_settings_that_are_none(make_telemetry: Callable[..., Any], capsys: pyte
     assert "telemetry of mytool is on (enhanced)" in page
 
 
+UNCLEAR = {
+    "DEBUG": "maybe", "CI": "maybe", "TOOLS_OVER_PRIVACY": "maybe", "ENHANCED": "maybe", "FORMAT": "xml",
+    "HEADERS": "nonsense", "BATCH_SIZE": "many", "BATCH_INTERVAL_SECONDS": "soon", "POSTHOG_HOST": "garbage",
+    "POSTHOG_API_KEY": "k\u00e9y", "ENDPOINT": "garbage",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("options", [{}, {"destination": "https://example.org/t"}], ids=["nowhere", "somewhere"])
+@pytest.mark.parametrize("key", UNCLEAR)
+def test_a_value_that_makes_no_sense(
+    make_telemetry: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any, key: str, options: dict[str, Any]
+) -> None:
+    """Each setting of the environment is told where it makes no sense, whether anything asks for it or not."""
+    make_telemetry(**options).main(["explain"])
+    before = capsys.readouterr().out.splitlines()
+    monkeypatch.setenv(f"MYTOOL_TELEMETRY_{key}", UNCLEAR[key])
+    make_telemetry(**options).main(["explain"])
+    added = [line for line in capsys.readouterr().out.splitlines() if line not in before]
+    assert [line.partition(" ")[0] for line in map(str.strip, added)] == [f"MYTOOL_TELEMETRY_{key}"]
+    if key not in ("POSTHOG_API_KEY", "FORMAT"):
+        monkeypatch.setenv(f"MYTOOL_TELEMETRY_{key}", "false" if key in ("DEBUG", "CI", "ENHANCED") else "")
+        make_telemetry(**options).main(["explain"])
+        assert capsys.readouterr().out.splitlines() == before
+
+
+def test_a_configuration_that_makes_no_sense(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same of the user's configuration."""
+    settings = {"tools_over_privacy": "maybe", "format": "xml", "posthog_host": "garbage", "disable_telemetry": False}
+    make_telemetry(settings=settings).main(["explain"])
+    page = capsys.readouterr().out
+    for key in ("tools_over_privacy says neither", "format is refused", "posthog_host is refused"):
+        assert page.count(f"   settings: {key}") == 1
+    assert page.count("   settings: ") == 3
+
+
+@pytest.mark.parametrize("value", ["1", "maybe", "0 "])
+def test_debug_is_told(make_telemetry: Any, capfd: pytest.CaptureFixture[str], monkeypatch: Any, value: str) -> None:
+    """In doubt an event is shown, and neither written nor sent; `status` and `explain` say so."""
+    monkeypatch.setenv("MYTOOL_TELEMETRY_DEBUG", value)
+    telemetry = make_telemetry(destination="https://example.org/t")
+    telemetry.track("search", n=1)
+    assert telemetry.flush(5.0)
+    assert ('"n":1' in capfd.readouterr().err) == (value != "0 ")
+    for verb in ("status", "explain"):
+        telemetry.main([verb])
+        told = "MYTOOL_TELEMETRY_DEBUG is set: events are shown on stderr, and neither written nor sent\n"
+        assert (told in capfd.readouterr().out) == (value != "0 ")
+
+
 def test_settings_alone_consent_to_nothing(make_telemetry: Callable[..., Any]) -> None:
     """A configuration with everything in it but a no is no yes."""
     settings = {"opt_in": True, "enabled": True, "disable_telemetry": False, "tools_over_privacy": True}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
-from discreet import OneOf
+from discreet import Boolean, Count, Forbidden, Hash, Number, OneOf, TextCount, Version
 from discreet.__main__ import main
 from discreet.hosts import child
 from terminal import SECONDS, Terminal, wait_for_lines
@@ -240,6 +240,76 @@ def test_log_in_a_tool_that_declares(make_telemetry: Any, capsys: Any, place: Pa
         )
         telemetry.off = True
     assert len(recorded(place)) == 1
+
+
+ROWS = {
+    "kind": OneOf("full", "12"), "note": TextCount(), "v": Version(), "who": Hash(), "fast": Boolean(), "n": Number(),
+    "secret": Forbidden(), "files": {"count": Count()},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pair", "recorded_as"),
+    [
+        ("kind=12", "12"),
+        ("kind=half", "other"),
+        ("note=1234", 4),
+        ("note=true", 4),
+        ("v=3.11", "3.11"),
+        ("fast=no", False),
+        ("fast=0", False),
+        ("fast=/some/where", True),
+        ("fast=", False),
+        ("n=1.5", 1.5),
+    ],
+)
+def test_log_reads_a_value_as_its_row_does(
+    make_telemetry: Any, capsys: Any, place: Path, pair: str, recorded_as: object
+) -> None:
+    """A text where the declaration wants one, though it looks like a number; a no where it wants a yes or no."""
+    telemetry = make_telemetry(events={"sync": ROWS})
+    assert telemetry.main(["log", "sync", "--set", pair]) == 0
+    assert recorded(place) == [("sync", {pair.partition("=")[0]: recorded_as})]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_log_hashes_a_number_as_the_text_it_is(make_telemetry: Any, place: Path) -> None:
+    """What was typed with a zero before it is not another one without."""
+    telemetry = make_telemetry(events={"sync": ROWS})
+    for text in ("7", "07"):
+        assert telemetry.main(["log", "sync", "--set", f"who={text}"]) == 0
+    first, second = (properties["who"] for _, properties in recorded(place))
+    assert first != second
+
+
+@pytest.mark.parametrize(
+    ("pair", "sentence"),
+    [
+        ("n=many", "--set n=many: it is declared as number, and that is none"),
+        ("files=3", "--set files: it is a field of fields, which is for the tool's own code to record"),
+    ],
+)
+def test_log_of_what_its_row_refuses(make_telemetry: Any, capsys: Any, place: Path, pair: str, sentence: str) -> None:
+    """It would cost the whole event: a wrong use, on or off."""
+    telemetry = make_telemetry(events={"sync": ROWS})
+    for _ in ("on", "off"):
+        assert telemetry.main(["log", "sync", "--set", pair]) == 2
+        assert capsys.readouterr() == ("", f"mytool telemetry: {sentence}\n")
+        telemetry.off = True
+    assert recorded(place) == []
+    assert telemetry.losses == {}
+
+
+@pytest.mark.parametrize("pair", ["v=abc", "n=nan", "secret=x"])
+def test_log_of_what_leaves_nothing(make_telemetry: Any, capsys: Any, place: Path, pair: str) -> None:
+    """The event is recorded without it, and that is told."""
+    telemetry = make_telemetry(events={"sync": ROWS})
+    assert telemetry.main(["log", "sync", "--set", pair]) == 0
+    field = pair.partition("=")[0]
+    assert (
+        capsys.readouterr().err == f"mytool telemetry: recorded without {field}: of such a value nothing is recorded\n"
+    )
+    assert recorded(place) == [("sync", {})]
 
 
 # ---- run: as if it were not there

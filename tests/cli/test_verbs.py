@@ -190,17 +190,25 @@ def test_no_permission(
         return real(path, *arguments, **named)
 
     monkeypatch.setattr(os, call, refuse)
-    for verb in ("on", "off"):
-        assert telemetry.main([verb]) == 1
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.startswith(f"mytool telemetry: {place}")
-        assert err.endswith(": Permission denied\n")
+    assert telemetry.main(["on"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"mytool telemetry: {place}")
+    assert err.endswith(": Permission denied\n")
+    assert ".tmp" not in err
+    assert telemetry.main(["off"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        f"mytool telemetry: your no could not be stored in {place / 'opt-in'} (Permission denied), so telemetry of "
+        "mytool is off: nobody has said yes\n",
+    )
     assert not (place / "opt-in").exists()
 
 
 def test_a_full_disk_leaves_the_old_answer(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """ENOSPC while the answer is stored: exit 1 with a sentence, the old answer stands, no temporary file stays."""
+    """ENOSPC while a no is stored: exit 1 with a sentence that says so, and what helps at once; the old answer stands,
+    no temporary file stays.
+    """
     telemetry = make_telemetry()
     directory = Path(telemetry.paths.directory)
     before = below(directory)
@@ -211,7 +219,10 @@ def test_a_full_disk_leaves_the_old_answer(make_telemetry: Any, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr(os, "write", full)
         assert telemetry.main(["off"]) == 1
-    assert capsys.readouterr().err == f"mytool telemetry: {directory}: No space left on device\n"
+    err = capsys.readouterr().err
+    assert err.startswith(f"mytool telemetry: your no could not be stored in {directory / 'opt-in'} (No space left on ")
+    assert "so telemetry of mytool is on (basic): " in err
+    assert err.endswith("; `export MYTOOL_NO_TELEMETRY=1` stops it\n")
     assert below(directory) == before
 
 

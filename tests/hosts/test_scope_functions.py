@@ -40,6 +40,14 @@ def test_a_decorated_function_is_what_it_was(telemetry: Telemetry, recorded: Rec
     assert [properties["success"] for properties in recorded()] == [True, True, False]
 
 
+def test_the_name_by_keyword(telemetry: Telemetry, recorded: Recorded) -> None:
+    """`name=` is the name, as a decorator and as a context manager, and no fact."""
+    with telemetry.command(name="import.from_code", n=1):
+        pass
+    telemetry.command(name="search")(lambda: None)()
+    assert [(each["command"], each.get("n")) for each in recorded()] == [("import.from_code", 1), ("search", None)]
+
+
 def test_a_decorated_coroutine_function(telemetry: Telemetry, recorded: Recorded) -> None:
     """It stays a coroutine function with its signature; measured is the time until it returns, not until it waits."""
 

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from .. import files
 from ..telemetry import Recorder
 from . import consent, data, delivery, disclosure, export, forget, record, report
 from .session import Failure, Misuse, OutputLost, Parser, Session
@@ -133,8 +134,9 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> int:
         return _INTERRUPTED
     except OSError as error:
         # Of a rename the second name is the one that means something: the first is a temporary file.
-        place = error.filename2 or error.filename or session.paths.directory
-        session.complain(f"{place}: {error.strerror}")
+        place = str(error.filename2 or error.filename or session.paths.directory)
+        head, name = os.path.split(place)
+        session.complain(f"{os.path.join(head, files.unfinished(name) or name)}: {error.strerror}")
         return 1
     return status
 

@@ -15,11 +15,12 @@ from ..hosts import tree
 from ..sending import losses, period, settings
 from ..telemetry import facts_of
 from .delivery import additions, destinations, disclosed, waiting
-from .session import Session, counted
+from .session import Failure, Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
 # What a configuration may hold: two words of the gate's, and where to send.
 _SETTINGS = ("disable_telemetry", "tools_over_privacy", "tools_above_privacy", *map(str.lower, settings.KEYS))
+_WORDS = ("", *names.TRUE_WORDS, *names.FALSE_WORDS)
 _ADDITIONS = 6  # of what is new since the user agreed, named one by one
 _COUNT_BYTES = 1 << 16  # read at a time to count lines
 
@@ -56,7 +57,10 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
 def off(session: Session, arguments: argparse.Namespace) -> int:
     """Store a no as of now; the data stays."""
     session.check_place()
-    period.answer(session.paths, "false")
+    try:
+        period.answer(session.paths, "false")
+    except OSError as error:
+        raise Failure(_not_stored(session, error)) from None
     session.say(f"Telemetry of {session.telemetry.name} is off. Nothing more is recorded, and nothing is sent.")
     events, size = _measure(session)
     if events:
@@ -65,12 +69,26 @@ def off(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _not_stored(session: Session, error: OSError) -> str:
+    """What to say where a no could not be kept: what is so all the same, and what helps at once."""
+    decision = session.decide()
+    name = session.telemetry.name
+    switch = f"{names.prefix(name)}_NO_TELEMETRY=1"
+    helps = f"; `export {switch}` stops it" if decision.enabled else ""
+    return (
+        f"your no could not be stored in {session.paths['consent']} ({error.strerror}), so telemetry of {name} is "
+        f"{_state(decision)}: {decision.reason}{helps}"
+    )
+
+
 def status(session: Session, arguments: argparse.Namespace) -> int:
     """The effective state, its reason, and how much lies where."""
     decision = session.decide()
     nowhere = session.paths.problem
-    events, size = (0, 0) if nowhere else _measure(session)
     log = "" if nowhere else session.paths["log"]
+    if not arguments.json:
+        session.say(f"Telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
+    events, size = (0, 0) if nowhere else _measure(session)
     if arguments.json:
         found = {
             "tool": session.telemetry.name,
@@ -85,12 +103,16 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
         }
         session.put(json.dumps(found))
         return 0
-    session.say(f"Telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
     session.say(f"  events   {events:,} in {counted(size, 'byte')}")
     session.say(f"  log      {log or 'nowhere'}")
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
-    for destination, number, fortune in waiting(session, decision):
-        session.say(f"  sent to  {destination.shown} ({destination.format}): {number:,} waiting, {fortune}")
+    found, problems = destinations(session)
+    for destination, _, fortune in waiting(session, decision):
+        session.say(f"  sent to  {destination.shown} ({destination.format}): {fortune}")
+    for problem in problems:
+        session.say(f"  {'refused' if found else 'sent to':<8} {'' if found else 'nowhere: '}{problem}")
+    if debugged := _debugged(session):
+        session.say(f"  debug    {debugged}")
     _say_additions(session, decision)
     _say_dropped(session)
     _say_change(session, decision)
@@ -112,7 +134,7 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
             verdict = consent.ON if decision.enabled else consent.OFF
         mark = "=>" if line.row == decision.row else "  "
         session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
-    for problem in (*destinations(session)[1], *_remarks(session)):
+    for problem in dict.fromkeys((*destinations(session)[1], *_remarks(session))):
         session.say(f"   {problem}")
     _say_additions(session, decision)
     session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
@@ -125,23 +147,42 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _remarks(session: Session) -> Iterator[str]:
-    """What no row of the gate tells: settings that are none, and whose commands are recorded."""
+    """What no row of the gate tells: settings that are none or make no sense, and whose commands are recorded."""
     telemetry = session.telemetry
+    if telemetry.mode != "local":
+        yield from settings.Settings(telemetry.name, telemetry.environ, telemetry.settings).refused()
+    for name, value in names.said(telemetry.name, telemetry.environ, "CI", "TOOLS_OVER_PRIVACY", "ENHANCED"):
+        if names.word(value) not in _WORDS:
+            yield f"{name} says neither true nor false, and changes nothing"
+    if debugged := _debugged(session):
+        yield debugged
     for key in telemetry.settings:
         if key not in _SETTINGS:
             yield f"settings: {key} is no setting, and changes nothing"
+        elif key.startswith("tools_") and names.word(telemetry.settings[key]) not in _WORDS:
+            yield f"settings: {key} says neither true nor false, and changes nothing"
     if telemetry.once_per_tree:
         variable = tree.variable(telemetry.name)
         inside = f"; {variable} says that this is an inner one" if tree.inside(telemetry.name) else ""
         yield f"{telemetry.name} records the outermost of its commands that run one another{inside}"
 
 
+def _debugged(session: Session) -> str:
+    """That the environment has events shown in the place of being recorded; "" where it has not."""
+    telemetry = session.telemetry
+    if not names.shows(telemetry.name, telemetry.environ):
+        return ""
+    (variable, *_) = (name for name, _ in names.said(telemetry.name, telemetry.environ, "DEBUG"))
+    return f"{variable} is set: events are shown on stderr, and neither written nor sent"
+
+
 def _say_additions(session: Session, decision: consent.Decision) -> None:
-    """Tell what a later version added to what the user agreed to."""
+    """Tell what a later version added to what the user agreed to, or was told of."""
+    since, again = ("its notice", "") if decision.row == "default" else ("you agreed", " again")
     added = additions(session, decision)
     if added:
         shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
-        session.say(f"  new      since you agreed: {shown}. It stays on this machine until you agree again:")
+        session.say(f"  new      since {since}: {shown}. It stays on this machine until you agree{again}:")
         session.say(f"           {session.command} on")
 
 

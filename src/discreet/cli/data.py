@@ -14,7 +14,7 @@ from .. import files, names, rotation
 from ..consent import stored
 from ..log import timestamp
 from . import delivery
-from .session import Failure, Misuse, Session, counted
+from .session import Failure, Misuse, Session, counted, positive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ _SHOWN = 10  # records of `preview`
 
 def preview_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `preview`."""
-    parser.add_argument("-n", type=_positive, default=_SHOWN, metavar="N", help="how many (default: %(default)s)")
-    parser.add_argument("--wire", action="store_true", help="the next request to each destination, as it would be sent")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("-n", type=positive, default=_SHOWN, metavar="N", help="how many (default: %(default)s)")
+    add("--wire", action="store_true", help="the next request to each destination, as it would be sent")
 
 
 def clear_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,10 +153,3 @@ def log_files(session: Session) -> list[str]:
     if session.paths.problem:
         raise Failure(f"there is no place for telemetry files: {session.paths.problem}")
     return read.log_files(session.paths.directory, session.paths.files["log"])
-
-
-def _positive(text: str) -> int:
-    number = int(text) if text.isdecimal() and len(text) < 19 else 0  # below sys.maxsize
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be a number of records, at least 1, not {text!r}")
-    return number

@@ -9,7 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from .session import Failure, Misuse, Session, counted
+from .session import Failure, Misuse, Session, counted, positive
 
 if TYPE_CHECKING:
     from ..consent import Decision
@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 
 _SHOWN = 20  # receipts of `sent`
 _SECONDS = 120.0  # the longest that a person waits for `flush`
+# What is to be said, at the end, of requests that were not delivered.
+_ENDINGS = {
+    "skip": "what was refused for good (skip) is not sent again",
+    "hold": "a receiver that takes nothing of it (hold) is left alone for a day: is its address right, and its key?",
+    "retry": "what still waits (retry) is tried again later",
+}
 
 
 def sent_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `sent`."""
-    parser.add_argument("-n", type=int, default=_SHOWN, metavar="N", help="how many (default: %(default)s)")
+    parser.add_argument("-n", type=positive, default=_SHOWN, metavar="N", help="how many (default: %(default)s)")
     parser.add_argument("--ids", action="store_true", help="and the ids of the records")
 
 
@@ -32,7 +38,7 @@ def sent(session: Session, arguments: argparse.Namespace) -> int:
     """The receipts: what went where, when, how much, and what the receiver said."""
     from ..sending import receipts
 
-    found = list(receipts.read(session.paths))[-max(1, arguments.n) :]
+    found = list(receipts.read(session.paths))[-arguments.n :]
     if not found:
         session.say("Nothing has been sent.")
         return 0
@@ -75,8 +81,10 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
     if not told:
         session.say("Nothing waits to be sent.")
         return 0
-    if not all(line.endswith((": delivered", ": halve")) for line in told):
-        raise Failure("not everything was delivered; what waits is tried again later")
+    verdicts = {line.rpartition(": ")[2] for line in told}
+    endings = [text for verdict, text in _ENDINGS.items() if verdict in verdicts]
+    if endings:
+        raise Failure(f"not everything was delivered; {'; '.join(endings)}")
     return 0
 
 
@@ -155,8 +163,8 @@ def additions(session: Session, decision: "Decision") -> "list[str]":
 
 
 def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, int, str]]":
-    """Each destination in force with how many records wait for it, and how it fares in a few words; `decision` is what
-    was told of the gate.
+    """Each destination in force with how many records wait for it (0 while it is off), and how it fares in words;
+    `decision` is what was told of the gate.
     """
     found, _ = destinations(session)
     if not found or session.paths.problem:
@@ -164,7 +172,11 @@ def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, 
     delivery = _looking(session, found, decision)
     if delivery is None:
         return [(one, 0, "nothing is sent while it is off") for one in found]
-    return [(one, delivery.waiting(one), _fortune(delivery, one)) for one in found]
+    numbers = [delivery.waiting(one) for one in found]
+    return [
+        (one, number, f"{number:,} waiting, {_fortune(delivery, one)}")
+        for one, number in zip(found, numbers, strict=True)
+    ]
 
 
 def _looking(session: Session, found: "tuple[Destination, ...]", decision: "Decision") -> "Delivery | None":
@@ -188,7 +200,8 @@ def _fortune(delivery: "Delivery", destination: "Destination") -> str:
     if place.held:
         return f"it refuses us (status {place.status}); tried again in {counted(seconds // 3600 + 1, 'hour')}"
     if place.failures:
-        return f"failed {counted(place.failures, 'time')} in a row; tried again in {counted(seconds, 'second')}"
+        when = f"in {counted(seconds, 'second')}" if seconds else "by the next run"
+        return f"failed {counted(place.failures, 'time')} in a row; tried again {when}"
     return f"last answer {place.status}" if place.status else "nothing sent yet"
 
 
@@ -203,7 +216,8 @@ def _plan(session: Session, verb: str) -> "Plan":
     session.check_place()
     found = in_force(session)
     if not found:
-        raise Failure(f"{session.telemetry.name} sends nothing anywhere: no destination is set")
+        why = "its destination is refused" if destinations(session)[1] else "no destination is set"
+        raise Failure(f"{session.telemetry.name} sends nothing anywhere: {why}")
     plan = plan_of(session.telemetry, found)
     if os.path.lexists(session.paths["flags"]):  # some run of the tool has looked one up
         plan.flags = session.telemetry.identity

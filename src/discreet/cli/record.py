@@ -12,6 +12,7 @@ from ..hosts import shell
 from .session import Failure, Misuse, Session
 
 _FLUSH_SECONDS = 1.0
+_TEXTUAL = ("hash", "one_of", "text_count", "version")  # conversions of a text, which may look like a number
 _LONGEST_SECONDS = names.LARGEST_INTEGER / 1000
 
 
@@ -37,7 +38,9 @@ def log(session: Session, arguments: argparse.Namespace) -> int:
     """Record one event. Silent and successful where telemetry is off; a wrong use is told, on or off."""
     _check_event(arguments.event)
     _check_declared(session, arguments.event)
-    properties = dict(_pair(text) for text in arguments.set)
+    properties, wrong, empty = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
+    if wrong:
+        raise Misuse("; ".join(wrong))
     if arguments.duration is not None:
         properties["duration_ms"] = round(arguments.duration * 1000)
     if arguments.exit_code is not None:
@@ -45,6 +48,8 @@ def log(session: Session, arguments: argparse.Namespace) -> int:
         properties["success"] = arguments.exit_code == 0
     if session.telemetry.recording():
         _record(session, arguments.event, properties)
+        if empty:
+            session.complain(f"recorded without {', '.join(empty)}: of such a value nothing is recorded")
     return 0
 
 
@@ -54,7 +59,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
     if not argv or not argv[0]:
         raise Misuse(f"what is to be run? For example: {session.command} run -- make apply")
-    properties = dict(_pair(text) for text in arguments.set)
+    properties, _, _ = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
     return shell.run(session.telemetry, arguments.event, argv, session.complain, properties)
 
 
@@ -116,19 +121,49 @@ def _check_declared(session: Session, event: str) -> None:
         raise Misuse(f"{session.telemetry.name} declares its events, and {event} is none of them; there are {declared}")
 
 
-def _pair(text: str) -> tuple[str, object]:
-    """`key=value` with the value as a boolean, a number or a text."""
+def _declared(session: Session, event: str, texts: dict[str, str]) -> "tuple[dict[str, object], list[str], list[str]]":
+    """The values of `--set`, each a text where its row wants one; a sentence for each that its row refuses, which would
+    cost the whole event; and the fields of which nothing would be left.
+    """
+    declaration = session.telemetry.declaration
+    rows = (declaration.rows(event) or declaration.fields) if declaration is not None else {}
+    properties: dict[str, object] = {}
+    wrong, empty = [], []
+    for key, text in texts.items():
+        row = rows.get(key)
+        word = getattr(row, "word", "")
+        value = text if word in _TEXTUAL else _guessed(text)
+        if word == "boolean" and text.lower() in names.FALSE_WORDS:
+            value = False  # else any text is something, and so is true
+        properties[key] = value
+        if isinstance(row, dict):
+            wrong.append(f"--set {key}: it is a field of fields, which is for the tool's own code to record")
+        elif row is not None and row.word != "hash":  # which takes any text, and is nothing without its salt
+            try:
+                if row.convert(value) is None:
+                    empty.append(key)
+            except ValueError:
+                wrong.append(f"--set {key}={text}: it is declared as {row.word}, and that is none")
+    return properties, wrong, empty
+
+
+def _pair(text: str) -> tuple[str, str]:
     key, found, value = text.partition("=")
     if not found or not names.legal_name(key):
         raise Misuse(f"--set takes key=value with a legal key (lower-case letters, digits, _ and .), not {text!r}")
-    if value in ("true", "false"):
-        return key, value == "true"
+    return key, value
+
+
+def _guessed(text: str) -> object:
+    """A boolean, a number or a text, whichever it looks like."""
+    if text in ("true", "false"):
+        return text == "true"
     for kind in (int, float):
         try:
-            return key, kind(value)
+            return kind(text)
         except ValueError:
             continue
-    return key, value
+    return text
 
 
 def _seconds(text: str) -> float:

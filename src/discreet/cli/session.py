@@ -101,6 +101,14 @@ def shown(text: str, stream: TextIO | None) -> str:
     return plain.encode(encoding, "backslashreplace").decode(encoding)
 
 
+def positive(text: str) -> int:
+    """How many records are to be shown. The type of an option: argparse makes a sentence of what is wrong."""
+    number = int(text) if text.isdecimal() and len(text) < 19 else 0  # below sys.maxsize
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be a number of records, at least 1, not {text!r}")
+    return number
+
+
 def counted(number: int, noun: str) -> str:
     """`1 event`, `2 events`."""
     return f"{number:,} {noun}" + ("" if number == 1 else "s")

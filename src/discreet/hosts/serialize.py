@@ -22,7 +22,7 @@ NO_HASH = "0" * 16  # the form of a hash; by chance one in 2**64 is it
 BY_LOT = "<by lot>"  # in the place of an answer by lot, of whatever type that would be
 
 
-def serialize(thing: object, *, level: str = "basic") -> "dict[str, Any]":
+def serialize(obj: object, *, level: str = "basic") -> "dict[str, Any]":
     """The properties that would leave of an `Event` instance, or of an object with `_telemetry_keys()`, as a new dict.
 
     `level` is that of the user's consent, "basic" or "enhanced". A `Hash` is shown as sixteen zeros, and an answer by
@@ -32,10 +32,10 @@ def serialize(thing: object, *, level: str = "basic") -> "dict[str, Any]":
 
     Raises `TypeError` for any other object, and nothing else. No file is read or made.
     """
-    if not isinstance(thing, Event) and not keys.speaks(type(thing)):
-        raise TypeError(f"a {type(thing).__name__} is neither an Event nor an object with {keys.METHOD}()")
+    if not isinstance(obj, Event) and not keys.speaks(type(obj)):
+        raise TypeError(f"a {type(obj).__name__} is neither an Event nor an object with {keys.METHOD}()")
     border = Recorder("serialize").border
-    found: Any = border("conversion", _clean, thing, level)
+    found: Any = border("conversion", _clean, obj, level)
     return found or {}
 
 

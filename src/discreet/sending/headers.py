@@ -45,10 +45,10 @@ def _items(text: str) -> list[str]:
     """The headers one by one."""
     items: list[list[str]] = []  # each in pieces, since a text that grows piece by piece is copied each time
     for line in text.split("\n"):
-        if "\r" in line.rstrip("\r"):
+        if "\r" in line:
             raise ValueError("a carriage return has no place in a header")
         first = True
-        for part in line.rstrip("\r").split(","):
+        for part in line.split(","):
             if not first and not _divided(part.strip())[1]:
                 items[-1].append(part)
             elif part.strip():

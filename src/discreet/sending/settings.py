@@ -47,6 +47,12 @@ class Settings:
                 found = (*found[:at], self._with_headers(found[at]), *found[at + 1 :])
         return tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
 
+    def refused(self) -> "list[str]":
+        """The `problems` of all values, those among them that nothing asks for as things are. Never raises."""
+        self._form()
+        self.destinations((Destination(POSTHOG_HOST), Destination(_batch_url(POSTHOG_HOST), format="posthog")))
+        return self.problems
+
     def hosts(self) -> "tuple[str, ...]":
         """The hosts that the settings name: the user's own choice. Never raises."""
         urls = [self._get("ENDPOINT"), self._get("POSTHOG_HOST") or (self._api_key() and POSTHOG_HOST)]
@@ -60,12 +66,17 @@ class Settings:
 
     def _endpoint(self, url: str) -> "tuple[Destination, ...]":
         """The user's own address, and no other: nothing goes anywhere where it is refused."""
-        form = self._get("FORMAT").lower()
-        if form not in ("", *FORMATS):
-            self._refuse("FORMAT", f"it must be one of {', '.join(FORMATS)}")
-            form = ""
+        form = self._form()
         made = self._made("ENDPOINT", {"url": url, "format": form or None, "api_key": self._api_key() or None})
         return () if made is None else (self._with_headers(made),)
+
+    def _form(self) -> str:
+        form = self._get("FORMAT").lower()
+        if form in FORMATS:
+            return form
+        if form:
+            self._refuse("FORMAT", f"it must be one of {', '.join(FORMATS)}")
+        return ""
 
     def _with_posthog(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
         key, host = self._api_key(), self._get("POSTHOG_HOST")
@@ -101,7 +112,8 @@ class Settings:
         try:
             return Destination(**options)
         except ValueError as error:
-            self._refuse(key, str(error))
+            why = str(error).removesuffix(", or allow_http=True")  # which is for the author's code to say
+            self._refuse(key, why)
             return None
 
     def _headers(self) -> "dict[str, str]":
