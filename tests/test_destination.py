@@ -28,6 +28,7 @@ URL = "https://example.org/t"
         *(("headers", {"a": value}) for value in ("x\r\ny: z", "x\n", "ä", None, 5, "\x00")),
         *(("headers", {name: "v"}) for name in ("Host", "content-length", "Transfer-Encoding", "Connection")),
         *(("headers", value) for value in ([("a", "b")], "a: b", 5)),
+        *(("allow_http", value) for value in ("false", 0, 1, None)),
     ],
 )  # fmt: skip
 def test_a_wrong_option_is_named(option: str, value: object) -> None:
@@ -132,6 +133,34 @@ def test_no_message_shows_the_url(url: str) -> None:
     assert SECRET not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("example.org", "example.org"),
+        ("ftp://example.org/t", "ftp://example.org/t"),
+        ("http://example.org/t", "http://example.org/t"),
+        ("https://a b/\x1b", "https://a b/\\x1b"),
+        (f"https://u:{SECRET}@h:x/t", "...@h:x/t"),
+        (f"u:{SECRET}@example.org", "...@example.org"),
+        (f"https://u@x:{SECRET}@h:x/t", "...@h:x/t"),
+        (f"https://u:a/{SECRET}@h:x/t", "...@h:x/t"),
+        (f"https://h:x/t?token={SECRET}", "https://h:x/t"),
+        (f"https://h/t#{SECRET}", "https://h/t"),
+        (f"https://u:a?{SECRET}@h/", "..."),
+        (f"https://u:a#{SECRET}@h/", "..."),
+        (f"https://u:{SECRET}@h:x?to={SECRET}@h", "..."),
+    ],
+)
+def test_the_option_is_named_and_shown(url: str, shown: str) -> None:
+    """Where the option `destination` is no URL, the sentence names it and shows it, without what may be a secret."""
+    with pytest.raises(ValueError, match=r"^destination: url") as caught:
+        made(url)
+    assert str(caught.value).endswith(f": '{shown}'")
+    assert SECRET not in str(caught.value)
+    with pytest.raises(ValueError, match=r"^destination 2: url"):
+        made([URL, url])
+
+
 def test_no_message_shows_a_header_or_a_key() -> None:
     """What is wrong with a header's value or a key is said without it."""
     for options in ({"headers": {"X-Key": f"{SECRET}\n"}}, {"api_key": f"{SECRET}\n"}):
@@ -189,8 +218,8 @@ def test_one_or_several() -> None:
     assert [each.url for each in made([one, "https://example.org/other"])] == [URL, "https://example.org/other"]
     with pytest.raises(ValueError, match=r"^destination"):
         made([URL, one])
-    with pytest.raises(ValueError, match=r"^url"):
-        made([5])
+    with pytest.raises(ValueError, match=r"^destination 2: url must be .*, not of type int$"):
+        made([URL, 5])
 
 
 def test_loopback_is_a_matter_of_spelling() -> None:

@@ -1,5 +1,6 @@
 """Manifests: a file is the same declaration as Python, and each mistake in it is told with the file and its place."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from discreet.manifest import KEYS, SECRET_HEADERS
 from discreet.names import SMALL_BYTES
 from discreet.privacy.declaration import Declaration
 from discreet.privacy.plain import plain
+from discreet.telemetry import Recorder
+from discreet.testing import capture
 
 WHOLE = """
 name = "mytool"
@@ -148,9 +151,40 @@ def test_overrides(written: Any) -> None:
     assert Telemetry.from_manifest(path, events={"run": {}}).declaration.events.keys() == {"command", "run", "session"}
     with pytest.raises(ValueError, match=r"^consent must be one of"):
         Telemetry.from_manifest(path, consent="sometimes")
-    with pytest.raises(TypeError, match="consnt"):
+    with pytest.raises(TypeError, match=r"^from_manifest\(\) has no option 'consnt'; did you mean 'consent'\?$"):
         Telemetry.from_manifest(path, consnt="off")
     assert Telemetry.from_manifest(written(""), name="mytool").declaration is None
+
+
+def test_an_option_that_there_is_none_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`init` names itself, the option and the one that was meant, inside `capture` as well; the default stays."""
+    monkeypatch.setattr(discreet, "_default", Recorder)
+    former = discreet.init("former")
+    for options, sentence in (
+        ({"versoin": "1"}, "init() has no option 'versoin'; did you mean 'version'?"),
+        ({"zzz": 1}, "init() has no option 'zzz'; there are version, events, fields, "),
+    ):
+        for place in (contextlib.nullcontext, capture):
+            with place(), pytest.raises(TypeError) as caught:
+                discreet.init("mytool", **options)
+            assert str(caught.value).startswith(sentence)
+            assert caught.value.__suppress_context__
+    assert discreet._default is former
+
+
+def test_an_option_of_a_class_of_the_hosts_own(written: Any) -> None:
+    """A subclass may have options of its own: they are not blamed for another error, which stays what it is."""
+
+    class Mine(Telemetry):
+        def __init__(self, name: str, *, site: str = "", **options: Any) -> None:
+            super().__init__(name, **options)
+            if site == "nowhere":
+                raise TypeError("there is no such site")
+
+    with pytest.raises(TypeError, match=r"^there is no such site$"):
+        Mine.from_manifest(written('name = "mytool"'), site="nowhere", version="1")
+    with pytest.raises(TypeError, match=r"no option 'versoin'"):
+        Mine.from_manifest(written('name = "mytool"'), site="lab", versoin="1")
 
 
 def test_an_override_hides_no_mistake(written: Any) -> None:
@@ -204,7 +238,7 @@ MISTAKES = [
     (NAMED + 'fields = "count"', "fields must be a table, such as [fields]"),
     (NAMED + '[fields]\nN = "count"', "fields: 'N' is not a legal field name"),
     (NAMED + '[fields]\nn = "cuont"', "fields, field 'n': 'cuont' is not a conversion"),
-    (NAMED + "[fields]\nn = 5", "fields, field 'n': a int is not a conversion"),
+    (NAMED + "[fields]\nn = 5", "fields, field 'n': an int is not a conversion"),
     (NAMED + "[[events]]", "events must be a table, such as [events]"),
     (NAMED + '[events]\nsearch = "count"', "event 'search' must be a table, such as [events.search]"),
     (NAMED + "[events.Search]", "'Search' is not a legal event name"),
@@ -218,12 +252,18 @@ MISTAKES = [
     (NAMED + "[events.search]\nfields = 5", "event 'search': fields must be a table"),
     (NAMED + '[events.search.fields]\nn = "cuont"', "event 'search', field 'n': 'cuont' is not a conversion"),
     (NAMED + "[events.search.fields]\nn = {one_of = []}", "event 'search', field 'n': at least one text"),
-    (NAMED + "[events.search.fields]\nn = {number = {rnd = 1}}", "event 'search', field 'n': "),
+    (
+        NAMED + "[events.search.fields]\nn = {number = {rnd = 1}}",
+        "event 'search', field 'n': number has no option 'rnd'",
+    ),
+    (NAMED + '[fields]\nn = {number = {low = 1}, purpos = "x"}', "fields, field 'n': unknown key 'purpos' beside"),
+    (NAMED + '[fields]\nn = {one_of = "x"}', "fields, field 'n': one_of takes a list of texts, not 'x'"),
     (NAMED + "[events.search.fields.a.b]\nc = {d = true}", "event 'search', field 'a', field 'b'"),
     (NAMED + "[events.search.fields]\nn = {count = true, example = 2020-01-01}", "events.search.fields.n.example"),
     (NAMED + "[events.search.fields]\nn = {number = {low = nan}}", "events.search.fields.n.number.low: nan"),
     (NAMED + "[events.search.fields]\nn = {number = [-inf]}", "events.search.fields.n.number: -inf"),
-    (NAMED + "destination = 5", "destination: url must be printable"),
+    (NAMED + "destination = 5", "destination: url must be printable ASCII without spaces, not of type int"),
+    (NAMED + 'destination = "example.org"', "destination: url must begin with https:// (or http://): 'example.org'"),
     (NAMED + "destination = {}", "destination: url is missing"),
     (NAMED + 'destination = {urll = "https://example.org/"}', "destination: unknown key 'urll'; did you mean 'url'?"),
     (NAMED + 'destination = "http://example.org/"', "destination: url: plain http is for loopback only"),
@@ -234,6 +274,7 @@ MISTAKES = [
     (NAMED + 'destination = {url = "https://example.org/", headers = {x = 5}}', "destination: headers: the value of x"),
     (NAMED + 'destination = {url = "https://example.org/", batch_size = 0}', "destination: batch_size must be"),
     (NAMED + 'destination = {url = "https://example.org/", format = "xml"}', "destination: format must be one of"),
+    (NAMED + "fields.f = " + "{a = " * 300 + '"count"' + "}" * 300, "its rows are nested too deeply"),
     ("x = " + "[" * 3000 + "]" * 3000, "its values are nested too deeply"),
     ("x = 1979-05-27\na" + ".a" * 5_000 + " = 1", "a key has too many parts"),
     (b"name = '\xff'", "it is not UTF-8 at byte 8"),

@@ -119,7 +119,7 @@ class Telemetry(Recorder):
 
         return made(cls, path, overrides)
 
-    def command(self, name: "str | _Function | None" = None, /, **facts: object) -> "Any":
+    def command(self, name: "str | _Function | None" = None, **facts: object) -> "Any":
         """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager.
 
         Records `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
@@ -232,7 +232,10 @@ def init(name: str, **options: "Any") -> Telemetry:
     A second call replaces the first one, which is closed. Raises `ValueError` as `Telemetry` does.
     """
     global _default  # noqa: PLW0603  # the one default instance, which the design allows
-    telemetry = Telemetry(name, **options)
+    try:
+        telemetry = Telemetry(name, **options)
+    except TypeError as error:
+        raise __import__(f"{__name__}.manifest", fromlist=["misnamed"]).misnamed("init", options, error) from None
     close()
     _default = telemetry
     return telemetry

@@ -43,6 +43,8 @@ class Destination:
     ) -> None:
         self.url = url
         self.scheme, self.user, self.host, self.port, self.target = split(url)
+        if type(allow_http) is not bool:
+            raise ValueError(f"allow_http must be true or false, not {allow_http!r}")
         if self.scheme == "http" and not allow_http and not is_loopback(self.host):
             raise ValueError("url: plain http is for loopback only; use https, or allow_http=True")
         self.format = format or inferred(self.target)
@@ -63,8 +65,7 @@ class Destination:
         self.headers = _checked_headers(headers or {})
         self.api_key = api_key or ""
         self.batch_size = batch_size
-        self.batch_interval = float(batch_interval)
-        self.timeout = float(timeout)
+        self.batch_interval, self.timeout = float(batch_interval), float(timeout)
         self.time_precision = time_precision
         self.allow_http = allow_http
 
@@ -160,10 +161,32 @@ def made(given: object) -> "tuple[Destination, ...]":
     if given is None:
         return ()
     items = given if isinstance(given, (list, tuple)) else (given,)
-    found = tuple(item if isinstance(item, Destination) else Destination(item) for item in items)
+    found = tuple(
+        item if isinstance(item, Destination) else of_url("destination" if item is given else f"destination {at}", item)
+        for at, item in enumerate(items, start=1)
+    )
     if len({item.key for item in found}) < len(found):
         raise ValueError("destination: the same one is given twice")
     return found
+
+
+def of_url(where: str, url: str, **options: object) -> Destination:
+    """`Destination(url, **options)`, whose error says where it stands, and of a URL what may be shown."""
+    try:
+        return Destination(url, **options)  # type: ignore[arg-type]  # checked there
+    except ValueError as error:
+        told = f"{where}: {error}"
+        if str(error).startswith("url"):
+            told += f": {_masked(url)!r}" if isinstance(url, str) else f", not of type {type(url).__name__}"
+        raise ValueError(told) from None
+
+
+def _masked(url: str) -> str:
+    """A URL that is wrong, without what may be a user, a password, a query or a fragment."""
+    shown, _, rest = url.replace("#", "?").partition("?")
+    if "@" in rest:  # of a password with a question mark in it, perhaps
+        return "..."
+    return f"...@{shown.rpartition('@')[2]}" if "@" in shown else shown
 
 
 def _host_and_port(authority: str, default: int) -> tuple[str, int]:

@@ -48,16 +48,33 @@ _INFINITE = (float("inf"), float("-inf"))
 
 
 def made(kind: "type[_Made]", path: "str | os.PathLike[str]", overrides: "Mapping[str, Any]") -> "_Made":
-    """A `Telemetry` of the file, with the `overrides` that are not None. Raises `ValueError`."""
+    """A `Telemetry` of the file, with the `overrides` that are not None. Raises `ValueError`, and `TypeError` for an
+    override that is no option.
+    """
     place, options = os.fspath(path), read(path)
     given = {option: value for option, value in overrides.items() if value is not None}
     if "name" not in options and "name" not in given:
         raise ValueError(f'{place}: it names no tool; write name = "..." at its top')
     try:
         found = kind(**{"name": "unnamed", **options})  # the file alone: an override hides no mistake in it
+    except RecursionError:
+        raise ValueError(f"{place}: its rows are nested too deeply") from None
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
-    return kind(**{**options, **given}) if given else found
+    try:
+        return kind(**{**options, **given}) if given else found
+    except TypeError as error:
+        raise misnamed("from_manifest", given, error) from None
+
+
+def misnamed(door: str, options: "Iterable[str]", error: TypeError) -> TypeError:
+    """The error of a constructor, in words for whoever came by `door` with an option that there is none of."""
+    for option in options:
+        if option not in _OPTIONS and repr(option) in str(error):
+            from .privacy.mistakes import meant
+
+            return TypeError(f"{door}() has no option {option!r}{meant(option, _OPTIONS)}")
+    return error
 
 
 def read(path: "str | os.PathLike[str]") -> "dict[str, Any]":
@@ -149,7 +166,7 @@ def _destinations(given: object) -> "list[Destination]":
 
 
 def _destination(where: str, item: object) -> "Destination":
-    from .destination import Destination
+    from .destination import Destination, of_url
 
     options: dict[str, Any] = item if isinstance(item, dict) else {"url": item}
     _check_keys(f"{where}: ", options, ("url", *vars(Destination)["__init__"].__kwdefaults__))
@@ -161,10 +178,7 @@ def _destination(where: str, item: object) -> "Destination":
     for name in headers if isinstance(headers, dict) else ():
         if name.lower() in SECRET_HEADERS:
             raise ValueError(f"{where}: headers: {name} is a secret, which has no place in a file for everybody")
-    try:
-        made = Destination(**options)
-    except ValueError as error:
-        raise ValueError(f"{where}: {error}") from None
+    made = of_url(where, **options)
     if made.user:
         raise ValueError(f"{where}: url: a user and a password have no place in a file for everybody")
     return made
@@ -173,7 +187,9 @@ def _destination(where: str, item: object) -> "Destination":
 def _check_keys(where: str, table: "Mapping[str, object]", known: "Iterable[str]", more: str = "") -> None:
     for key in table:
         if key not in known:
-            raise ValueError(f"{where}unknown key {key!r}{_meant(key, known)}{more}")
+            from .privacy.mistakes import meant
+
+            raise ValueError(f"{where}unknown key {key!r}{meant(key, known)}{more}")
 
 
 def _check_value(where: str, value: object) -> None:
@@ -186,10 +202,3 @@ def _check_value(where: str, value: object) -> None:
             _check_value(where, inner)
     elif type(value) not in (str, int, float, bool) or value in _INFINITE or value != value:
         raise ValueError(f"{where}: {value} is neither text, true, false nor a finite number")
-
-
-def _meant(key: str, known: "Iterable[str]") -> str:
-    from difflib import get_close_matches  # for a sentence that ends the program, and no other time
-
-    found = get_close_matches(key, known, 1)
-    return f"; did you mean {found[0]!r}?" if found else f"; there are {', '.join(known)}"

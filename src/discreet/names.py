@@ -104,7 +104,7 @@ def checked_directory(data_dir: "str | os.PathLike[str] | None") -> str:
     """
     if data_dir is None:
         return ""
-    path = os.fspath(data_dir)
+    path = os.fspath(data_dir) if hasattr(data_dir, "__fspath__") else data_dir
     if not isinstance(path, str) or not (path[:2] == "~/" or os.path.isabs(path)) or "\0" in path:
         raise ValueError(f"data_dir must be an absolute path, or begin with ~/, not {data_dir!r}")
     return path.rstrip("/") or path

@@ -3,15 +3,15 @@
 The rule that keeps it honest: a wrong option raises `ValueError` naming it, before anything is made or sent.
 """
 
+from collections.abc import Mapping
+
 from . import names
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
-
-def file_names(files: "Mapping[str, str]") -> "Mapping[str, str]":
+def file_names(files: Mapping[str, str]) -> Mapping[str, str]:
     """Other names for files of the data directory: known keys, plain and different file names."""
+    if not isinstance(files, Mapping):
+        raise ValueError(f"files must be a mapping of {', '.join(names.FILES)} to file names, not {files!r}")
     for key, value in files.items():
         if key not in names.FILES:
             raise ValueError(f"files: there is no file {key!r}; there are {', '.join(names.FILES)}")

@@ -1,5 +1,6 @@
 """`discreet collect` as a process: what it says, what it refuses, how it ends, and what the other verbs make of it."""
 
+import errno
 import json
 import os
 import signal
@@ -138,8 +139,9 @@ def test_a_token(collect: Callable[..., Any], tmp_path: Path, by: str) -> None:
         ((), {"DISCREET_COLLECT_TOKEN": "short"}, "the token must have 16 characters or more"),
         ((), {"DISCREET_COLLECT_TOKEN": " "}, "the token must have 16 characters or more"),
         (("--token-file", "empty"), {}, "the token must have 16 characters or more"),
-        (("--port", "65536"), {}, "--port is a number from 0 to 65535"),
-        (("--limit", "0"), {}, "--limit one of MiB"),
+        (("--port", "65536"), {}, "discreet: --port is a number from 0 to 65535, not 65536\n"),
+        (("--port", "-1"), {}, "discreet: --port is a number from 0 to 65535, not -1\n"),
+        (("--limit", "0"), {}, "discreet: --limit is a number of MiB, at least 1, not 0\n"),
         (("--flags", "broken"), {}, "broken: "),
         (("--flags", "list"), {}, "list: it is an object of flags"),
         (("--por", "1"), {}, "unrecognized arguments"),
@@ -160,10 +162,13 @@ def test_a_wrong_use(
 
 def test_what_cannot_be_done(collect: Callable[..., Any], tmp_path: Path) -> None:
     """Exit status 1: a port that is taken, a directory that is in use, a file in its place, no token file."""
-    taken = address(collect("--out", "one"))
+    port = address(collect("--out", "one")).rpartition(":")[2]
+    taken = f"port {port} of 127.0.0.1 is taken; --port 0 takes any free one\n"
+    elsewhere = os.strerror(errno.EADDRNOTAVAIL)  # no machine has this address (RFC 5737)
     (tmp_path / "file").write_text("")
     for arguments, said in (
-        (("--out", "two", "--port", taken.rpartition(":")[2]), "address already in use"),
+        (("--out", "two", "--port", port), f"discreet: {taken}"),
+        (("--out", "two", "--host", "192.0.2.1", "--no-token"), f"discreet: 192.0.2.1, port 0: {elsewhere}\n"),
         (("--out", "one"), "another collector uses this directory"),
         (("--out", "file"), "file"),
         (("--token-file", "none"), "none: No such file"),

@@ -166,7 +166,7 @@ def test_status(host: Host) -> None:
 
 
 def test_status_where_nothing_is_sent(host: Host) -> None:
-    """While it is off it says that, and no number that would not be true; an address that is refused is told, and why."""
+    """While it is off it says that, and no number that would not be true; a refused address is told, and why."""
     with receiving(host) as requests:
         host.record(2)
         assert "(json): nothing is sent while it is off\n" in host.verb("status", env={"DO_NOT_TRACK": "1"})

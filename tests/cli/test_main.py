@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -69,15 +70,21 @@ def test_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ([], "the following arguments are required: VERB"),
+        ([], "the following arguments are required: VERB; there are on, off, status, "),
         (["status"], "name the tool: --tool NAME, or --manifest FILE"),
         (["--tool"], "argument --tool: expected one argument"),
-        (["--tool", "mytool"], "the following arguments are required: VERB"),
+        (["--tool", "mytool"], "are required: VERB; there are on, off, status, "),
+        (["--tool", "mytool", "--verbose"], ", forget, log, run, collect"),
         (["--tool", "1tool", "status"], "name must match [A-Za-z][A-Za-z0-9_-]{0,63}, not '1tool'"),
         (["--tool", "../etc", "status"], "not '../etc'"),
         (["--tool", "../etc", "--data-dir", "/tmp", "status"], "not '../etc'"),
         (["--tool", "mytool", "--data-dir", "", "clear", "--yes"], "--data-dir must be an absolute path"),
         (["--tool=mytool", "--data", "/tmp", "status"], "'/tmp'"),
+        (["status", "--tool", "a"], "unrecognized arguments: --tool a; --tool stands before the verb: discreet --tool"),
+        (["log", "x", "--manifest=a"], "; --manifest stands before the verb: discreet --manifest FILE log"),
+        (["--tool", "a", "on", "--data-dir", "x"], "; --data-dir stands before the verb: discreet --data-dir DIR on"),
+        (["--tool", "a", "run", "-x"], "arguments: -x; a command that begins with a dash stands after --: run -- -x"),
+        (["--tool", "a", "run", "-x", "y z"], "; a command that begins with a dash stands after --: run -- -x 'y z'"),
     ],
 )
 def test_wrong_use(capsys: pytest.CaptureFixture[str], arguments: list[str], sentence: str) -> None:
@@ -97,6 +104,66 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     head, _, example = out.splitlines()[-1].partition("discreet ")
     assert head == "example: "
     assert typed(example.split(), capsys)[0] == 0
+
+
+def test_words_that_are_no_options_get_no_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    """A hint is given where it is likely right, and nowhere else."""
+    for arguments in (["status", "--jso"], ["on", "now"], ["log", "sync", "tool"]):
+        assert typed(["--tool", "mytool", *arguments], capsys)[2].endswith(f"arguments: {arguments[-1]}\n")
+
+
+MANIFEST = 'name = "mytool"\n[events.sync.fields]\nfiles = "number"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "head"),
+    [
+        (["--manifest", "a b.toml"], "discreet --manifest 'a b.toml'"),
+        (["--manifest=a b.toml", "--tool", "mytool"], "discreet '--manifest=a b.toml' --tool mytool"),
+        (["--tool", "mytool"], "discreet --tool mytool"),
+        (["--data-dir", "here", "--tool", "mytool"], "discreet --data-dir here --tool mytool"),
+        (["--data-dir", "here"], "discreet --data-dir here --tool NAME"),
+        ([], "discreet --tool NAME"),
+    ],
+)
+def test_the_help_of_a_verb_says_what_was_typed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: list[str], head: str
+) -> None:
+    """Its usage and its example begin with the options before the verb; typed as it stands, the example works."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    (tmp_path / "a b.toml").write_text(MANIFEST)
+    status, out, _ = typed([*before, "log", "--help"], capsys)
+    assert status == 0
+    assert out.startswith(f"usage: {head} log [-h] ")
+    example = out.splitlines()[-1].removeprefix("example: ")
+    assert example.startswith(f"{head} log sync ")
+    assert typed(shlex.split(example)[1:], capsys) == (0, "", "")
+    assert typed([*before, "log"], capsys)[2].startswith(f"usage: {head} log [-h] ")
+    received = head.removesuffix(" --tool NAME")  # it needs no tool
+    assert typed([*before, "collect", "--help"], capsys)[1].endswith(f"example: {received} collect --out collected\n")
+
+
+def test_the_help_of_a_verb_takes_any_name(capsys: pytest.CaptureFixture[str]) -> None:
+    """A file may be called as `argparse` would have its own name filled in, or as a terminal would obey."""
+    for name in ("5% %(prog)x", "%(prog)s", "%(other)s", "a\x1b[2Jb", "\udcff"):
+        for verb in ("log", "run", "collect"):
+            status, out, _ = typed(["--manifest", name, verb, "--help"], capsys)
+            assert (status, "\x1b" in out, "example: " in out) == (0, False, True)
+
+
+def test_a_mistake_in_a_manifest_is_told_in_its_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """The keys of a manifest are no options of the command line, the one for the directory neither."""
+    path = tmp_path / "telemetry.toml"
+    for text, sentence in (
+        ("zzzzz = 1\n", ": unknown key 'zzzzz'; there are name, tool, "),
+        ('data_dir = "here"\n', ": data_dir must be an absolute path"),
+    ):
+        path.write_text(text + MANIFEST)
+        _, _, err = typed(["--manifest", str(path), "--data-dir", str(tmp_path), "status"], capsys)
+        assert f"{path}{sentence}" in err
+        assert "data_dir" in err.splitlines()[-1]
+        assert "--data-dir" not in err.splitlines()[-1]
 
 
 def test_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:

@@ -199,8 +199,10 @@ def test_no_permission(
     assert telemetry.main(["off"]) == 1
     assert capsys.readouterr() == (
         "",
-        f"mytool telemetry: your no could not be stored in {place / 'opt-in'} (Permission denied), so telemetry of "
-        "mytool is off: nobody has said yes\n",
+        (
+            f"mytool telemetry: your no could not be stored in {place / 'opt-in'} (Permission denied), so telemetry of "
+            "mytool is off: nobody has said yes\n"
+        ),
     )
     assert not (place / "opt-in").exists()
 

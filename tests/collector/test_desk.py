@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from collector.conftest import Collector, head, written
+from discreet import names
 from discreet.cli.collect import flags
 from discreet.collector.check import Check
 from discreet.collector.http import BODY_BYTES
 from discreet.privacy.declaration import Declaration
 from discreet.report.read import lines
+from discreet.report.style import STYLE
 from discreet.sending.wire import cut, flat
 from discreet.sending.wire.flags import ask, read
 from wire.cases import RECORDS
@@ -59,9 +61,12 @@ def test_the_answers_of_each_format(collector: Collector) -> None:
     assert collector.send([good], "json").json() == {"stored": 1, "repeated": 0, "refused": 0}
     assert collector.send([good, bad, RECORDS[2]], "json").json() == {"stored": 1, "repeated": 1, "refused": 1}
     answer = collector.send([bad], "json")
-    assert (answer.status, answer.json()) == (422, {"stored": 0, "repeated": 0, "refused": 1})
+    why = "record 1 is refused: not a record"
+    assert (answer.status, answer.json()) == (422, {"stored": 0, "repeated": 0, "refused": 1, "why": why})
     assert collector.send([RECORDS[3]], "beacon").status == 204
-    assert collector.send([bad], "beacon").status == 422
+    answer = collector.send([bad], "beacon")
+    assert (answer.status, answer.body) == (422, f"{why}\n".encode())
+    assert "Content-Type: text/plain; charset=utf-8" in answer.head
     assert collector.send([RECORDS[4]], "otlp").json() == {"partialSuccess": {}}
     told = collector.send([RECORDS[5], bad], "otlp").json()["partialSuccess"]
     assert told["rejectedSpans"] == "1"
@@ -69,6 +74,17 @@ def test_the_answers_of_each_format(collector: Collector) -> None:
     assert collector.send([RECORDS[6], bad], "posthog").json() == {"status": "Ok"}
     assert len(collector.records()) == 6
     assert (collector.desk.stored, collector.desk.repeated, collector.desk.refused) == (6, 1, 5)
+
+
+def test_the_path_is_the_authors(collector: Collector) -> None:
+    """Where nothing else is, a record is taken whatever the path; what is no record gets a 404."""
+    assert collector.post("/records", {"records": RECORDS[:1]}).json() == {"stored": 1, "repeated": 0, "refused": 0}
+    assert collector.get("/some/where?t=mytool&e=search&n=1").status == 204
+    assert collector.post("/records", {"forget": [RECORDS[0]["id"]]}).json() == {"forgotten": 1}
+    assert collector.get("/favicon.ico").status == 404
+    assert collector.get("/v1/logs?e=search").status == 404
+    assert collector.post("/v1/metrics", {"records": RECORDS[:1]}).status == 404
+    assert len(collector.records()) == 1
 
 
 def test_a_restart_knows_what_came_before(start: Callable[..., Collector]) -> None:
@@ -147,6 +163,25 @@ def test_with_a_manifest(start: Callable[..., Collector], form: str) -> None:
         collector.send([{**record, "id": RECORDS[number + 1]["id"], **wrong}], form)
     assert collector.records() == [one]
     assert collector.desk.refused == 6
+
+
+def test_why_a_record_is_refused(start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch) -> None:
+    """422 says which record was the first that could not be kept, and why, without anything of it."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    good, other = {**RECORDS[0], "properties": TAKEN}, {**RECORDS[1], "tool": "other", "properties": {}}
+    for records, why in (
+        ([None, good | {"event": "find"}], "record 1 is refused: not a record"),
+        ([other, None], "record 1 is refused: of another tool"),
+        ([good | {"properties": {"secret": 1}}], "record 1 is refused: not declared"),
+    ):
+        answer = collector.post("/t", {"records": records})
+        assert answer.status == 422
+        assert answer.json()["why"] == why
+    collector.send([good], "json")
+    monkeypatch.setattr(collector.desk.store, "takes", lambda _: False)
+    assert collector.get("/t?e=search&n=1").body == b"record 1 is refused: of one tool too many\n"
+    monkeypatch.setattr(names, "RECORD_BYTES", 50)
+    assert collector.get("/t?e=search&n=1").body == b"record 1 is refused: longer than a line of the log\n"
 
 
 def test_the_kinds_of_values_with_a_manifest(start: Callable[..., Collector]) -> None:
@@ -254,6 +289,19 @@ def test_what_is_refused(collector: Collector, sent: bytes, status: int) -> None
     assert answer.status == status
     assert ("Allow:" in answer.head) == (status == 405)
     assert not collector.records()
+
+
+def test_a_refusal_says_what_is_to_be_done(start: Callable[..., Collector]) -> None:
+    """The header that is missing by its name, and the option that makes a host known."""
+    collector = start(hosts=HOSTS)
+    answer = collector.post("/t", {"records": RECORDS[:1]}, "Content-Type: text/plain")
+    assert (answer.status, answer.body) == (
+        415,
+        b"a body is JSON, and a header says so: Content-Type: application/json\n",
+    )
+    answer = collector.get("/t?t=mytool&e=search", "Host: telemetry.example.org")
+    assert answer.status == 403
+    assert b"--accept-host NAME" in answer.body
 
 
 def gzipped(body: bytes) -> Any:
@@ -387,8 +435,12 @@ def test_the_page(collector: Collector) -> None:
     assert b"<dt>events</dt><dd>2</dd>" in answer.body
     assert "Content-Security-Policy: default-src 'none'" in answer.head
     collector.send([RECORDS[12]], "json")
-    assert b'href="/?tool=Other_tool-2"' in collector.get("/").body
-    assert b"<dt>events</dt><dd>1</dd>" in collector.get("/?tool=Other_tool-2").body
+    listed = collector.get("/").body
+    assert b'href="/?tool=Other_tool-2"' in listed
+    for page in (answer.body, listed):  # the list is dressed as the pages are
+        assert b'<meta name="viewport" content="width=device-width, initial-scale=1">' in page
+        assert f"<style>{STYLE}</style>".encode() in page
+    assert b"<dt>event</dt><dd>1</dd>" in collector.get("/?tool=Other_tool-2").body
     assert collector.get("/?tool=nobody").status == 404
 
 

@@ -115,7 +115,7 @@ def test_it_says_to_go_on(collector: Collector) -> None:
         assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(body)
         assert read(connection).status == 200
-    refused = collector.ask(head("POST /no HTTP/1.1", JSON, "Content-Length: 9", "Expect: 100-continue"))
+    refused = collector.ask(head("POST /v1/no HTTP/1.1", JSON, "Content-Length: 9", "Expect: 100-continue"))
     assert refused.status == 404
 
 
@@ -124,7 +124,7 @@ def test_why_it_was_refused_can_be_read(collector: Collector) -> None:
     body = b" " * BODY_BYTES
     for _ in range(5):
         with collector.connect() as connection:
-            connection.sendall(head("POST /nowhere HTTP/1.1", JSON, f"Content-Length: {len(body)}") + body)
+            connection.sendall(head("POST /v1/nowhere HTTP/1.1", JSON, f"Content-Length: {len(body)}") + body)
             assert read(connection).status == 404
 
 

@@ -123,11 +123,11 @@ def test_what_the_question_says(answers: Any, undecided: Any, capsys: Any, monke
 
 def test_the_page_as_it_is_read() -> None:
     """Every word of the page stays; the marks of Markdown go, and a row of a table is an item of a list."""
-    row = OneOf("js|on", "ta-ble", purpose="a | b", example="ta-ble")
+    row = OneOf("js|on", "tb", purpose="a | b", example="tb")
     page = Telemetry("mytool", events={"search": {"purpose": "why | what", "fields": {"fmt": row}}}).disclosure()
     lines = list(plain(page))
     assert not any(line.startswith(("#", "|")) or "**" in line for line in lines)
-    item = "- `fmt`: Which one of these it is: `js|on`, `ta-ble`; anything else is `other`. (example: `ta-ble`; why: a | b)"
+    item = "- `fmt`: Which one of these it is: `js|on`, `tb`; anything else is `other`. (example: `tb`; why: a | b)"
     assert item in lines
     assert "What is recorded" in lines
     assert lines.count("- `exit_code`: The exact number. (example: `0`; why: the exit status)") == 1

@@ -185,7 +185,7 @@ def test_flags(make_telemetry: Callable[..., Telemetry], recorded: Recorded, tel
 
 
 def test_the_options_used_are_told_of(home: Path, host: Host, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    """An opt-out tool that was told of before its commands were there tells of `flags_used`, once, before it is used."""
+    """An opt-out tool that told before its commands were there tells of `flags_used`, once, before it is recorded."""
     monkeypatch.setattr(terminal, "attended", lambda *_: True)
     monkeypatch.setattr(sys, "argv", ["mytool"])
     log = home / ".mytool" / "telemetry" / "usage.jsonl"

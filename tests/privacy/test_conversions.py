@@ -296,7 +296,7 @@ def test_remarks(kind: type[Conversion]) -> None:
     for level in ("high", "", None, "BASIC", []):
         with pytest.raises(ValueError, match="level must be one of basic, enhanced"):
             kind(*choices, level=level)
-    with pytest.raises(TypeError, match="purpose"):
+    with pytest.raises(ValueError, match="purpose"):
         kind(*choices, purpose=7)
 
 

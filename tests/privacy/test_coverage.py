@@ -47,7 +47,7 @@ def test_what_a_tool_without_a_declaration_covers() -> None:
 
 
 def test_a_long_list_is_agreed_to_by_its_digest() -> None:
-    """However long the lists of a declaration, a yes covers all of it; of a list that then changes it covers nothing."""
+    """However long the lists of a declaration, a yes covers all of it; of one that then changes it covers nothing."""
     choices = [f"{at}{'x' * 200}" for at in range(300)]
     huge = declared({"a": OneOf(*choices), "b": OneOf(*choices), "c": OneOf("json", "table")}, fields={"n": "count"})
     found = lines(huge, ["a.example"], identity="install")
@@ -71,7 +71,7 @@ def test_lines_are_bounded() -> None:
 
 
 def test_a_common_field_has_one_line() -> None:
-    """Written once, it is covered in every event that is; an event's own row of that name is covered by itself alone."""
+    """Written once, it is covered in every event that is; an event's own row of that name is covered by itself."""
     before = Declaration({"search": {"n": "boolean"}, "open": {}}, {"n": "count"})
     found = lines(before, [])
     assert [line for line in found if " n " in line] == ["* n count", "search n boolean"]

@@ -16,8 +16,8 @@ from discreet.privacy.spelled import fields, read
 
 SECRETS = ("lovelace", "hunter2", "sekrit", "token-9", "phc_key", "tenant-7")
 KEYS = [
-    "disclosure", "tool", "command", "consent", "identity", "closed", "events", "fields", "record", "never", "unchecked",
-    "destinations", "kept", "off", "look", "source",
+    "disclosure", "tool", "command", "consent", "identity", "closed", "events", "fields", "record", "never",
+    "unchecked", "destinations", "kept", "off", "look", "source",
 ]  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from discreet import Boolean, Count, Event, Number, Telemetry
+from discreet import Boolean, Count, Event, Number, OneOf, Telemetry
+from discreet.privacy.conversions import Conversion
 from discreet.privacy.declaration import Declaration
 
 
@@ -103,3 +104,11 @@ def test_what_is_no_event_is_dropped(make_telemetry: Callable[..., Telemetry]) -
         telemetry.track(thing, n=1)
     telemetry.flush(5.0)
     assert not os.path.exists(telemetry.paths["log"])
+
+
+@pytest.mark.parametrize("kind", [Count, OneOf])
+def test_a_class_in_the_place_of_a_row(kind: type[Conversion]) -> None:
+    """A field whose conversion was not made is refused: else nobody would notice that it is none."""
+    search = type("Search", (Event,), {"n": kind})
+    with pytest.raises(ValueError, match=rf"^event 'search', field 'n': {kind.__name__} is a class; write discreet\."):
+        Declaration([search])

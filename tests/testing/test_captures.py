@@ -53,6 +53,22 @@ def test_a_named_instance(home: Path) -> None:
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.parametrize("thing", ["x", 5, Telemetry, True])
+def test_what_is_no_telemetry(thing: Any) -> None:
+    """It is refused by a sentence, and nothing was changed."""
+    before = Recorder.__init__
+    with pytest.raises(TypeError, match=r"^capture takes a Telemetry, .* not "), capture(thing):
+        pytest.fail("it began")
+    assert Recorder.__init__ is before
+
+
+@pytest.mark.parametrize("level", ["x", "", "Basic", True, 1, ["basic"]])
+def test_what_is_no_level(level: Any) -> None:
+    """It is refused by a sentence that names those that there are."""
+    with pytest.raises(ValueError, match=r"^level must be one of basic, enhanced, .* not "), capture(level=level):
+        pytest.fail("it began")
+
+
 def test_the_default_instance(home: Path) -> None:
     """The default instance is captured, one that exists and one that is made inside, and the former is back after."""
     former = discreet.init("former")
@@ -68,6 +84,23 @@ def test_the_default_instance(home: Path) -> None:
         telemetry.track("search", n=1)
     assert len(events) == 3
     assert list(home.iterdir()) == []
+
+
+@pytest.mark.usefixtures("home")
+def test_an_instance_of_a_manifest(tmp_path: Path) -> None:
+    """One that a manifest declares is captured as well, though the rooms of manifests are first entered inside."""
+    (tmp_path / "telemetry.toml").write_text('name = "mytool"\n\n[events.search.fields]\nfmt = {one_of = ["json"]}\n')
+    program = """
+import discreet
+from discreet.testing import capture
+with capture() as events:
+    discreet.Telemetry.from_manifest("telemetry.toml", version="1").track("search", fmt="json")
+print(*events)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "Captured(event='search', properties={'fmt': 'json'})\n"
 
 
 def test_another_instance_is_left_alone(make_telemetry: Make) -> None:

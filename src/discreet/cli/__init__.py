@@ -96,10 +96,18 @@ def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> "argparse._Sub
     `head` is what is typed before a verb, for usage lines and examples, where it is not the parser's own name.
     """
     head = head or parser.prog
-    rows = parser.add_subparsers(title="verbs", metavar="VERB", required=True, prog=head)
+    rows = parser.add_subparsers(title="verbs", metavar="VERB", prog=head)
     for verb in VERBS:
         add_verb(rows, verb, head)
     return rows
+
+
+def check_verb(
+    parser: Parser, rows: "argparse._SubParsersAction[argparse.ArgumentParser]", arguments: argparse.Namespace
+) -> None:
+    """End with a wrong use, `SystemExit`, where no verb was typed; argparse would not say which there are."""
+    if "verb" not in arguments:
+        parser.error(f"the following arguments are required: VERB; there are {', '.join(rows.choices)}")
 
 
 def add_verb(rows: "argparse._SubParsersAction[argparse.ArgumentParser]", verb: Verb, head: str) -> None:
@@ -160,5 +168,7 @@ def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str
         description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",
         allow_abbrev=False,
     )
-    add_verbs(parser)
-    return run_verb(Session(telemetry, command), parser.parse_args(argv))
+    rows = add_verbs(parser)
+    arguments = parser.parse_args(argv)
+    check_verb(parser, rows, arguments)
+    return run_verb(Session(telemetry, command), arguments)

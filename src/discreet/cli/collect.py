@@ -5,6 +5,7 @@ where every user of the machine could read it.
 """
 
 import argparse
+import errno
 import json
 import os
 from typing import Any
@@ -48,8 +49,10 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     alone = _is_loopback(arguments.host)
     if not (alone or token or arguments.no_token):
         raise Misuse(f"--host {arguments.host} is open to other machines: set {TOKEN}, or say --no-token")
-    if not (0 <= arguments.port < 65_536 and arguments.limit > 0):
-        raise Misuse("--port is a number from 0 to 65535, --limit one of MiB, at least 1")
+    if not 0 <= arguments.port < 65_536:
+        raise Misuse(f"--port is a number from 0 to 65535, not {arguments.port}")
+    if arguments.limit < 1:
+        raise Misuse(f"--limit is a number of MiB, at least 1, not {arguments.limit}")
     telemetry = session.telemetry
     tool = "" if telemetry.name == UNNAMED else telemetry.name
     check = Check(tool, telemetry.declaration, declared=not session.alone)
@@ -93,9 +96,19 @@ async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:
     try:
         await server.serve(host, port, ready)
     except OSError as error:
-        raise Failure(f"{host}, port {port}: {error.strerror}") from None
+        raise Failure(_unheard(error, host, port)) from None
     except UnicodeError:
         raise Failure(f"{host}: this is no name of a host") from None
+
+
+def _unheard(error: OSError, host: str, port: int) -> str:
+    """Why it cannot listen there: asyncio's own sentence shows the address as Python writes it."""
+    from socket import gaierror  # loaded with the room behind
+
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} of {host} is taken; --port 0 takes any free one"
+    number = 0 if isinstance(error, gaierror) else error.errno or 0  # those of names that are not found are others
+    return f"{host}, port {port}: {os.strerror(number) if number else error.strerror or error}"
 
 
 def _token(path: str | None) -> str:

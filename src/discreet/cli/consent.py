@@ -106,11 +106,11 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  events   {events:,} in {counted(size, 'byte')}")
     session.say(f"  log      {log or 'nowhere'}")
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
-    found, problems = destinations(session)
+    receivers, problems = destinations(session)
     for destination, _, fortune in waiting(session, decision):
         session.say(f"  sent to  {destination.shown} ({destination.format}): {fortune}")
     for problem in problems:
-        session.say(f"  {'refused' if found else 'sent to':<8} {'' if found else 'nowhere: '}{problem}")
+        session.say(f"  {'refused' if receivers else 'sent to':<8} {'' if receivers else 'nowhere: '}{problem}")
     if debugged := _debugged(session):
         session.say(f"  debug    {debugged}")
     _say_additions(session, decision)

@@ -8,14 +8,16 @@ The rule that keeps it honest: without a manifest it knows neither the consent m
 says so, and assumes the strictest.
 """
 
+import argparse
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 
 from ..hosts import shell
 from ..telemetry import Recorder
-from . import Verb, add_verb, add_verbs, collect, run_verb
-from .session import Parser, Session
+from . import Verb, add_verb, add_verbs, check_verb, collect, run_verb
+from .session import Parser, Session, shown
 
 USAGE = "%(prog)s [-h] [--version] {--tool NAME | --manifest FILE} [--data-dir DIR] VERB ..."
 
@@ -26,6 +28,7 @@ COLLECT = Verb(
     collect.arguments,
     collect.collect,
 )
+_VALUES = dict(zip(shell.OPTIONS, ("NAME", "FILE", "DIR"), strict=True))  # of the options before the verb
 
 
 def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
@@ -42,16 +45,51 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     parser.add_argument("--tool", metavar="NAME", help="the tool, as in its directory ~/.NAME/telemetry")
     parser.add_argument("--manifest", metavar="FILE", help="its telemetry.toml, which names the tool as well")
     parser.add_argument("--data-dir", metavar="DIR", help="where its files lie, if not there")
-    rows = add_verbs(parser, "discreet --tool NAME")
-    add_verb(rows, COLLECT, "discreet")
-    arguments = parser.parse_args(argv)
+    head, named = _head(argv)
+    rows = add_verbs(parser, head if named else f"{head} --tool NAME")
+    add_verb(rows, COLLECT, head)
+    arguments = _parsed(parser, rows, argv)
     tool, manifest, directory = arguments.tool, arguments.manifest, arguments.data_dir
-    named = collect.UNNAMED if arguments.verb is COLLECT and tool is None and manifest is None else tool
+    received = collect.UNNAMED if arguments.verb is COLLECT and tool is None and manifest is None else tool
     try:
-        telemetry = shell.opened(kind, named, manifest, directory)
+        telemetry = shell.opened(kind, received, manifest, directory)
     except ValueError as error:
-        parser.error(str(error).replace("data_dir", "--data-dir"))
+        told = str(error)  # of a mistake in a manifest, it begins with the file
+        parser.error(f"--data-dir {told[9:]}" if told.startswith("data_dir ") else told)
     return run_verb(session(telemetry, tool, manifest, directory), arguments)
+
+
+def _head(argv: Sequence[str]) -> tuple[str, bool]:
+    """What was typed before the verb, for usage lines and examples, and whether it names a tool."""
+    typed, rest = shell._options(argv, shell.OPTIONS)
+    words = argv[: len(argv) - len(rest)] if typed else []
+    head = shown(shlex.join(["discreet", *words]), sys.stdout)
+    if "%(prog)" in head:  # `argparse` would fill it in, and trip over the rest
+        head = head.replace("%", "%%")
+    return head, "--tool" in typed or "--manifest" in typed
+
+
+def _parsed(
+    parser: Parser, rows: "argparse._SubParsersAction[argparse.ArgumentParser]", argv: Sequence[str]
+) -> argparse.Namespace:
+    """The arguments. Raises `SystemExit` as `parse_args` does, with more of a hint at what is right."""
+    arguments, rest = parser.parse_known_args(argv)
+    check_verb(parser, rows, arguments)
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}{_hint(arguments, rest)}")
+    return arguments
+
+
+def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
+    """The end of a sentence about words that no verb takes: where they belong, if that is likely."""
+    verb = arguments.verb.word
+    for word in rest:
+        option = word.partition("=")[0]
+        if option in _VALUES:
+            return f"; {option} stands before the verb: discreet {option} {_VALUES[option]} {verb}"
+    if verb == "run":
+        return f"; a command that begins with a dash stands after --: run -- {shlex.join([*rest, *arguments.argv])}"
+    return ""
 
 
 def session(telemetry: Recorder, tool: str | None, manifest: str | None, directory: str | None) -> Session:

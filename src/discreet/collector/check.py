@@ -30,22 +30,23 @@ class Check:
         self._acceptor = Acceptor(declaration, "enhanced") if declared else None
         self.losses: Counter[str] = Counter()  # reason to number, of records and of properties
 
-    def record(self, found: dict[str, Any] | None, manner: str) -> dict[str, Any] | None:
-        """The record as it may be written, or None, counted. Never raises."""
+    def record(self, found: dict[str, Any] | None, manner: str) -> dict[str, Any] | str:
+        """The record as it may be written, or the reason why not, which is counted. Never raises."""
         record = checked(found)
         if record is None:
-            self.losses["not a record"] += 1
-            return None
+            return self._refused("not a record")
         if self._tool not in ("", record["tool"]):
-            self.losses["of another tool"] += 1
-            return None
+            return self._refused("of another tool")
         if self._acceptor is not None:
             properties = self._declared(record["event"], record["properties"], manner)
             if properties is None:
-                self.losses["not declared"] += 1
-                return None
+                return self._refused("not declared")
             record["properties"] = properties
         return record
+
+    def _refused(self, reason: str) -> str:
+        self.losses[reason] += 1
+        return reason
 
     def _declared(self, event: str, properties: dict[str, Any], manner: str) -> dict[str, Any] | None:
         whole = self._accept(event, properties)

@@ -3,6 +3,7 @@
     GET  /t?t=...         a beacon                               204
     POST /t, /            {"records": [...]}, or one beacon      200 {"stored":n,"repeated":n,"refused":n}
                           {"forget": [...]} and nothing else     200 {"forgotten":n}
+    either at another path, which an author may choose           the same
     POST /v1/traces       OTLP                                   200 {"partialSuccess":{...}}
     POST /batch/          PostHog                                200 {"status":"Ok"}
     POST /flags/          PostHog's question for flags           200 {"flags":{...}}
@@ -10,9 +11,9 @@
     GET  /healthz         is it taking records?                  200 or 503
 
 The rule that keeps it honest: 2xx means that what was good is in a file and what was not was counted, in the answer
-where its format has a place for that; 422, that nothing of it was good; 503, that it is to be sent again. A web page
-must not write here: a request with an `Origin`, or one that a browser says came from another site, is refused, and so
-is a `Host` that is not ours, by which a page would turn its own name into this machine.
+where its format has a place for that; 422, that nothing of it was good, and why the first of it was not; 503, that it
+is to be sent again. A web page must not write here: a request with an `Origin`, or one that a browser says came from
+another site, is refused; so is a `Host` that is not ours, by which a page would turn its own name into this machine.
 """
 
 import hmac
@@ -32,7 +33,7 @@ from .http import BODY_BYTES, Refusal, Request
 from .store import Store
 from .values import Malformed, identity
 
-_JSON = "application/json"
+_JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 _FULL_SECONDS = "300"  # until a client may try again where there is no room
 
 
@@ -81,13 +82,13 @@ class Desk:
         if "host" not in headers:
             raise Refusal(400, "a request names its host")
         if self._hosts and _hostname(headers["host"]) not in self._hosts:
-            raise Refusal(403, "this host is not known here")
+            raise Refusal(403, "this host is not known here; collect --accept-host NAME makes a name known")
         if "origin" in headers or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             raise Refusal(403, "a web page has no access")
-        routes = self._routes.get(request.path)
+        routes = self._at(request)
         if self._token and request.path != "/healthz" and not self._knows(request):
             raise Refusal(401, "the token is missing or wrong", **{"WWW-Authenticate": 'Basic realm="discreet"'})
-        if routes is None:
+        if not routes:
             raise Refusal(404, "there is nothing at this path")
         if request.method not in routes:
             raise Refusal(405, "not by this method", Allow=", ".join(sorted(routes)))
@@ -98,7 +99,7 @@ class Desk:
         if not request.chunked and "content-length" not in headers:
             raise Refusal(411, "a body has a length, or comes in chunks")
         if headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
-            raise Refusal(415, "a body is JSON and says so")
+            raise Refusal(415, f"a body is JSON, and a header says so: Content-Type: {_JSON}")
         if headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             raise Refusal(415, "a body is gzip or plain")
         if headers.get("expect", "100-continue").lower() != "100-continue":
@@ -107,9 +108,17 @@ class Desk:
     def answer(self, request: Request) -> Answer | Work:
         """The answer to an admitted request with its body. Raises `Refusal`, and `OSError` where nothing was taken."""
         try:
-            return self._routes[request.path][request.method](request)
+            return self._at(request)[request.method](request)
         except Malformed as error:
             raise Refusal(400, str(error)) from None
+
+    def _at(self, request: Request) -> "dict[str, Callable[[Request], Answer | Work]]":
+        """What there is at a path, by method: where nothing else is, what looks like one of the package's own forms."""
+        if request.path in self._routes:
+            return self._routes[request.path]
+        own = request.method == "POST" or (request.method == "GET" and "e=" in request.query)
+        # Another signal of OpenTelemetry is no form of ours, and its sender is to know.
+        return self._routes["/t"] if own and not request.path.startswith("/v1/") else {}
 
     def cannot(self, error: OSError) -> Refusal:
         """The answer where nothing was taken: send it again later."""
@@ -132,19 +141,21 @@ class Desk:
         return hmac.compare_digest(found, self._token)
 
     def _beacon(self, request: Request) -> Answer:
-        _, _, refused = self._take(decode.query(request.query))
-        return Answer(422 if refused else 204)
+        _, _, refused, why = self._take(decode.query(request.query))
+        return Answer(422, f"{why}\n".encode(), TEXT) if refused else Answer(204)
 
     def _own(self, request: Request) -> Answer | Work:
         content = _content(request)
         if isinstance(content, dict) and content.keys() == {"forget"}:
             return self._forget(content["forget"])
-        stored, repeated, refused = self._take(decode.own(content))
+        stored, repeated, refused, why = self._take(decode.own(content))
         told = {"stored": stored, "repeated": repeated, "refused": refused}
-        return Answer(422 if refused and not (stored or repeated) else 200, _json(told))
+        if refused and not (stored or repeated):
+            return Answer(422, _json({**told, "why": why}))
+        return Answer(200, _json(told))
 
     def _otlp(self, request: Request) -> Answer:
-        _, _, refused = self._take(decode.spans(_content(request)))
+        _, _, refused, _ = self._take(decode.spans(_content(request)))
         told = {"rejectedSpans": str(refused), "errorMessage": "not records that may be kept here"} if refused else {}
         return Answer(200, _json({"partialSuccess": told}))
 
@@ -157,24 +168,36 @@ class Desk:
         told = {"flags": self._flags, "errorsWhileComputingFlags": False, "requestId": identity("flags")}
         return Answer(200, _json(told))
 
-    def _take(self, found: Iterable[decode.Decoded]) -> tuple[int, int, int]:
-        """Check and write; how many were stored, repeated and refused. Raises `OSError` where nothing was taken."""
-        records, refused = [], 0
-        for record, manner in list(found):
+    def _take(self, found: Iterable[decode.Decoded]) -> tuple[int, int, int, str]:
+        """Check and write; how many were stored, repeated and refused, and why the first of these was. Raises `OSError`
+        where nothing was taken.
+        """
+        records, refused, why = [], 0, ""
+        for number, (record, manner) in enumerate(list(found), start=1):
             if record is not None and self._tool and record.get("tool") in ("", decode.UNKNOWN):
                 record["tool"] = self._tool
-            legal = self.check.record(record, manner)
-            line = _encoded(legal) if legal is not None else ""
-            if legal is not None and len(line.encode()) < names.RECORD_BYTES and self.store.takes(legal["tool"]):
-                records.append((legal["tool"], legal["id"], line))
+            taken = self._line(record, manner)
+            if isinstance(taken, tuple):
+                records.append(taken)
             else:
                 refused += 1
+                why = why or f"record {number} is refused: {taken}"
         stored = self.store.add(records)
         repeated = len(records) - stored
         self.stored += stored
         self.repeated += repeated
         self.refused += refused
-        return stored, repeated, refused
+        return stored, repeated, refused, why
+
+    def _line(self, record: dict[str, Any] | None, manner: str) -> tuple[str, str, str] | str:
+        """The tool, the id and the line of a record, or why it has none."""
+        legal = self.check.record(record, manner)
+        if isinstance(legal, str):
+            return legal
+        line = _encoded(legal)
+        if len(line.encode()) >= names.RECORD_BYTES:
+            return "longer than a line of the log"
+        return (legal["tool"], legal["id"], line) if self.store.takes(legal["tool"]) else "of one tool too many"
 
     def _forget(self, ids: object) -> Work:
         if not isinstance(ids, list) or not all(_is_id(one) for one in ids):

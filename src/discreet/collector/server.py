@@ -15,7 +15,7 @@ from email.utils import formatdate
 from functools import partial
 from http import HTTPStatus
 
-from .desk import Answer, Desk
+from .desk import TEXT, Answer, Desk
 from .http import BODY_BYTES, Reader, Refusal, Request
 
 CONNECTIONS = 256
@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Say why, and read on for a moment without looking: a reset would take the answer with it."""
-        answer = Answer(refusal.status, f"{refusal}\n".encode(), "text/plain; charset=utf-8", refusal.headers)
+        answer = Answer(refusal.status, f"{refusal}\n".encode(), TEXT, refusal.headers)
         self._transport.write(self._server.written(answer, keep=False))
         self._ending = True
         self._release()

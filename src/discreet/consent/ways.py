@@ -45,8 +45,8 @@ _DEFAULTS = {
 
 
 def ways(tool: str, mode: str, consent: str, verbs: str) -> "Iterator[tuple[str, str, str]]":
-    """Each way as (row of the gate, who, words), for a tool, its consent mode, the path of the stored answer, and what is
-    typed before a verb.
+    """Each way as (row of the gate, who, words), for a tool, its consent mode, the path of the stored answer, and what
+    is typed before a verb.
     """
     head = names.prefix(tool)
     for row, who, text in _WAYS:

@@ -45,6 +45,7 @@ def verbs(telemetry: "Recorder", *, name: str = "telemetry") -> "Any":
     """
     import click
 
+    telemetry.verbs = name
     return click.Command(
         name,
         callback=click.pass_context(runner(telemetry)),
@@ -76,8 +77,10 @@ def record(group: "_Group", telemetry: "Recorder", *, flags: bool = False) -> "_
     The outermost one, where it runs without a sub-command, and a plain `click.Command` are called as their function is.
     Commands that come later or are loaded lazily are recorded, too. With `flags` the names of the options used are
     recorded as `flags_used`, as far as the commands that have them are there now; the others count as `other`.
-    Called again for the same group, it does nothing.
+    Called again for the same group, it does nothing. Raises `TypeError` for what is no command.
     """
+    if not callable(getattr(group, "invoke", None)):
+        raise TypeError(f"record takes a click.Group or a click.Command, not {group!r}")
     if _DRESSED in vars(group):
         return group
     Recording(telemetry, common.records_flags(telemetry, flags, lambda: options(group))).dress(group, ())
@@ -145,6 +148,8 @@ class Recording:
         ):
             return None
         name = ".".join(path) or _own_name(command)
+        if self._flags:
+            common.announce(self._telemetry)
         used = _used(context) if self._flags else []
         return self._called(self._telemetry, name, {common.FLAGS: used} if used else {})
 

@@ -81,9 +81,9 @@ class Filter:
         self._installation = level, pseudonymize, lose, draw
         self._declared: Rows | None = None
         if declaration is not None:
-            from .rows import Rows
+            from . import rows
 
-            self._declared = Rows(declaration, *self._installation)
+            self._declared = rows.Rows(declaration, *self._installation)
         self._rows: dict[str, dict[str, Convert]] = {}
         self._bare: set[str] = set()  # legal names that no row knows, where such may pass
 

@@ -38,7 +38,7 @@ LEVELS = ("basic", "enhanced")
 class Conversion:
     """What every conversion has: a `purpose` and an `example` for the disclosure, and the `level` it is collected at.
 
-    Raises `ValueError` for a level other than "basic" and "enhanced", `TypeError` for texts that are none.
+    Raises `ValueError` for a level other than "basic" and "enhanced", and for a purpose that is no text.
     """
 
     __slots__ = ("example", "level", "purpose")
@@ -50,7 +50,7 @@ class Conversion:
         if level not in LEVELS:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
         if not isinstance(purpose, str):
-            raise TypeError("purpose must be text")
+            raise ValueError(f"purpose must be text, not {purpose!r}")
         self.purpose = purpose
         self.example = example
         self.level = level
@@ -200,7 +200,7 @@ class Number(Conversion):
         level: str = "basic",
     ) -> None:
         super().__init__(purpose=purpose, example=example, level=level)
-        self.buckets = buckets if buckets is None or isinstance(buckets, str) else tuple(buckets)
+        self.buckets = numbers.edges(buckets)
         numbers.check_number_options(round_to, significant, low, high, self.buckets)
         self.round_to = round_to
         self.significant = significant

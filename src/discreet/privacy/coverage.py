@@ -41,7 +41,7 @@ UNDECLARED = (
 
 
 def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity: str = "run") -> "list[str]":
-    """What a disclosure of this declaration, these hosts and this identity covers, a line each, at most `MOST_BYTES`."""
+    """What a disclosure of this declaration, these hosts and this identity covers, a line each; bounded."""
     found = sorted({f"> {host}" for host in hosts})
     found += [INSTALL] if identity == "install" else []
     found += [*UNDECLARED] if declaration is None else _declared(declaration)

@@ -147,17 +147,18 @@ def row(where: str, spec: object) -> "Row":
     """One row from any of its spellings; `where` names it in the `ValueError` that a wrong one raises."""
     if type(spec) in CONVERSIONS.values() or type(spec) in (CommandName, ErrorName):
         return spec  # type: ignore[return-value]  # one of the package's own conversions: looked up by its type
+    refused: Exception | None = None
     try:
         if isinstance(spec, str):
             return CONVERSIONS[spec]()
-        found = _from_mapping(spec) if isinstance(spec, dict) else None
-    except KeyError:
-        raise ValueError(f"{where}: {spec!r} is not a conversion; there are {', '.join(CONVERSIONS)}") from None
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {error}") from None
-    if isinstance(spec, dict):
-        return found if found is not None else _nested(where, spec)
-    raise ValueError(f"{where}: a {type(spec).__name__} is not a conversion of this package")
+        if isinstance(spec, dict):
+            found = _from_mapping(spec)
+            return _nested(where, spec) if found is None else found
+    except (KeyError, TypeError, ValueError) as error:
+        refused = error
+    from .mistakes import mistake
+
+    raise ValueError(mistake(where, spec, refused, CONVERSIONS, _BESIDE))
 
 
 def _from_mapping(spec: "dict[Any, Any]") -> Conversion | None:
@@ -173,7 +174,7 @@ def _from_mapping(spec: "dict[Any, Any]") -> Conversion | None:
         return kind(**options, **remarks)
     if isinstance(options, (list, tuple)):
         return kind(*options, **remarks)
-    raise ValueError(f"{words[0]} takes true, a list or a mapping, not {options!r}")
+    raise TypeError  # and what it takes is told in mistakes.py
 
 
 def _nested(where: str, spec: "dict[object, object]") -> "dict[str, Conversion]":
@@ -253,9 +254,13 @@ def _class_rows(kind: type[Event]) -> "dict[str, object]":
     """The fields that a class declares, inherited ones first. No method of the class, where `rows` may be a field."""
     found: dict[str, object] = {}
     for parent in reversed(kind.__mro__):
-        own = vars(parent).items()
-        found |= {name: row for name, row in own if isinstance(row, (Conversion, dict)) and name[0] != "_"}
+        found |= {name: row for name, row in vars(parent).items() if _is_meant(row) and name[0] != "_"}
     return found
+
+
+def _is_meant(row: object) -> bool:
+    """Whether an attribute is a row, or its class, which is refused: nobody would notice a field that is none."""
+    return isinstance(row, (Conversion, dict)) or (isinstance(row, type) and issubclass(row, Conversion))
 
 
 def _own_rows(fields: "Rows") -> "dict[str, Rows]":

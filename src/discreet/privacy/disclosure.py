@@ -57,8 +57,7 @@ _NEVER = (
     "A value that cannot be converted as shown: its event is dropped, and only counted.",
 )
 _UNCHECKED = (
-    "That no name in the code is made of something of yours, no library can check: look with "
-    "`{command} preview`."
+    "That no name in the code is made of something of yours, no library can check: look with `{command} preview`."
 )
 _LOOK = (
     ("status", "whether it is on, why, and how much lies where"),

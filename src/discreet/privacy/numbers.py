@@ -126,6 +126,15 @@ def _contents(value: object, method: str, refused: type[Exception]) -> "Iterator
         yield item
 
 
+def edges(buckets: "Iterable[float] | str | None") -> "tuple[float, ...] | str | None":
+    """The option `buckets` of `Number` as it is kept. Raises `ValueError`."""
+    if buckets is None or isinstance(buckets, str):
+        return buckets
+    if not hasattr(buckets, "__iter__"):
+        raise ValueError(f"buckets must be ascending numbers or {POWERS!r}, not {buckets!r}")
+    return tuple(buckets)
+
+
 def check_number_options(
     round_to: float | None,
     significant: int | None,

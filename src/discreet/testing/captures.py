@@ -4,6 +4,7 @@ The rule that keeps it honest: an event passes the very filter and encoder of a 
 is made, no thread started, nothing sent. Afterwards every instance is what it was before.
 """
 
+import functools
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from .. import names
 from ..consent import Decision
 from ..hosts.serialize import Shown
 from ..log import Encoder
+from ..privacy.conversions import LEVELS
 from ..privacy.declaration import Declaration
 from ..telemetry import Recorder
 from . import LIFTED
@@ -64,6 +66,7 @@ def capture(telemetry: Recorder | None = None, *, level: str | None = "basic") -
     runners and CI lifted. A `Hash` is shown as sixteen zeros, an answer by lot as the text `<by lot>`, and a lot falls
     on every sampled event. Commands and sessions have to end inside. Not for several threads that capture at once.
     """
+    _check(telemetry, level)
     events = Events()
     taken: list[tuple[Recorder, dict[str, Any]]] = []
     package: Any = sys.modules[__package__.rpartition(".")[0]]
@@ -73,9 +76,13 @@ def capture(telemetry: Recorder | None = None, *, level: str | None = "basic") -
         taken.append((recorder, dict(vars(recorder))))
         _divert(recorder, events, level)
 
+    @functools.wraps(make)
     def made(recorder: Recorder, *arguments: Any, **options: Any) -> None:
         make(recorder, *arguments, **options)
         take(recorder)
+
+    # A manifest learns from it which options there are.
+    made.__kwdefaults__ = make.__kwdefaults__  # type: ignore[attr-defined]  # of a function it has
 
     if telemetry is not None:
         take(telemetry)
@@ -91,6 +98,13 @@ def capture(telemetry: Recorder | None = None, *, level: str | None = "basic") -
         for recorder, state in reversed(taken):
             vars(recorder).clear()
             vars(recorder).update(state)
+
+
+def _check(telemetry: object, level: object) -> None:
+    if telemetry is not None and not isinstance(telemetry, Recorder):
+        raise TypeError(f"capture takes a Telemetry, or nothing for the default one, not {telemetry!r}")
+    if level is not None and level not in LEVELS:
+        raise ValueError(f"level must be one of {', '.join(LEVELS)}, or None for what the gate says, not {level!r}")
 
 
 def _divert(recorder: Recorder, events: Events, level: str | None) -> None:

@@ -1,0 +1,118 @@
+"""What is wrong with a row of a declaration, in a sentence for whoever wrote it.
+
+The rule that keeps it honest: it judges nothing. What comes here was refused already; the sentence says what was most
+likely meant, by what was typed. Whoever is right never loads it.
+"""
+
+from .conversions import Conversion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, TypeAlias
+
+    Kinds: TypeAlias = Mapping[str, type[Conversion]]  # by their words
+
+_VARIABLE = 0x04  # CO_VARARGS of a code object's flags: it takes any number of values
+
+
+def mistake(where: str, spec: object, error: Exception | None, kinds: "Kinds", beside: "tuple[str, ...]") -> str:
+    """Where and why `spec` is no row. `error` is what reading it raised; `beside` is what may stand beside a word."""
+    if isinstance(spec, str):
+        return f"{where}: {spec!r} is not a conversion; there are {', '.join(kinds)}"
+    if not isinstance(spec, dict):
+        return f"{where}: {_of_value(spec, kinds)}"
+    told = _of_mapping(spec, kinds, beside)
+    if not told and str(error).startswith(where):  # of a field within, which says where it is
+        return str(error)
+    return f"{where}: {told or error}"
+
+
+def meant(key: object, known: "Iterable[str]") -> str:
+    """The end of a sentence about a key that is none: which one was meant, or which there are."""
+    near = _nearest(key, known)
+    return f"; did you mean {near!r}?" if near else f"; there are {', '.join(known)}"
+
+
+def _nearest(key: object, known: "Iterable[str]") -> str:
+    from difflib import get_close_matches  # for a sentence that ends the program, and no other time
+
+    return next(iter(get_close_matches(str(key), known, 1)), "")
+
+
+def _of_value(spec: object, kinds: "Kinds") -> str:
+    if isinstance(spec, type) and spec in kinds.values():
+        package, inside = __name__.partition(".privacy")[0], "..." if _takes_texts(spec) else ""
+        return f"{spec.__name__} is a class; write {package}.{spec.__name__}({inside})"
+    name = type(spec).__name__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name} is not a conversion of this package"
+
+
+def _of_mapping(spec: "dict[Any, Any]", kinds: "Kinds", beside: "tuple[str, ...]") -> str:
+    """What is wrong where a conversion was meant; "" where fields were, or where the conversion itself says it."""
+    keys = [key for key in spec if key not in beside]
+    alone = len(keys) == 1
+    words = [key for key in keys if key in kinds and not _is_row(spec[key], kinds, alone)]
+    if len(words) > 1:
+        return f"{' and '.join(words)} are conversions, of which a row has one"
+    if not words:
+        return _of_misspelled(keys[0], spec[keys[0]], kinds) if alone else ""
+    word, others = words[0], [key for key in keys if key != words[0]]
+    if others and all(_is_row(spec[key], kinds) for key in others):
+        return ""  # fields, of which one is called like a conversion
+    for key in others:
+        if key in _options(kinds[word]):
+            return f"{key!r} is an option of {word}, and stands within it, as in {{{word!r}: {{{key!r}: ...}}}}"
+        return f"unknown key {key!r} beside {word!r}{meant(key, beside)}"
+    return _of_options(word, kinds[word], spec[word], [key for key in spec if key in beside])
+
+
+def _of_misspelled(key: object, value: object, kinds: "Kinds") -> str:
+    """What is wrong where the only key holds what a conversion takes, and is nearly the word of one."""
+    takes = value is True or (isinstance(value, (list, tuple, dict)) and not _is_row(value, kinds))
+    near = _nearest(key, kinds) if takes else ""
+    return f"{key!r} is not a conversion; did you mean {near!r}?" if near else ""
+
+
+def _of_options(word: str, kind: "type[Conversion]", options: object, remarks: "list[str]") -> str:
+    """What is wrong with what stands at a conversion's word, and with the remarks beside it."""
+    known, places, texts = _options(kind), _places(kind), _takes_texts(kind)
+    listed = isinstance(options, (list, tuple)) and (texts or len(options) <= len(places))
+    if not listed and (texts or not (options is True or isinstance(options, dict))):
+        takes = "a list of texts" if texts else "true or a mapping of its options" if places else "true"
+        return f"{word} takes {takes}, not {options!r}"
+    within: list[Any] = list(options) if isinstance(options, dict) else []
+    for key in (*within, *remarks):
+        if key not in known:
+            near = _nearest(key, known)
+            return f"{word} has no option {key!r}; it has {', '.join(known)}" + (near and f"; did you mean {near!r}?")
+    placed = places[: len(options)] if listed and not texts else ()  # type: ignore[arg-type]  # a list: looked at above
+    twice = next((key for key in remarks if key in (*within, *placed)), "")
+    return twice and f"{twice} is given twice: to {word}, and beside it"
+
+
+def _is_row(value: object, kinds: "Kinds", alone: bool = False) -> bool:
+    """Whether a value looks like a row, at first sight; a mapping at the only key that is a word is its options."""
+    if isinstance(value, dict):
+        return not alone and any(key in kinds for key in value)
+    return value in kinds if isinstance(value, str) else isinstance(value, Conversion)
+
+
+def _code(kind: "type[Conversion]") -> "Any":
+    return vars(kind).get("__init__", Conversion.__init__).__code__
+
+
+# By hand: a tool that is running may come here with an object of its own, and `inspect` costs it 10 ms.
+def _options(kind: "type[Conversion]") -> "tuple[str, ...]":
+    """The options of a conversion, those that every one has included."""
+    code = _code(kind)
+    return tuple(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
+
+
+def _places(kind: "type[Conversion]") -> "tuple[str, ...]":
+    """Those of its own that need no name."""
+    return _options(kind)[: _code(kind).co_argcount - 1]
+
+
+def _takes_texts(kind: "type[Conversion]") -> bool:
+    return bool(_code(kind).co_flags & _VARIABLE)
