@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from cli.test_verbs import fill, record, said
+from cli.test_verbs import clean, fill, record, said
 from conftest import clean_environment
 from discreet.log import timestamp
 from terminal import Terminal
@@ -91,6 +92,34 @@ def test_an_empty_log_says_what_to_do_next(report: Report, place: Path, tmp_path
         assert done.returncode == 0
 
 
+def test_what_is_said_of_nothing_is_true(report: Report, place: Path, tmp_path: Path) -> None:
+    """Lines that are no records change nothing about that, and are told as well; the page says the same."""
+    lost = b"torn\n{}\n"
+    (tmp_path / "lost.jsonl").write_bytes(lost)
+    fill(place, lost)
+    told = {
+        "Nothing is recorded yet, but telemetry is on: what is used from now on will be.": ((), {}),
+        "Nothing is recorded yet. To begin, type:": ((), {"MYTOOL_NO_TELEMETRY": "1"}),
+        "There is no record in these files.": ((str(tmp_path / "lost.jsonl"),), {}),
+        "Nothing was recorded that this asks for.": (("--since", "7d"), {}),
+    }
+    for sentence, (arguments, env) in told.items():
+        for form in ((), ("--html", "-")):
+            page = report(*arguments, *form, env=env).stdout.replace("\n", " ")
+            assert sentence in page
+            assert "be used: 1 torn, 1 foreign." in page
+            assert [other for other in told if other in page] == [sentence]
+
+
+def test_a_file_is_counted_once(report: Report, tmp_path: Path) -> None:
+    """Also where it is given twice, by two paths, or by two names."""
+    (tmp_path / "a.jsonl").write_bytes(record(1))
+    (tmp_path / "b.jsonl").write_bytes(record(2))
+    (tmp_path / "link").symlink_to("a.jsonl")
+    paths = ("a.jsonl", "b.jsonl", str(tmp_path / "a.jsonl"), "link", "./b.jsonl")
+    assert events(report("--json", *paths, cwd=tmp_path)) == 2
+
+
 def events(done: subprocess.CompletedProcess[str]) -> int:
     """How many events the JSON form counts."""
     assert (done.returncode, done.stderr) == (0, "")
@@ -140,6 +169,19 @@ def test_by_a_field(report: Report, place: Path) -> None:
     assert "sync, 1.4.0" in page
 
 
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+def test_by_a_field_that_nothing_has(report: Report, place: Path, form: tuple[str, ...]) -> None:
+    """It is said on stderr, and the rest is as ever; one record that has it is enough for silence."""
+    fill(place, record(1) + record(2, event="push"))
+    done = report("--by", "nofield", *form)
+    assert said(done, 0, "--by nofield: no record has a field of this name")
+    assert "push" in done.stdout
+    fill(place, record(1) + record(2, properties={"nofield": 1}))
+    assert report("--by", "nofield", *form).stderr == ""
+    fill(place)
+    assert report("--by", "nofield", *form).stderr == ""
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -152,6 +194,7 @@ def test_by_a_field(report: Report, place: Path) -> None:
         ("--by", "A B"),
         ("--event", "Sync"),
         ("--by", ""),
+        ("--html", ""),
     ],
 )
 def test_wrong_use(report: Report, arguments: tuple[str, ...]) -> None:
@@ -186,7 +229,7 @@ def test_for_programs(report: Report, place: Path) -> None:
 def test_a_page(report: Report, place: Path, tmp_path: Path) -> None:
     """`--html` writes the page and says where; an old one is replaced; what cannot be written exits 1."""
     fill(place, record(1))
-    (tmp_path / "page.html").write_text("old" * 100_000)
+    (tmp_path / "page.html").write_text("<!doctype HTML>" + "old" * 100_000)
     done = report("--html", "page.html", cwd=tmp_path)
     assert done.stdout == f"Written: {tmp_path / 'page.html'}\n"
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
@@ -194,6 +237,91 @@ def test_a_page(report: Report, place: Path, tmp_path: Path) -> None:
     assert text.endswith("</html>\n")
     assert "mytool: report" in text
     assert said(report("--html", str(tmp_path / "no" / "page.html")), 1, "No such file or directory")
+
+
+DESTROYED = {
+    "the first log of many": ("--html", "{logs}/a.jsonl", "{logs}/b.jsonl"),
+    "a log": ("{logs}/a.jsonl", "--html", "{logs}/a.jsonl"),
+    "a log by another name": ("{logs}/a.jsonl", "--html", "{logs}/link"),
+    "a log that begins as a page": ("{logs}/page.jsonl", "--html", "{logs}/page.jsonl"),
+    "a log of gzip": ("--html", "{logs}/packed", "{logs}/b.jsonl"),
+    "the log": ("--html", "{place}/usage.jsonl"),
+    "the log, and others to be read": ("--html", "{place}/usage.jsonl", "{logs}/a.jsonl"),
+    "the stored answer": ("--html", "{place}/opt-in"),
+    "a page among our files": ("--html", "{place}/page.html"),
+    "an empty file among ours": ("--html", "{place}/notice"),
+    "a link among ours": ("--html", "{logs}/inside"),
+    "a name that means a yes": ("--html", "{place}/enabled"),
+    "anything else": ("--html", "{logs}/thesis.txt"),
+}
+
+
+@pytest.mark.parametrize("arguments", DESTROYED.values(), ids=DESTROYED)
+def test_a_page_destroys_nothing(report: Report, place: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """What is no page, is a log to be read, or lies among our files is left as it is: a wrong use, and a sentence."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for name, content in {
+        "a.jsonl": record(1),
+        "b.jsonl": record(2),
+        "page.jsonl": b"<!DOCTYPE html>\n" + record(3),
+        "packed": gzip.compress(record(4)),
+        "thesis.txt": b"<p>of years</p>",
+    }.items():
+        (logs / name).write_bytes(content)
+    fill(place, record(5))
+    (place / "page.html").write_bytes(b"<!DOCTYPE html>")
+    (place / "notice").write_bytes(b"")
+    (logs / "link").symlink_to("a.jsonl")
+    (logs / "inside").symlink_to(place / "id")  # not there
+    before = {path: path.read_bytes() for path in (*logs.iterdir(), *place.iterdir()) if path.exists()}
+    done = report(*(one.format(logs=logs, place=place) for one in arguments))
+    assert said(done, 2, "--html would write", "give it a file of its own, such as --html page.html")
+    assert done.stdout == ""
+    assert {path: path.read_bytes() for path in (*logs.iterdir(), *place.iterdir()) if path.exists()} == before
+
+
+@pytest.mark.parametrize("old", [None, b"", b"<!DOCTYPE html>old", b"<!doctype html>\nold"])
+def test_a_page_over_an_older_one(report: Report, place: Path, tmp_path: Path, old: bytes | None) -> None:
+    """A new name, an empty file and an older page are taken, also through a link."""
+    fill(place, record(1))
+    (tmp_path / "link").symlink_to("page.html")
+    if old is not None:
+        (tmp_path / "page.html").write_bytes(old)
+    assert report("--html", str(tmp_path / "link")).returncode == 0
+    assert (tmp_path / "page.html").read_text().endswith("</html>\n")
+
+
+def test_a_page_on_stdout(report: Report, place: Path, tmp_path: Path) -> None:
+    """`-` is stdout and no file, in UTF-8 whatever the terminal has; so is /dev/stdout; nothing else is said there."""
+    fill(place, record(1, properties={"fmt": "größe"}))
+    page = report("--html", "-", cwd=tmp_path, encoding="utf-8", env={"PYTHONIOENCODING": "ascii"})
+    assert (page.returncode, page.stderr) == (0, "")
+    assert page.stdout.startswith("<!DOCTYPE html>")
+    assert page.stdout.endswith("</html>\n")
+    assert "größe" in page.stdout
+    assert list(tmp_path.glob("-")) == []
+    assert report("--html", "/dev/stdout", encoding="utf-8").stdout == page.stdout
+
+
+def test_a_page_says_what_to_type_in_text(home: Path, tmp_path: Path) -> None:
+    """The name of a directory is part of the command, and may be anything."""
+    command = [*TOOL, "--data-dir", str(tmp_path / "a\x1b[31m\u202eb"), "report", "--html", "-"]
+    done = subprocess.run(command, env=clean_environment(home), capture_output=True, timeout=30, check=True)
+    page = done.stdout.decode()
+    assert "\\x1b[31m\\u202eb" in page
+    assert clean(page)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without FIFOs")
+def test_a_page_into_a_device(report: Report, place: Path, tmp_path: Path) -> None:
+    """A device and a FIFO are no files that hold anything, and are written to."""
+    fill(place, record(1))
+    assert report("--html", os.devnull).returncode == 0
+    os.mkfifo(tmp_path / "fifo")
+    with subprocess.Popen(["cat", tmp_path / "fifo"], stdout=subprocess.PIPE, text=True) as reader:
+        assert report("--html", str(tmp_path / "fifo")).returncode == 0
+        assert reader.communicate(timeout=30)[0].endswith("</html>\n")
 
 
 def test_the_declaration_is_heard(make_telemetry: Any, capsys: Any) -> None:
@@ -221,6 +349,14 @@ def test_in_a_pipe_there_are_blocks_and_no_colour(report: Report, place: Path) -
     assert "┤" not in blocks
     assert "##" in ascii_only
     assert ascii_only.isascii()
+
+
+def test_letters_stay_where_stdout_has_them(report: Report, place: Path) -> None:
+    """A text of any writing is shown as it is; where stdout has no such letters, as escapes."""
+    fill(place, record(1, properties={"fmt": "größe 日本語"}))
+    assert "  größe 日本語  " in report(encoding="utf-8", env={"PYTHONIOENCODING": "utf-8"}).stdout
+    assert "  größe \\u65e5" in report(encoding="latin-1", env={"PYTHONIOENCODING": "latin-1"}).stdout
+    assert "  gr\\xf6\\xdfe \\u65e5" in report(env={"PYTHONIOENCODING": "ascii"}).stdout
 
 
 def test_on_a_terminal_there_are_colours(home: Path, place: Path) -> None:

@@ -83,7 +83,7 @@ _TAGS = {
     "code",
     "bdi",
     "svg",
-    "g",
+    "circle",
     "rect",
     "line",
     "text",
@@ -494,7 +494,9 @@ def log_read(data: bytes, world: World) -> None:
     shown = document(summary, None, skipped)
     json.dumps(shown, allow_nan=False)
     table.table(shown)
-    assert text.render(shown, text.Style(), "begin").replace("\n", "").isprintable()
+    for encoding in ("ascii", "utf-8"):
+        page = text.render(shown, text.Style(encoding=encoding), "begin")
+        assert page.replace("\n", "").isprintable()
     tree = Tree(html.page(summary, None, skipped, tool="mytool"))
     assert {tag for tag, _ in tree.tags} <= _TAGS
     assert not [name for _, held in tree.tags for name in held if name.startswith("on") or name in ("href", "src")]

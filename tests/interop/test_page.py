@@ -1,6 +1,8 @@
 """The page of a report in Chromium: it opens without a request and without a word on the console, and it prints."""
 
+import html
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -117,3 +119,46 @@ def test_it_prints(chromium: Chromium, tmp_path: Path) -> None:
     content = (tmp_path / "page.pdf").read_bytes()
     assert content.startswith(b"%PDF-")
     assert 2 <= content.count(b"/Type /Page\n") <= 8
+
+
+# A frame, since no window is as narrow as a phone; what lies beyond its edge, or is cut off where it stands, is told.
+FRAME = """<!DOCTYPE html>
+<meta name="color-scheme" content="light dark">
+<iframe id="page" style="width:{width}px;height:900px;border:0" srcdoc="{page}"></iframe>
+<pre id="told"></pre>
+<script>
+document.getElementById("page").onload = (event) => {{
+  const page = event.target.contentDocument;
+  const all = [...page.querySelectorAll("h1, h2, dt, dd, .title, td, tbody th")];
+  const shown = all.filter((one) => one.getClientRects().length && !one.querySelector("svg"));
+  const cut = shown.filter((one) => {{
+    const range = page.createRange();
+    range.selectNodeContents(one);
+    const place = one.getBoundingClientRect(), text = range.getBoundingClientRect();
+    return text.right > Math.min(place.right + 1, {width}) || text.left < 0 || place.right > {width};
+  }});
+  const told = {{ shown: shown.length, cut: cut.map((one) => one.textContent) }};
+  document.getElementById("told").textContent = JSON.stringify(told);
+}};
+</script>
+"""
+
+
+def full() -> str:
+    """A page with long names, large figures and every kind of table, all of it open."""
+    log = [record("command", command="import.from_code", success=n > 3, duration_ms=50 * n) for n in range(1, 1200)]
+    log += [record(kind="ab"[n % 2], results={"found": n * 10_000}, lang={"py": n * 1000}) for n in range(400)]
+    log += [record("rare", f"2026-11-{n % 9 + 11}", sample_rate=0.00025) for n in range(3000)]
+    return page(summed(log, "version"), DECLARED, {"torn": 3}, tool="mytool").replace("<details>", "<details open>")
+
+
+@pytest.mark.parametrize("scheme", [0, 1])  # dark and light
+@pytest.mark.parametrize("width", [360, 500, 720, 1100])
+def test_no_figure_is_cut_off(chromium: Chromium, tmp_path: Path, width: int, scheme: int) -> None:
+    """On a phone as on a desk: every figure and every name is within the page, with no need to scroll sideways."""
+    (tmp_path / "frame.html").write_text(FRAME.format(width=width, page=html.escape(full())), encoding="utf-8")
+    options = ("--dump-dom", "--window-size=1200,1000", f"--blink-settings=preferredColorScheme={scheme}")
+    _, _, dom = chromium((tmp_path / "frame.html").as_uri(), *options)
+    told = json.loads(html.unescape(re.findall(r'<pre id="told">(.*?)</pre>', dom)[0]))
+    assert told["shown"] > 80
+    assert told["cut"] == []

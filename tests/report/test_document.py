@@ -174,16 +174,20 @@ def test_a_field_of_several_kinds_has_an_entry_for_each() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "expected"),
+    ("row", "by", "expected"),
     [
-        ({"event": "search", "command": None, "by": None}, "search"),
-        ({"event": "command", "command": "sync", "by": None}, "command sync"),
-        ({"event": "search", "command": None, "by": "json"}, "search, json"),
+        ({"event": "search", "command": None, "by": None}, None, "search"),
+        ({"event": "command", "command": "sync", "by": None}, None, "command sync"),
+        ({"event": "search", "command": None, "by": "json"}, "fmt", "search, json"),
+        ({"event": "command", "command": "sync", "by": "sync"}, "command", "command sync"),
+        ({"event": "command", "command": "sync", "by": "command"}, "event", "command sync"),
+        ({"event": "command", "command": "json", "by": "json"}, "fmt", "command json, json"),
+        ({"event": "search", "command": None, "by": "sync"}, "command", "search, sync"),
     ],
 )
-def test_labels(row: dict[str, Any], expected: str) -> None:
-    """A row is called by its event, its command and its value."""
-    assert label(row) == expected
+def test_labels(row: dict[str, Any], by: str | None, expected: str) -> None:
+    """A row is called by its event, its command and its value, unless that is one of the two by its own name."""
+    assert label(row, by) == expected
 
 
 def days_of(*days: str) -> list[dict[str, Any]]:

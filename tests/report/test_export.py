@@ -155,6 +155,13 @@ def test_answers_by_lot() -> None:
     assert "±" not in PAGE
 
 
+def test_what_is_rounded_to_nothing_has_no_sign() -> None:
+    """32 of 119 are a hair fewer than chance alone makes of none."""
+    events = {"search": {"proxy": Boolean(epsilon=1.0)}}
+    found = page([record(proxy=True)] * 32 + [record(proxy=False)] * 87, events)
+    assert "`yes` 0.0 \xb1" in figures(found, "proxy")
+
+
 def test_sampled_events() -> None:
     """A sampled event is weighted by its rate, with the standard error; what has no rate counts as it is."""
     events = {"search": {"fields": {"n": "number"}, "sample": 0.25}, "other": {"n": "number"}}

@@ -213,6 +213,15 @@ def test_an_empty_log_says_what_to_type() -> None:
     assert "To begin" not in Tree(page(Summary())).text
 
 
+def test_an_empty_page_says_what_it_is_told() -> None:
+    """Who knows better than that nothing is recorded says it; what is said of figures is not said without any."""
+    text = page(Summary(), None, {"torn": 2}, nothing="There is no record in these <files>.")
+    assert "There is no record in these <files>." in Tree(text).text
+    assert "2 torn" in text
+    assert "percentiles" not in text
+    assert "percentiles" in page(busy())
+
+
 def test_a_summary_that_still_grows_can_be_shown() -> None:
     """A summary need not be settled before, and may grow afterwards."""
     summary = Summary()
@@ -227,3 +236,58 @@ def test_the_page_takes_any_figures() -> None:
     text = Tree(page(summed(log), DECLARED)).text
     assert re.search(r"no.*-\d", text, re.DOTALL)
     assert "<1 ms" in text
+
+
+def heads(text: str, *, of: str) -> list[str]:
+    """The headings of the table of that name."""
+    table = text.partition(f'<table aria-label="{of}"')[2].partition("</thead>")[0]
+    return re.findall(r'<th scope="col">([^<]*)</th>', table)
+
+
+def test_what_is_counted_is_named() -> None:
+    """What a distribution adds up are items, answers by lot are answers, and the rest are events."""
+    text = page(busy(), DECLARED)
+    found = [heads(text, of=f"search: {field}")[1] for field in ("lang", "private", "fmt")]
+    assert found == ["Items", "Answers", "Events"]
+
+
+def test_the_field_that_rows_go_by_is_named() -> None:
+    """It stands above the rows, and a value that the row is called by already is not said twice."""
+    log = [record("command", command="sync", duration_ms=4), record(fmt="json")]
+    text = page(summed(log, "command"))
+    assert "Events and commands, by command</h2>" in text
+    assert "Durations, by command</h2>" in text
+    assert text.count(">Event, command</th>") == 2
+    assert "<bdi>command sync</bdi>" in text
+    assert "<bdi>search, (none)</bdi>" in text
+    assert ", by" not in page(summed(log))
+
+
+def test_one_is_not_plural() -> None:
+    """One event on one day."""
+    text = page(summed([record()]))
+    assert "<dt>event</dt><dd>1</dd>" in text
+    assert "<dt>day with events</dt><dd>1</dd>" in text
+    assert "<dt>days with events</dt><dd>2</dd>" in page(summed([record(day="2026-11-19"), record()]))
+
+
+def test_each_figure_of_a_stacked_row_has_its_name() -> None:
+    """Where a row becomes a block its figures lose the head of their column, and have it before them instead."""
+    text = page(busy(), DECLARED)
+    for title in ("How often", "A dot is the median", "Numbers", "search: private"):
+        table = re.search(f'<div class="[^"]*stack"[^>]*>\\s*<table aria-label="{title}.*?</table>', text, re.DOTALL)
+        assert table, title
+        named = re.findall(r'<th scope="col">([^<]*)</th>', table[0])[1:]
+        rows = re.findall(r'<tr><th scope="row">.*?</tr>', table[0])
+        assert rows
+        assert [re.findall(r'<td data-head="([^"]*)">', row) for row in rows] == [named] * len(rows)
+
+
+def test_one_long_time_leaves_room_for_the_short_ones() -> None:
+    """Beside a session of hours, commands of milliseconds have places that can be told apart, and the scale is said."""
+    log = [record(name, ms=ms) for name, ms in (("a", 20), ("b", 60), ("session", 8_280_000))]
+    text = page(summed(log))
+    places = sorted(float(x) for x in re.findall(r'<circle cx="([\d.]+)%"', text))
+    assert places[1] - places[0] > 5
+    assert places[2] == 100
+    assert "the scale is logarithmic, from 10 ms to 2.3 h" in text

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
+from discreet.report.columns import width as columns
 from discreet.report.document import Document, document
 from discreet.report.summarize import OTHERS, ROWS, Summary
-from discreet.report.text import FIELDS, NARROWEST, Style, duration, number, render, safe, share
+from discreet.report.text import FIELDS, NARROWEST, Style, render
 from report.test_document import DECLARED
 from report.test_summarize import record, summed
 
 BEGIN = "mytool telemetry on"
 PLAIN, BLOCKS, COLOURS = Style(80), Style(80, blocks=True), Style(80, blocks=True, colour=True)
+UNICODE = Style(80, blocks=True, encoding="utf-8")
 SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -122,6 +124,12 @@ def test_an_empty_log_says_what_to_type() -> None:
     assert render(document(Summary()), PLAIN, BEGIN) == f"Nothing is recorded yet. To begin, type:\n{BEGIN}"
 
 
+def test_an_empty_log_says_what_it_is_told() -> None:
+    """Who knows better than that nothing is recorded says it, and then there is nothing to type."""
+    told = "There is no record in these files."
+    assert render(document(Summary()), PLAIN, nothing=told) == told
+
+
 def test_a_log_of_lost_lines_says_so() -> None:
     """A log of which no line could be used is not passed off as an empty one."""
     page = render(document(Summary(), None, {"torn": 1}), PLAIN, BEGIN)
@@ -153,6 +161,7 @@ def hostile() -> Document:
     times = dict.fromkeys(("count", "mean", "low", "median", "p95", "high", "sum"), 2.0**53)
     return {
         "events": 10**13,
+        "by": "x" * 64,
         "estimate": {"value": 10.0**18, "error": 10.0**18},
         "first": FOUL[0],
         "last": FOUL[1],
@@ -198,18 +207,19 @@ DOCUMENTS = {"small": example, "hostile": hostile, "empty": lambda: document(Sum
 
 @pytest.mark.parametrize("found", DOCUMENTS.values(), ids=DOCUMENTS)
 @pytest.mark.parametrize("blocks", [False, True])
-def test_nothing_is_wider_than_the_page(found: Any, blocks: bool) -> None:
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8"])
+def test_nothing_is_wider_than_the_page(found: Any, blocks: bool, encoding: str) -> None:
     """At every width from the narrowest on, no line is wider; a width below it, even a negative one, counts as it."""
     held = found()
     for width in range(NARROWEST, 200, 1 if held["events"] < 100 else 7):
-        page = render(held, Style(width, blocks), "a" * 64 + " telemetry on")
-        assert max(map(len, page.splitlines())) <= width
+        page = render(held, Style(width, blocks, encoding=encoding), "a" * 64 + " telemetry on")
+        assert max(map(columns, page.splitlines())) <= width
     assert render(held, Style(-1), BEGIN) == render(held, Style(0), BEGIN) == render(held, Style(NARROWEST), BEGIN)
 
 
 @pytest.mark.parametrize("style", [PLAIN, BLOCKS, COLOURS])
 def test_nothing_that_a_terminal_obeys_reaches_it(style: Style) -> None:
-    """No control, escape, bidirectional, wide or half character gets through: only ASCII, our blocks and colours."""
+    """No control, escape, bidirectional or half character gets through: only ASCII, our blocks and colours."""
     page = render(hostile(), style, "\x1b[31mtool") + render(document(Summary()), style, "\x1b[31mtool")
     allowed = {"\n", *("▏▎▍▌▋▊▉█░±" if style.blocks else "")}
     if style.colour:
@@ -219,25 +229,33 @@ def test_nothing_that_a_terminal_obeys_reaches_it(style: Style) -> None:
     assert "\\x1b[2J" in page  # shown as what it is, not dropped
 
 
+def test_nothing_that_a_terminal_obeys_is_a_letter() -> None:
+    """Where stdout has all letters they stay, and what is none is an escape all the same."""
+    page = render(hostile(), UNICODE, "\x1b[31mtool \u202e")
+    assert page.replace("\n", "").isprintable()
+    assert "\u6f22\u5b57" in page  # Chinese
+    for escape in ("\\x1b[2J", "\\u202egnp.exe", "\\ud800", "\\x9b31m", "\\\\x1b"):
+        assert escape in page
+
+
+def test_columns_are_those_of_the_terminal() -> None:
+    """Letters that stdout has are shown as they are, and wide ones and marks leave the figures in their columns."""
+    log = [record(fmt=fmt) for fmt in ("json", "gr\xf6\xdfe", "\u65e5\u672c\u8a9e" * 3, "e\u0301te\u0301")]
+    table = render(document(summed(log)), UNICODE, BEGIN).split("\n\n")[-1].splitlines()
+    assert len({columns(line.partition("1  25 %")[0]) for line in table[1:]}) == 1
+    assert any(line.startswith("  " + "\u65e5\u672c\u8a9e" * 3 + "  ") for line in table)
+    escaped = render(document(summed(log)), BLOCKS, BEGIN)
+    assert "gr\\xf6\\xdfe" in escaped
+    latin = render(document(summed(log)), Style(80, encoding="latin-1"), BEGIN)
+    assert "gr\xf6\xdfe" in latin
+    assert "\\u65e5" in latin
+
+
 def test_a_page_has_an_end() -> None:
     """Fields beyond `FIELDS` are counted, not shown."""
     page = render(document(summed([record(**{f"f{n}": n for n in range(FIELDS + 5)})])), PLAIN, BEGIN)
     assert page.count("search: f") == FIELDS
     assert "5 fields more: see --json" in page
-
-
-@pytest.mark.parametrize("code", [*range(0x20), 0x5C, *range(0x7F, 0x100), 0x200E, 0x2028, 0x202E, 0xD800, 0x1F600])
-def test_safe_escapes_and_hides_nothing(code: int) -> None:
-    """A dangerous character becomes an escape that names it, so that two texts never look the same."""
-    shown = safe(chr(code))
-    assert shown.startswith("\\")
-    assert shown.encode("ascii").decode("unicode_escape") == chr(code)
-
-
-def test_safe_leaves_plain_text_alone() -> None:
-    """Printable ASCII, the backslash aside, stays as it is."""
-    plain = "".join(map(chr, range(0x20, 0x7F))).replace("\\", "")
-    assert safe(plain) == plain
 
 
 def test_a_narrow_page_leaves_out_figures_from_the_right() -> None:
@@ -294,44 +312,33 @@ def test_a_long_time_is_shown_in_spans() -> None:
     assert sum(int(line.split()[1]) for line in table[1:]) == 31
 
 
-@pytest.mark.parametrize(
-    ("milliseconds", "shown"),
-    [
-        (None, "-"),
-        (0, "<1 ms"),
-        (0.999, "<1 ms"),
-        (1, "1.0 ms"),
-        (9.94, "9.9 ms"),
-        (9.96, "10 ms"),
-        (120, "120 ms"),
-        (999.4, "999 ms"),
-        (999.7, "1.0 s"),
-        (4280, "4.3 s"),
-        (45_000, "45 s"),
-        (59_700, "1.0 min"),
-        (90_000, "1.5 min"),
-        (3_599_000, "1.0 h"),
-        (23.9 * 3_600_000, "1.0 d"),
-        (2.0**53, "104249991 d"),
-    ],
-)
-def test_durations_read_as_people_say_them(milliseconds: float | None, shown: str) -> None:
-    """Two or three figures and the unit that fits the rounded amount."""
-    assert duration(milliseconds) == shown
+def test_the_field_that_rows_go_by_is_named() -> None:
+    """The heading names it, and a value that the row is called by already is not said twice."""
+    log = [record("command", command="sync"), record(fmt="json")]
+    page = render(document(summed(log, "command")), PLAIN, BEGIN)
+    assert page.split("\n\n")[1].startswith("event, command ")
+    assert "\ncommand sync  " in page
+    assert "\nsearch, (none) " in page
+    assert "\nevent, fmt " in render(document(summed(log, "fmt")), PLAIN, BEGIN)
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
-    [(0, "0"), (12.0, "12"), (1234567, "1,234,567"), (32.44, "32.4"), (123.6, "124"), (0.00123, "0.00123")],
+    ("values", "said"),
+    [([413], "413"), ([413, 413], "2 numbers, each 413"), ([1, 3], "2 numbers from 1 to 3: mean 2, median 1, p95 3")],
 )
-def test_numbers_read_as_people_write_them(value: float, shown: str) -> None:
-    """Whole ones in full, others in three figures."""
-    assert number(value) == shown
+def test_numbers_that_are_the_same_are_said_once(values: list[int], said: str) -> None:
+    """One number is that number; no lowest, mean and highest are made of it."""
+    page = render(document(summed(record(n=value) for value in values)), PLAIN, BEGIN)
+    assert page.endswith(f"\n\nsearch: n\n  {said}")
 
 
-@pytest.mark.parametrize(
-    ("part", "whole", "shown"), [(0, 0, "0 %"), (0, 9, "0 %"), (1, 1000, "<1 %"), (1, 3, "33 %"), (9, 9, "100 %")]
-)
-def test_shares(part: float, whole: float, shown: str) -> None:
-    """What is there is not rounded to nothing."""
-    assert share(part, whole) == shown
+def test_a_name_without_room_is_cut() -> None:
+    """Where there is no table below it as well."""
+    found = document(summed([record("e" * 30, **{"f" * 30: 1})]))
+    assert "\n" + "e" * 27 + "...\n  1" in render(found, Style(NARROWEST), BEGIN)
+
+
+def test_one_pseudonym_is_one_value() -> None:
+    """One value is not plural."""
+    page = render(document(summed([record(who="0" * 16)]), DECLARED), PLAIN, BEGIN)
+    assert page.endswith("search: who: 1 value, different ones: 1")

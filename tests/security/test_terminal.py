@@ -31,7 +31,10 @@ TYPED = {
     "explain": ["", "FILE"],
     "disclosure": ["", "--format json", "--format EVIL", "--check FILE", "--write FILE"],
     "preview": ["", "--wire", "-n EVIL"],
-    "report": ["", "--json", "--csv", "--by EVIL", "--event EVIL", "--since EVIL", "FILE", "--html FILE/x", "--xFILE"],
+    "report": [
+        *("", "--json", "--csv", "--by EVIL", "--event EVIL", "--since EVIL", "FILE", "--html FILE", "--html FILE/x"),
+        *("--html -", "--html - --event other", "--xFILE"),
+    ],
     "export": ["", "--out FILE", "--out FILE/x"],
     "sent": ["", "--ids", "-n EVIL"],
     "flush": [""],

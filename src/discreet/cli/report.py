@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ..report.read import Tally
     from ..report.summarize import Summary
 
+_STDOUT = ("-", "/dev/stdout")  # by its name as a file, the sentence after the page would be written over its beginning
+_PAGE_BEGINS = b"<!doctype html"  # in lower case
 _PAGE = 100  # columns of a report at most: a line longer than that is hard to follow
 _AGO = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -38,14 +40,17 @@ def report_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `report`."""
     add = parser.add_argument
     add("file", nargs="*", metavar="FILE", help="log files, also of gzip (default: the log of this user)")
-    add("--since", metavar="WHEN", help="from then on: 7d, 24h, 2w ago, a day (2026-11-20) or a moment, in UTC")
-    add("--until", metavar="WHEN", help="until then; a day is meant with all of it")
+    when = "an age (24h, 7d or 2w), a day (2026-11-20) or a moment (2026-11-20T10:30:00Z), in UTC"
+    add("--since", metavar="WHEN", help=f"from then on: {when}")
+    add("--until", metavar="WHEN", help="until then, written in the same way; a day is meant with all of it")
     add("--event", action="append", metavar="EVENT", help="this event only; may be repeated")
     add("--by", metavar="FIELD", help="the values of this field apart; also event, tool, version, py or os")
     forms = parser.add_mutually_exclusive_group()
     forms.add_argument("--json", action="store_true", help="all figures as one JSON object")
     forms.add_argument("--csv", action="store_true", help="all figures as one table of CSV")
-    forms.add_argument("--html", metavar="FILE", help="write a page to this file, for a browser or a printer")
+    forms.add_argument(
+        "--html", metavar="FILE", help="write a page to this file (-: stdout), for a browser or a printer"
+    )
 
 
 def report(session: Session, arguments: argparse.Namespace) -> int:
@@ -53,11 +58,11 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
     from ..report.document import document
 
     asked = _asked(arguments, time.time())
-    for path in arguments.file:
-        if not os.path.exists(path):
-            raise Failure(f"{path}: no such file")
+    paths = _once(arguments.file) if arguments.file else data.log_files(session)
+    if arguments.html is not None:
+        _check_target(session, arguments.html, paths)
     skipped: Tally = Counter()
-    summary = _summed(arguments.file or data.log_files(session), asked, skipped)
+    summary = _summed(paths, asked, skipped)
     declaration = session.telemetry.declaration
     found = document(summary, declaration, skipped)
     if arguments.json:
@@ -68,19 +73,86 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
         from ..report.table import table
 
         session.put(table(found), exactly=True)
-    elif arguments.html:
+    elif arguments.html is not None:
         from ..report.html import page
 
-        text = page(summary, declaration, skipped, tool=session.telemetry.name, begin=f"{session.command} on")
-        try:
-            with open(arguments.html, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-        except OSError as error:
-            raise Failure(f"{arguments.html}: {error.strerror}") from None
-        session.say(f"Written: {os.path.abspath(arguments.html)}")
+        nothing, begin = _nothing(session, arguments, found)
+        begin = shown(begin, None)  # a directory may be part of it, and of its name anything
+        text = page(summary, declaration, skipped, tool=session.telemetry.name, nothing=nothing, begin=begin)
+        _write(session, arguments.html, text)
     else:
         _print(session, arguments, found)
+    _tell_of_by(session, found)
     return 0
+
+
+def _once(paths: "Sequence[str]") -> list[str]:
+    """The files at these paths, each once, by whatever name. Raises `Failure` where there is none."""
+    found: dict[tuple[int, int], str] = {}
+    for path in paths:
+        try:
+            held = os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Failure(f"{path}: no such file") from None
+        found.setdefault((held.st_dev, held.st_ino), path)
+    return list(found.values())
+
+
+def _check_target(session: Session, path: str, logs: "Sequence[str]") -> None:
+    """Raise `Misuse` where a page would destroy something: of `report --html *.jsonl` a shell makes the first log the
+    file to write to. Between this look and the writing another process may put a file there; that is its own doing.
+    """
+    if not path:
+        raise Misuse("--html wants the name of a file, or - for stdout")
+    if path in _STDOUT:
+        return
+    instead = "give it a file of its own, such as --html page.html"
+    if any(_same(log, path) for log in logs):
+        raise Misuse(f"--html would write over {path}, a log to be read; {instead}")
+    # A name that is not there yet is none to take either: one of them would be a yes.
+    if _same(session.paths.directory, os.path.dirname(os.path.realpath(path))):
+        raise Misuse(f"--html would write among the files of telemetry, to {path}; {instead}")
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            begun = file.read(len(_PAGE_BEGINS))
+        if begun and begun.lower() != _PAGE_BEGINS:
+            raise Misuse(f"--html would write over {path}, which is no page; {instead}")
+
+
+def _same(one: str, two: str) -> bool:
+    return os.path.exists(one) and os.path.exists(two) and os.path.samefile(one, two)
+
+
+def _write(session: Session, path: str, page: str) -> None:
+    if path in _STDOUT:
+        session.put(page.removesuffix("\n"), exactly=True)
+        return
+    try:
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(page)
+    except OSError as error:
+        raise Failure(f"{path}: {error.strerror}") from None
+    session.say(f"Written: {os.path.abspath(path)}")
+
+
+def _nothing(session: Session, arguments: argparse.Namespace, found: "Document") -> tuple[str, str]:
+    """What to say where there is no record, and what to type then, if anything."""
+    if found["events"]:
+        return "", ""
+    if arguments.since or arguments.until or arguments.event:
+        return "Nothing was recorded that this asks for. Leave out --since, --until or --event to see more.", ""
+    if arguments.file:
+        return "There is no record in these files.", ""
+    if session.decide().enabled:
+        return "Nothing is recorded yet, but telemetry is on: what is used from now on will be.", ""
+    return "Nothing is recorded yet.", f"{session.command} on"
+
+
+def _tell_of_by(session: Session, found: "Document") -> None:
+    from ..report.summarize import NONE, OTHERS
+
+    if found["rows"] and all(row["by"] == NONE for row in found["rows"] if row["event"] != OTHERS):
+        session.complain(f"--by {found['by']}: no record has a field of this name")
 
 
 def _print(session: Session, arguments: argparse.Namespace, found: "Document") -> None:
@@ -88,27 +160,19 @@ def _print(session: Session, arguments: argparse.Namespace, found: "Document") -
 
     from ..report import charts, text
 
-    if not (found["events"] or found["skipped"]):
-        if arguments.since or arguments.until or arguments.event:
-            session.say("Nothing was recorded that this asks for. Leave out --since, --until or --event to see more.")
-            return
-        if not arguments.file and session.decide().enabled:
-            session.say("Nothing is recorded yet, but telemetry is on: what is used from now on will be.")
-            return
-        if arguments.file:
-            session.say("There is no record in these files.")
-            return
     width = min(shutil.get_terminal_size().columns, _PAGE)
     terminal = sys.stdout is not None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-    style = text.Style(width, _writable(_BLOCKS), terminal and not os.environ.get("NO_COLOR"))
+    encoding = getattr(sys.stdout, "encoding", None) or "ascii"
+    style = text.Style(width, _writable(_BLOCKS, encoding), terminal and not os.environ.get("NO_COLOR"), encoding)
     chart = charts.activity(found, style) if terminal and style.blocks else ""
-    session.put(text.render(found, style, f"{session.command} on", chart))
+    nothing, begin = _nothing(session, arguments, found)
+    session.put(text.render(found, style, begin, chart, nothing=nothing))
 
 
-def _writable(characters: str) -> bool:
-    """Whether stdout has these characters."""
+def _writable(characters: str, encoding: str) -> bool:
+    """Whether an encoding has these characters."""
     try:
-        characters.encode(getattr(sys.stdout, "encoding", None) or "ascii")
+        characters.encode(encoding)
     except (UnicodeEncodeError, LookupError):
         return False
     return True

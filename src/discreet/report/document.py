@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Document: TypeAlias = dict[str, Any]
 
+NOTHING = "Nothing is recorded yet."  # what a form says in place of figures, where nobody knows better
 FEW = 12  # different numbers that are shown one by one: exit codes, buckets
 OFTEN = 3  # times that each of them has to occur for that, on average
 _HASH_DIGITS = 16
@@ -194,7 +195,8 @@ def _value(value: object, count: float) -> dict[str, Any]:
     return {"value": value, "count": count, "estimate": None}
 
 
-def label(row: Mapping[str, Any]) -> str:
-    """A row's name for people: `search`, `command import.from_code`, `search, json`."""
+def label(row: Mapping[str, Any], by: str | None = None) -> str:
+    """A row's name for people: `search`, `command import.from_code`, `search, json`; `by` as in the document."""
     name = f"{row['event']} {row['command']}" if row["command"] else str(row["event"])
-    return name if row["by"] in (None, "") else f"{name}, {row['by']}"
+    told = row["by"] in (None, "") or (by in ("event", "command") and row["by"] == row[by])
+    return name if told else f"{name}, {row['by']}"

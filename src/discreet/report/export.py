@@ -114,7 +114,7 @@ def _summed(numbers: Sequence[float]) -> str:
 
 def _estimated(row: Conversion, epsilon: float, found: Counter[Any]) -> str:
     estimates = estimate(found, [str(_plain(one)) for one in row.domain], epsilon)
-    return ", ".join(f"{code(name)} {guess:,.1f} ± {error:,.1f}" for name, (guess, error) in estimates.items())
+    return ", ".join(f"{code(name)} {guess:z,.1f} ± {error:,.1f}" for name, (guess, error) in estimates.items())
 
 
 def _sampled(number: int, rates: Counter[float]) -> str:

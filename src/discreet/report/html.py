@@ -2,18 +2,19 @@
 
 The rule that keeps it honest: what comes from the log reaches the page only through `_text`, as text, never as a tag,
 an attribute or a style; and a policy in the page forbids scripts and requests, should that ever fail. Every chart
-stands beside a table with its figures, and its axis begins at zero.
+stands beside a table with its figures, and its axis begins at zero or is said to be logarithmic.
 """
 
 import html
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .document import Document, amount, document, label, span, timeline
+from .document import NOTHING, Document, amount, document, label, span, timeline
+from .figures import about, duration, named, number, share
 from .style import STYLE
 from .summarize import OTHERS, Summary
-from .text import FIELDS, about, duration, named, number, share
+from .svg import bar, columns, logarithmic, spread
+from .text import FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 SPANS = 60  # columns of the chart of activity at most
 VALUES = 20  # of one field; the rest is one sum
-_HEIGHT, _LEFT, _FOOT = 200, 56, 24  # pixels of the plot, left of it for figures, below it for days
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -31,16 +31,18 @@ def page(
     skipped: Mapping[str, int] | None = None,
     *,
     tool: str = "",
+    nothing: str = NOTHING,
     begin: str = "",
     refresh: int = 0,
 ) -> str:
-    """The page of a summary, as `document` takes it with the next two. `tool` names it; `begin` is what to type where
-    nothing was recorded yet; a browser asks for it again after `refresh` seconds (0: never). Never raises.
+    """The page of a summary, as `document` takes it with the next two. `tool` names it; `nothing` is what it says where
+    there is no record, `begin` what to type then; a browser asks for it again after `refresh` seconds (0: never). Never
+    raises.
     """
     found = document(summary.settle(), declaration, skipped)
     title = f"{tool}: report" if tool else "Report"
     parts = (_activity, _rows, _durations, _shares, _fields) if found["events"] else ()
-    body = "\n".join(text for part in parts if (text := part(found))) or _empty(begin)
+    body = "\n".join(text for part in parts if (text := part(found))) or _empty(nothing, begin)
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
@@ -62,19 +64,20 @@ def _heading(found: Document) -> str:
     first, last = (_text(found[which] or OTHERS) for which in ("first", "last"))
     period = f"on {first}" if first == last else f"from {first} to {last}"
     ok, failed = (sum(row[which] for row in found["rows"]) for which in ("ok", "failed"))
-    tiles = [("events", f"{found['events']:,}")]
+    tiles = [("event" if found["events"] == 1 else "events", f"{found['events']:,}")]
     if found["estimate"]:
         tiles.append(("estimated in all", about(found["estimate"])))
     if ok + failed:
         tiles += [("succeeded", share(ok, ok + failed)), ("failed", f"{failed:,}")]
-    tiles.append(("days with events", f"{len(found['days']):,}"))
+    days = len(found["days"])
+    tiles.append(("day with events" if days == 1 else "days with events", f"{days:,}"))
     shown = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in tiles)
     return f'<p>What was recorded {period} (UTC).</p>\n<dl class="tiles">{shown}</dl>\n'
 
 
-def _empty(begin: str) -> str:
+def _empty(nothing: str, begin: str) -> str:
     typed = f" To begin, type:</p><p><code>{_text(begin)}</code>" if begin else ""
-    return f"<section><p>Nothing is recorded yet.{typed}</p></section>"
+    return f"<section><p>{_text(nothing)}{typed}</p></section>"
 
 
 def _footer(found: Document) -> str:
@@ -84,7 +87,8 @@ def _footer(found: Document) -> str:
         lines.append(f"<p>Lines of the log that could not be used: {reasons}.</p>")
     if found["estimate"]:
         lines.append("<p>Of events that are sampled the number of all is estimated, \u00b1 the standard error.</p>")
-    lines.append("<p>Medians and percentiles are exact, or within 1 % where there are many different numbers.</p>")
+    if found["events"]:
+        lines.append("<p>Medians and percentiles are exact, or within 1 % where there are many different numbers.</p>")
     return "".join(lines)
 
 
@@ -95,8 +99,12 @@ def _section(name: str, title: str, content: str) -> str:
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "", note: str = "") -> str:
     """A table whose first column names its rows, below its title. All is HTML already; a head is "" over bars."""
     top = "".join(f'<th scope="col">{head}</th>' if head else "<td></td>" for head in heads)
+    # Where there is no room for columns, each figure has its head before it: see the style.
+    kept = [f' data-head="{head}"' if head and kind else "" for head in heads[1:]]
     body = "\n".join(
-        f'<tr><th scope="row">{name}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>' for name, *cells in rows
+        f'<tr><th scope="row">{name}</th>'
+        f"{''.join(f'<td{head}>{cell}</td>' for head, cell in zip(kept, cells, strict=True))}</tr>"
+        for name, *cells in rows
     )
     # Where it is wide, it can be scrolled with the keys.
     reach = f' role="region" tabindex="0" aria-label="{title}"' if kind else ""
@@ -105,25 +113,6 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind
         f'<div class="scroll {kind}"{reach}>\n'
         f'<table aria-label="{title}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
     )
-
-
-def _bar(value: float, top: float, bad: float = 0, error: float = 0) -> str:
-    """A bar of `value` of `top`, the last part of it bad, with its standard error on both sides. For eyes only."""
-    if not top or not math.isfinite(value / top):
-        return ""
-    good = _percent(value - bad, top)
-    parts = f'<rect width="{good}%" height="12" class="good"/>'
-    if bad:
-        parts += f'<rect x="{good}%" width="{_percent(bad, top)}%" height="12" class="bad"/>'
-    if error:
-        low, high = _percent(max(value - error, 0), top), _percent(value + error, top)
-        parts += f'<line x1="{low}%" x2="{high}%" y1="6" y2="6" class="error"/>'
-        parts += "".join(f'<line x1="{x}%" x2="{x}%" y1="2" y2="10" class="error"/>' for x in (low, high))
-    return f'<svg class="bar" width="100%" height="12" aria-hidden="true">{parts}</svg>'
-
-
-def _percent(value: float, whole: float) -> str:
-    return f"{min(max(100 * value / whole, 0), 100):.2f}"
 
 
 def _activity(found: Document) -> str:
@@ -136,50 +125,14 @@ def _activity(found: Document) -> str:
     best = max(points, key=lambda point: point[1])
     told = f"From {points[0][0]} to {points[-1][0]}; most, {number(best[1])}, from {best[0]}."
     head = "Day" if days == 1 else f"{days} days from"
-    rows = [(_text(day), f"{held:,.0f}", _bar(held, best[1])) for day, held in points]
-    table = _table(title, (head, what, ""), rows, "wide")
+    rows = [(_text(day), f"{held:,.0f}", bar(held, best[1])) for day, held in points]
+    table = _table(title, (head, what, ""), rows)
     return _section(
         "activity",
         "Activity",
-        f"<figure>{_columns(points, title, told)}<figcaption>{_text(title)}</figcaption></figure>\n"
+        f"<figure>{columns(points, title, told)}<figcaption>{_text(title)}</figcaption></figure>\n"
         f"<details><summary>The same as a table</summary>\n{table}\n</details>",
     )
-
-
-def _columns(points: list[tuple[str, float]], title: str, told: str) -> str:
-    """A chart of columns as wide as its place: what is across is in percent, what is up is in pixels."""
-    step = _step(max(held for _, held in points))
-    lines = math.ceil(max(held for _, held in points) / step)
-    scale, count = _HEIGHT / (step * lines), len(points)
-    width = min(80 / count, 8)
-    axis, plot = "", ""
-    for at in range(lines + 1):
-        y = 8 + _HEIGHT - at * step * scale
-        axis += f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{at * step:,.0f}</text>'
-        plot += f'<line x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
-    for at, (day, held) in enumerate(points):
-        middle, height = 100 * (at + 0.5) / count, held * scale
-        plot += (
-            f'<rect x="{middle - width / 2:.2f}%" y="{8 + _HEIGHT - height:.1f}" width="{width:.2f}%" '
-            f'height="{height:.1f}" class="good"><title>{_text(day)}: {held:,.0f}</title></rect>'
-        )
-    for at in sorted({0, count // 2, count - 1}):
-        anchor = "middle" if count == 1 or 0 < at < count - 1 else "start" if not at else "end"
-        x = {"start": 0.0, "middle": 100 * (at + 0.5) / count, "end": 100.0}[anchor]
-        plot += f'<text x="{x:.2f}%" y="{8 + _HEIGHT + 18}" text-anchor="{anchor}">{_text(points[at][0])}</text>'
-    height = 8 + _HEIGHT + _FOOT
-    return (
-        f'<div class="chart"><svg width="{_LEFT}" height="{height}" aria-hidden="true">{axis}</svg>'
-        f'<svg role="img" aria-labelledby="chart-title chart-told" width="100%" height="{height}">'
-        f'<title id="chart-title">{_text(title)}</title><desc id="chart-told">{_text(told)}</desc>{plot}</svg></div>'
-    )
-
-
-def _step(most: float) -> float:
-    """The distance of two lines of the grid: 1, 2 or 5 times a power of ten, at least 1, with at most five of them."""
-    rough = max(most / 5, 1)
-    power = 10 ** math.floor(math.log10(rough)) if math.isfinite(rough) else 1
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
 
 
 def _rows(found: Document) -> str:
@@ -189,39 +142,44 @@ def _rows(found: Document) -> str:
     for row in found["rows"]:
         told = row["ok"] + row["failed"]
         bad = amount(row) * row["failed"] / told if told else 0
-        cells = [f"<bdi>{_text(label(row))}</bdi>", f"{row['count']:,}"]
+        cells = [_label(row, found), f"{row['count']:,}"]
         cells += [about(row["estimate"]) if row["estimate"] else f"{row['count']:,}"] if sampled else []
         cells += [f"{row['ok']:,}", f"{row['failed']:,}", share(row["ok"], told)] if told else ["\u2013"] * 3
-        rows.append((*cells, _bar(amount(row), top, bad)))
-    heads = ["Event", "Runs", *(["In all, about"] if sampled else []), "Succeeded", "Failed", "Success", ""]
+        rows.append((*cells, bar(amount(row), top, bad)))
+    heads = [_head(found), "Runs", *(["In all, about"] if sampled else []), "Succeeded", "Failed", "Success", ""]
     title = "How often, and how well; the end of a bar, in orange, is what failed"
-    return _section("events", "Events and commands", _table(title, heads, rows, "wide"))
+    return _section("events", f"Events and commands{_by(found)}", _table(title, heads, rows, "wide stack"))
+
+
+def _head(found: Document) -> str:
+    return f"Event, {_text(found['by'])}" if found["by"] else "Event"
+
+
+def _by(found: Document) -> str:
+    return f", by {_text(found['by'])}" if found["by"] else ""
+
+
+def _label(row: Mapping[str, Any], found: Document) -> str:
+    return f"<bdi>{_text(label(row, found['by']))}</bdi>"
 
 
 def _durations(found: Document) -> str:
     timed = [row for row in found["rows"] if row["duration_ms"]]
     if not timed:
         return ""
-    top = max(row["duration_ms"]["p95"] for row in timed)
+    times = [row["duration_ms"] for row in timed]
+    # One session of hours would leave of all commands a hairline, if the scale were from zero.
+    ends = logarithmic(min(held["median"] for held in times), max(held["p95"] for held in times))
     rows = []
-    for row in timed:
-        held = row["duration_ms"]
+    for row, held in zip(timed, times, strict=True):
         figures = [duration(held[which]) for which in ("mean", "median", "p95", "high")]
-        rows.append((f"<bdi>{_text(label(row))}</bdi>", *figures, _spread(held["median"], held["p95"], top)))
-    title = f"A bar reaches to the median, its line to the 95th percentile; the scale is from 0 to {duration(top)}"
-    heads = ("Event", "Mean", "Median", "95 % within", "Longest", "")
-    return _section("durations", "Durations", _table(title, heads, rows, "wide"))
-
-
-def _spread(median: float, p95: float, top: float) -> str:
-    if not top:
-        return ""
-    end = _percent(p95, top)
-    return (
-        '<svg class="bar" width="100%" height="12" aria-hidden="true">'
-        f'<rect width="{_percent(median, top)}%" height="12" class="good"/><g class="error">'
-        f'<line x2="{end}%" y1="6" y2="6"/><line x1="{end}%" x2="{end}%" y1="1" y2="11"/></g></svg>'
+        rows.append((_label(row, found), *figures, spread(held["median"], held["p95"], ends)))
+    title = (
+        "A dot is the median, its line reaches to the 95th percentile; the scale is logarithmic, from "
+        f"{duration(ends[0])} to {duration(ends[1])}, each mark ten times the one before it"
     )
+    heads = (_head(found), "Mean", "Median", "95 % within", "Longest", "")
+    return _section("durations", f"Durations{_by(found)}", _table(title, heads, rows, "wide stack"))
 
 
 def _shares(found: Document) -> str:
@@ -243,9 +201,9 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
         guess = one["estimate"]
         cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
         cells += [about(guess)] if guess else []
-        rows.append((*cells, _bar(_weight(one), most, error=guess["error"] if guess else 0)))
+        rows.append((*cells, bar(_weight(one), most, error=guess["error"] if guess else 0)))
     if rest > 0:
-        rows.append(("others", number(rest), share(rest, whole), *(["\u2013"] if by_lot else []), _bar(rest, most)))
+        rows.append(("others", number(rest), share(rest, whole), *(["\u2013"] if by_lot else []), bar(rest, most)))
     return rows
 
 
@@ -263,7 +221,7 @@ def _fields(found: Document) -> str:
             (_title(field), f"{field['count']:,}", *(number(field["numbers"][name]) for name in which))
             for field in numbers[: 5 * FIELDS]
         ]
-        parts.append(_table("Numbers", ("Field", "Events", *which.values()), rows, "wide"))
+        parts.append(_table("Numbers", ("Field", "Events", *which.values()), rows, "wide stack"))
     if others:
         cards = [f'<div class="card">{_field(field)}</div>' for field in others]
         parts.append(f'<div class="grid">{"".join(cards)}</div>')
@@ -282,5 +240,6 @@ def _field(field: Mapping[str, Any]) -> str:
     by_lot = field["epsilon"] is not None
     note = f"Answered by lot, epsilon {number(field['epsilon'])}; \u00b1 the standard error" if by_lot else ""
     whole = sum(one["count"] for one in field["values"])
-    heads = ("Value", "Answers" if by_lot else "Events", "Share", *(["Truly about"] if by_lot else []), "")
-    return _table(_title(field), heads, _listed(field["values"], whole, by_lot), note=note)
+    what = "Answers" if by_lot else "Items" if field["kind"] == "items" else "Events"
+    heads = ("Value", what, "Share", *(["Truly about"] if by_lot else []), "")
+    return _table(_title(field), heads, _listed(field["values"], whole, by_lot), "stack" if by_lot else "", note)

@@ -21,7 +21,7 @@ section{padding:1.25rem;margin:1rem 0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1rem;margin:0}
 .tiles div{padding:.75rem 1rem;display:flex;flex-direction:column-reverse}
 .tiles dt{font-size:.85rem}
-.tiles dd{margin:0;font-size:1.3rem;font-weight:600;line-height:1.3;white-space:nowrap}
+.tiles dd{margin:0;font-size:1.3rem;font-weight:600;line-height:1.3}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem 2.5rem}
 .three{grid-template-columns:repeat(auto-fit,minmax(min(100%,16rem),1fr))}
 .wide+.grid{margin-top:1.5rem}
@@ -32,14 +32,15 @@ figure{margin:0}
 .card p{margin:0;font-size:.85rem;color:var(--soft)}
 .card p.title{margin-bottom:.35rem;font-size:1rem;font-weight:600;color:var(--text);overflow-wrap:anywhere}
 details{margin-top:.75rem}
+details tbody th{white-space:nowrap}
 summary{cursor:pointer}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;padding:0 6px;margin:0 -6px}
 .scroll:focus-visible,summary:focus-visible{outline:2px solid var(--good);outline-offset:2px}
 table{border-collapse:collapse;width:100%}
 th,td{padding:.3rem 1rem .3rem 0;text-align:right;font-weight:400;white-space:nowrap;border-top:1px solid var(--line)}
 thead th,thead td{border-top:0}
 tbody th,thead th:first-child{text-align:left}
-tbody th{white-space:normal;overflow-wrap:anywhere;min-width:5rem}
+tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6rem}
 .wide tbody th{min-width:11rem}
 td:last-child,th:last-child{padding-right:0}
 td:has(.bar){width:35%;min-width:4rem}
@@ -53,12 +54,29 @@ td:has(.bar){width:35%;min-width:4rem}
 .good{fill:var(--good)}
 .bad{fill:var(--bad)}
 .error{stroke:var(--error);stroke-width:1.5}
+.mark{stroke:var(--line)}
+.reach{stroke:var(--good);stroke-width:3}
 code{background:var(--page);padding:.2rem .5rem;border-radius:.25rem}
+@media (max-width:54rem){.wide tbody th{min-width:8rem}.wide td:has(.bar){width:auto;min-width:4rem}}
+@media screen and (max-width:44rem){body{padding:1.25rem .75rem}section{padding:1rem}
+.tiles{grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.5rem}.tiles dd{font-size:1.15rem}
+td:has(.bar){min-width:2rem}
+.chart .between{display:none}
+.stack thead{display:none}
+.stack table,.stack tbody{display:block}
+.stack tr{display:flex;flex-wrap:wrap;gap:.25rem 1rem;padding:.6rem 0;border-top:1px solid var(--line)}
+.stack tr:first-child{border-top:0;padding-top:0}
+.stack th,.stack td{padding:0;border:0;text-align:left;min-width:4.75rem}
+.stack tbody th,.stack td:has(.bar){flex:0 0 100%;min-width:0}
+.stack tbody th{font-weight:600}
+.stack td[data-head]::before{content:attr(data-head);display:block;font-size:.85rem;color:var(--soft)}
+.stack td:has(.bar){padding:.35rem 0}
+.stack td:empty{display:none}}
 @media print{:root{color-scheme:light;--page:#fff;--card:#fff;--text:#000;--soft:#444;--line:#ccc;--good:#3b7ea1;
 --bad:#b4451f;--error:#000}
 body{padding:0;max-width:none;font-size:11pt}
 section{padding:.75rem 0;border:0;border-top:1px solid #ccc;border-radius:0}
 tr,figure,.card,.tiles{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}
-rect,line{print-color-adjust:exact}summary{display:none}details::details-content{content-visibility:visible;
+rect,line,circle{print-color-adjust:exact}summary{display:none}details::details-content{content-visibility:visible;
 block-size:auto}}
 """

@@ -1,0 +1,97 @@
+"""The drawings of a report's page, in SVG: what is across is in percent of the place, what is up is in pixels.
+
+The rule that keeps it honest: a drawing is made of numbers, and a text in it is escaped here. What has a length begins
+at zero; on a logarithmic scale, which has no zero, there are only places.
+"""
+
+import html
+import math
+
+_HEIGHT, _FOOT = 200, 24  # pixels of the plot, and below it for days
+_DIGIT = 7.2  # pixels of a digit in the size of the style, rounded up
+
+
+def bar(value: float, top: float, bad: float = 0, error: float = 0) -> str:
+    """A bar of `value` of `top`, the last part of it bad, with its standard error on both sides. For eyes only."""
+    if not top or not math.isfinite(value / top):
+        return ""
+    good = _percent(value - bad, top)
+    parts = f'<rect width="{good}%" height="12" class="good"/>'
+    if bad:
+        parts += f'<rect x="{good}%" width="{_percent(bad, top)}%" height="12" class="bad"/>'
+    if error:
+        low, high = _percent(max(value - error, 0), top), _percent(value + error, top)
+        parts += f'<line x1="{low}%" x2="{high}%" y1="6" y2="6" class="error"/>'
+        parts += "".join(f'<line x1="{x}%" x2="{x}%" y1="2" y2="10" class="error"/>' for x in (low, high))
+    return _beside(parts)
+
+
+def logarithmic(low: float, high: float) -> tuple[float, float]:
+    """The ends of a logarithmic scale that holds these, the first a power of ten, at least 1."""
+    first = 10.0 ** math.floor(math.log10(max(low, 1)))
+    return first, max(high, 10 * first)
+
+
+def spread(median: float, p95: float, ends: tuple[float, float]) -> str:
+    """A dot at one and a line from there to the other on a logarithmic scale, a mark at each of its powers of ten. For
+    eyes only.
+    """
+    first, last = ends
+    decades = math.log10(last / first)
+
+    def place(value: float) -> str:
+        return _percent(math.log10(max(value, first) / first), decades)
+
+    marks = [f"{_percent(power, decades)}%" for power in range(math.floor(decades) + 1)]
+    parts = "".join(f'<line x1="{x}" x2="{x}" y1="0" y2="12" class="mark"/>' for x in marks)
+    at, end = place(median), place(p95)
+    parts += f'<line x1="{at}%" x2="{end}%" y1="6" y2="6" class="reach"/>'
+    return _beside(f'{parts}<circle cx="{at}%" cy="6" r="5" class="good"/>')
+
+
+def columns(points: list[tuple[str, float]], title: str, told: str) -> str:
+    """A chart of columns as wide as its place; `title` and `told` are for ears."""
+    step = _step(max(held for _, held in points))
+    lines = math.ceil(max(held for _, held in points) / step)
+    scale, count = _HEIGHT / (step * lines), len(points)
+    width = min(80 / count, 8)
+    left = math.ceil(_DIGIT * len(f"{step * lines:,.0f}")) + 12  # for the figures
+    axis, plot = "", ""
+    for at in range(lines + 1):
+        y = 8 + _HEIGHT - at * step * scale
+        axis += f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{at * step:,.0f}</text>'
+        plot += f'<line x2="100%" y1="{y:.1f}" y2="{y:.1f}"/>'
+    for at, (day, held) in enumerate(points):
+        middle, height = 100 * (at + 0.5) / count, held * scale
+        plot += (
+            f'<rect x="{middle - width / 2:.2f}%" y="{8 + _HEIGHT - height:.1f}" width="{width:.2f}%" '
+            f'height="{height:.1f}" class="good"><title>{html.escape(day)}: {held:,.0f}</title></rect>'
+        )
+    for at in sorted({0, count // 2, count - 1}):
+        anchor = "middle" if count == 1 or 0 < at < count - 1 else "start" if not at else "end"
+        x = {"start": 0.0, "middle": 100 * (at + 0.5) / count, "end": 100.0}[anchor]
+        kind = ' class="between"' if 0 < at < count - 1 else ""
+        place = f'x="{x:.2f}%" y="{8 + _HEIGHT + 18}" text-anchor="{anchor}"'
+        plot += f"<text{kind} {place}>{html.escape(points[at][0])}</text>"
+    height = 8 + _HEIGHT + _FOOT
+    return (
+        f'<div class="chart"><svg width="{left}" height="{height}" aria-hidden="true">{axis}</svg>'
+        f'<svg role="img" aria-labelledby="chart-title chart-told" width="100%" height="{height}">'
+        f'<title id="chart-title">{html.escape(title)}</title><desc id="chart-told">{html.escape(told)}</desc>'
+        f"{plot}</svg></div>"
+    )
+
+
+def _step(most: float) -> float:
+    """The distance of two lines of the grid: 1, 2 or 5 times a power of ten, at least 1, with at most five of them."""
+    rough = max(most / 5, 1)
+    power = 10 ** math.floor(math.log10(rough)) if math.isfinite(rough) else 1
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+
+
+def _beside(parts: str) -> str:
+    return f'<svg class="bar" width="100%" height="12" aria-hidden="true">{parts}</svg>'
+
+
+def _percent(value: float, whole: float) -> str:
+    return f"{min(max(100 * value / whole, 0), 100):.2f}"

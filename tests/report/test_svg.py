@@ -1,0 +1,54 @@
+"""The drawings: that places and lengths say what the figures say."""
+
+import re
+
+import pytest
+
+from discreet.report.svg import bar, columns, logarithmic, spread
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ends"),
+    [
+        (20, 8_280_000, (10, 8_280_000)),
+        (1000, 1000, (1000, 10_000)),
+        (0, 0, (1, 10)),
+        (0, 500, (1, 500)),
+        (999.9, 1000, (100, 1000)),
+        (2.0**53, 2.0**53, (10.0**15, 10.0**16)),
+    ],
+)
+def test_the_scale_holds_what_is_shown(low: float, high: float, ends: tuple[float, float]) -> None:
+    """It begins at a power of ten from 1 on, holds both, and is never a point."""
+    assert logarithmic(low, high) == ends
+
+
+@pytest.mark.parametrize(
+    ("median", "p95", "places"),
+    [(10, 1000, (0, 100)), (100, 100, (50, 50)), (0, 100, (0, 50)), (10, 31.6227766, (0, 25))],
+)
+def test_a_spread_is_placed_by_its_logarithm(median: float, p95: float, places: tuple[float, float]) -> None:
+    """The dot is at the median, its line ends at the percentile; what is below the scale is at its beginning."""
+    text = spread(median, p95, (10, 1000))
+    assert float(re.findall(r'<circle cx="([\d.]+)%"', text)[0]) == places[0]
+    assert tuple(map(float, re.findall(r'x1="([\d.]+)%" x2="([\d.]+)%"[^>]*class="reach"', text)[0])) == places
+    assert re.findall(r'x1="([\d.]+)%"[^>]*class="mark"', text) == ["0.00", "50.00", "100.00"]
+
+
+def test_a_bar_begins_at_zero() -> None:
+    """Its length is the share, and of nothing there is no bar."""
+    assert re.findall(r'<rect width="([\d.]+)%"', bar(3, 12)) == ["25.00"]
+    assert bar(0, 0) == ""
+
+
+@pytest.mark.parametrize("most", [1, 90, 1234, 12_000_000, 10**13])
+def test_the_figures_of_the_axis_have_room(most: int) -> None:
+    """Left of the plot there are seven pixels for each of their characters, and more."""
+    text = columns([("2026-11-20", most)], "a title", "what is told")
+    ticks = re.findall(r'text-anchor="end">([\d,]+)</text>', text)
+    assert int(re.findall(r'<svg width="(\d+)"', text)[0]) - 8 >= 7 * max(map(len, ticks))
+
+
+def test_what_is_told_is_text() -> None:
+    """A title is no tag."""
+    assert "<b>" not in columns([("2026-11-20", 1)], "<b>", "<b>")
