@@ -195,10 +195,12 @@ def test_nothing_is_written_over(telemetry: Telemetry, log: Path, capsys: Any, t
 
 
 def test_a_place_that_cannot_be_written(telemetry: Telemetry, log: Path, capsys: Any, tmp_path: Path) -> None:
-    """A directory that is not there is a sentence and exit status 1."""
+    """A directory that is not there is a sentence and exit status 1; no name at all is a wrong use."""
     log.write_text(line())
     assert telemetry.main(["export", "--out", str(tmp_path / "no" / "usage.md")]) == 1
     assert capsys.readouterr().err.endswith("usage.md: No such file or directory\n")
+    assert telemetry.main(["export", "--out", ""]) == 2
+    assert capsys.readouterr().err == "mytool telemetry: --out wants the name of a new file\n"
 
 
 def test_a_full_disk(telemetry: Telemetry, log: Path, capsys: Any, tmp_path: Path) -> None:

@@ -380,7 +380,7 @@ def test_status(discreet: Discreet, place: Path) -> None:
         f"  events   1 in {len(record(1))} bytes",
         f"  log      {place / 'usage.jsonl'}",
         f"  consent  {place / 'opt-in'}",
-        "  dropped  1,200 queue full, 2 undeclared value",
+        "  dropped  queue full (1,200), undeclared value (2)",
         f"To change that: {OFF}",
     ]
     assert discreet("status", env={"DO_NOT_TRACK": "1"}).stdout.splitlines()[0].endswith("is off: DO_NOT_TRACK is set.")

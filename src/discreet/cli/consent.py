@@ -198,7 +198,7 @@ def _say_dropped(session: Session) -> None:
         session.say(f"  dropped  cannot be read: {error.strerror}")
         return
     if dropped:
-        reasons = (f"{number:,} {reason.replace('_', ' ')}" for reason, number in dropped.items())
+        reasons = (f"{reason.replace('_', ' ')} ({number:,})" for reason, number in dropped.items())
         session.say("  dropped  " + ", ".join(reasons))
 
 

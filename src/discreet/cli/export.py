@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from . import data
-from .session import Failure, Session, counted
+from .session import Failure, Misuse, Session, counted
 
 if TYPE_CHECKING:
     from ..report.read import Tally
@@ -22,6 +22,8 @@ def export_arguments(parser: argparse.ArgumentParser) -> None:
 
 def export(session: Session, arguments: argparse.Namespace) -> int:
     """Add the log up: counts and sums by event and by day, as Markdown."""
+    if arguments.out == "":
+        raise Misuse("--out wants the name of a new file")
     from ..report.export import Aggregate
     from ..report.read import lines
     from ..sending.distrust import OLDEST_SECONDS, Distrust
