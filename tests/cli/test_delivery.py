@@ -42,6 +42,17 @@ def test_what_is_previewed_is_what_is_sent(host: Host, form: str, number: int) -
     assert told.splitlines()[0].endswith(f": {records}, 200: delivered")
 
 
+def test_a_preview_writes_nothing(host: Host) -> None:
+    """`preview --wire` leaves every file as it was, the very same file with the same bytes, and makes no new one."""
+    with receiving(host) as requests:
+        host.record(2)
+        before = {path: (path.stat().st_ino, path.read_bytes()) for path in host.directory.iterdir()}
+        assert host.directory / "delivery.json" in before
+        assert host.previewed()[0].endswith(b": 2 records")
+        assert {path: (path.stat().st_ino, path.read_bytes()) for path in host.directory.iterdir()} == before
+        assert not requests
+
+
 def test_flush_says_what_it_does(host: Host) -> None:
     """`flush` delivers what is not due, says a line for each request, and ends with 0; or that nothing waits."""
     with receiving(host) as requests:

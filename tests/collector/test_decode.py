@@ -311,3 +311,11 @@ def test_odd_values_raise_nothing_else(odd: object) -> None:
         except Malformed:
             continue
         assert all(record is None or checked(record) is None or checked(record) for record in found)
+
+
+def test_the_longest_name_of_another_library() -> None:
+    """A field of 64 characters is kept, a longer one left out."""
+    event = {"event": "search", "uuid": RECORDS[0]["id"], "properties": {"a" * 64: 1, "b" * 65: 2}}
+    ((found, manner),) = decode.batch({"batch": [event]})
+    assert found is not None
+    assert (manner, found["properties"]) == (FOREIGN, {"a" * 64: 1})

@@ -1,6 +1,7 @@
 """Time and number: slow clients, many clients, and the end. Over real sockets."""
 
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable
@@ -105,6 +106,12 @@ def test_a_slow_answer_keeps_the_order(collector: Collector) -> None:
         while part := connection.recv(65536):
             came += part
     assert [part[:3] for part in came.split(b"HTTP/1.1 ")[1:]] == [b"200", b"204", b"200", b"204", b"200", b"200"]
+
+
+def test_the_date_of_an_answer(collector: Collector) -> None:
+    """An HTTP date (RFC 9110, section 5.6.7), which ends in GMT."""
+    (line,) = [line for line in collector.get("/healthz").head.splitlines() if line.startswith("Date: ")]
+    assert re.fullmatch(r"Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT", line)
 
 
 def test_it_says_to_go_on(collector: Collector) -> None:

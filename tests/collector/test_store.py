@@ -77,6 +77,21 @@ def test_each_id_is_written_once(opened: Callable[..., Store], tmp_path: Path) -
     assert [record["id"] for record in records(store.files())] == [row(number)[1] for number in (1, 2, 3, 4)]
 
 
+def test_what_is_no_file_is_not_kept_open(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """A FIFO in the place of a file is refused each time, and once it is gone everything is written."""
+    store = opened()
+    fifo = tmp_path / "out" / "2026-11-20.mytool.jsonl"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)  # else nobody could open it for writing
+    for _ in range(2):
+        with pytest.raises(OSError, match="not a regular file"):
+            store.add([row(1)])
+    os.close(reader)
+    fifo.unlink()
+    assert store.add([row(1)]) == 1
+    assert lines(tmp_path / "out") == [row(1)[2]]
+
+
 def test_files_go_by_day_and_tool(opened: Callable[..., Store], tmp_path: Path, clock: Clock) -> None:
     """Private files; those of one tool are found, oldest first, as far back as is asked."""
     store = opened()

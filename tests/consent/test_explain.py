@@ -176,6 +176,35 @@ def test_what_to_type(row: str, facts: Facts, change: str) -> None:
     assert {line.row: line.change for line in lines(facts) if line.change} == {row: change}
 
 
+@pytest.mark.parametrize(
+    ("row", "environ", "saw"),
+    [
+        (
+            "DO_NOT_TRACK",
+            {"DO_NOT_TRACK": "1", "TELEMETRY_DISABLED": "0", "DISABLE_TELEMETRY": "0"},
+            "DO_NOT_TRACK is set",
+        ),
+        (
+            "disable telemetry",
+            {"MYTOOL_TELEMETRY_DISABLE_TELEMETRY": "1", "MYTOOL_TELEMETRY_DISABLED": "0"},
+            "MYTOOL_TELEMETRY_DISABLE_TELEMETRY is set",
+        ),
+        (
+            "DO_NOT_TRACK",
+            {"DO_NOT_TRACK": "0", "TELEMETRY_DISABLED": "1", "DISABLE_TELEMETRY": "0"},
+            "TELEMETRY_DISABLED is set",
+        ),
+    ],
+)
+def test_of_several_variables_of_a_row_the_deciding_one_is_told(row: str, environ: dict[str, str], saw: str) -> None:
+    """Variables that say nothing, before or behind the one that says off, do not hide it, nor what changes it."""
+    facts = facts_of(environ)
+    line = next(line for line in lines(facts) if line.row == row)
+    assert (line.verdict, line.saw) == (OFF, saw)
+    assert (decide(facts).row, decide(facts).reason) == (row, saw)
+    assert line.change.startswith("unset ")
+
+
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
 def test_a_hostile_value_is_quoted(value: str) -> None:
     """A variable's value is shown short, in plain ASCII and quoted, wherever it is shown at all."""

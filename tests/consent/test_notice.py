@@ -1,5 +1,6 @@
 """The file `notice`: what it holds, what stays in it, and when the gate takes it for shown."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,18 @@ def test_what_was_said_stays_said(paths: names.Paths) -> None:
     assert first(paths)[1] != digest
     stored.note(paths, ["a", "a n number", "b"], SINCE)
     assert first(paths)[1] == digest
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no such modes")
+def test_one_that_anybody_may_write_covers_nothing(paths: names.Paths) -> None:
+    """What stands in a notice that is open to every user's pen counts for nothing; the next one takes its place."""
+    stored.note(paths, ["a", "b"], SINCE)
+    notice = Path(paths["notice"])
+    notice.chmod(0o666)
+    assert stored.covered(paths, "notice") == []
+    stored.note(paths, ["c"], SINCE)
+    assert stored.covered(paths, "notice") == ["c"]
+    assert notice.stat().st_mode & 0o777 == 0o600
 
 
 def test_it_never_grows_past_what_is_read(paths: names.Paths) -> None:

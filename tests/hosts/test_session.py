@@ -230,6 +230,19 @@ def test_intervals(make_telemetry: Make, clock: list[int]) -> None:
     ]
 
 
+def test_nothing_after_the_end(make_telemetry: Make, clock: list[int]) -> None:
+    """What is counted once a session is closed makes no further part of it, however long after."""
+    telemetry = make_telemetry()
+    session = telemetry.session(60)
+    session.count("n")
+    session.close()
+    clock[0] += 61 * SECOND
+    session.count("n")
+    session.observe("ms", 1)
+    session.close()
+    assert [properties["n"] for properties in read(telemetry)] == [1]
+
+
 def test_the_shortest_interval(make_telemetry: Make, clock: list[int]) -> None:
     """An interval below a second is a second."""
     telemetry = make_telemetry()

@@ -296,7 +296,7 @@ def test_flags(make_telemetry: Any) -> None:
     row = host.telemetry.declaration.events["command"]["flags_used"]
     assert isinstance(row, Distribution)
     assert list(row.items) == ["verbose", "out_dir", "fast"]
-    host("-v", "import", "from-code", f"-o{SECRET}", "--slow")
+    host("-v", "import", "from-code", f"-o{SECRET}", "--slow", "3")
     host("import", "from-code", env={"OUT_DIR": SECRET})
     host.group.add_command(click.Command("late", params=[click.Option([f"--{SECRET}"])], callback=lambda **_: None))
     host("import", "late", f"--{SECRET}", "1")

@@ -5,14 +5,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 import discreet
 from discreet import Boolean, Count, Destination, Event, Hash, Number, OneOf, Telemetry, names
 from discreet.cli import VERBS
 from discreet.privacy.accept import produces
+from discreet.privacy.declaration import Declaration
 from discreet.privacy.disclosure import content
+from discreet.privacy.schema import schema
 from discreet.privacy.spelled import fields, read
+from discreet.sending.records import checked
 
 SECRETS = ("lovelace", "hunter2", "sekrit", "token-9", "phc_key", "tenant-7")
 KEYS = [
@@ -114,6 +118,15 @@ def test_what_every_record_holds(make_telemetry: Callable[..., Telemetry], ident
     assert telemetry.flush(5.0)
     line = json.loads(Path(telemetry.paths["log"]).read_text())
     assert [*(fact["name"] for fact in content(telemetry)["record"]), "properties"] == list(line)
+
+
+@pytest.mark.parametrize("identity", ["run", "install"])
+def test_the_examples_make_a_record(identity: str) -> None:
+    """The examples of what every record holds are together one that is read back."""
+    telemetry = Telemetry("mytool", identity=identity)
+    record = {fact["name"]: fact["example"] for fact in content(telemetry)["record"]} | {"properties": {}}
+    assert checked(dict(record)) == record
+    jsonschema.Draft202012Validator(schema("mytool", Declaration(), install=identity == "install")).validate(record)
 
 
 @pytest.mark.parametrize("consent", ["opt-in", "opt-out", "local", "off"])

@@ -67,6 +67,13 @@ def test_a_field_s_row() -> None:
     assert f"\n{line}\n" in rows
 
 
+def test_a_forbidden_field_has_no_example() -> None:
+    """Of a field that is never recorded the cell of the example is empty."""
+    text = page(events={"search": {"key": "forbid"}})
+    (line,) = (line for line in text.splitlines() if line.startswith("| `key` |"))
+    assert cells(line) == ["`key`", "Nothing: this is never recorded.", "", "no purpose stated"]
+
+
 def test_no_purpose_stated() -> None:
     """Where the author said no purpose, that is what is said."""
     text = page(events={"search": {"n": Count()}})

@@ -130,21 +130,21 @@ def test_whole_declarations(declaration: Declaration) -> None:
     "values",
     [
         {},
-        {"closed": True, "events": {}},
-        {"closed": True, "events": {}, "fields": {}},
-        {"closed": True, "events": {}, "fields": {"n": 5}, "samples": {}},
-        {"closed": True, "events": {}, "fields": {"n": ["nothing", [], "basic"]}, "samples": {}},
-        {"closed": True, "events": {}, "fields": {"n": ["count", [], "nothing"]}, "samples": {}},
-        {"closed": True, "events": {}, "fields": {"n": ["number", {"nothing": 1}, "basic"]}, "samples": {}},
-        {"closed": True, "events": {}, "fields": {"N": ["count", [], "basic"]}, "samples": {}},
-        {"closed": True, "events": {"Search me": {}}, "fields": {}, "samples": {}},
-        {"closed": True, "events": {"search": {}}, "fields": {}, "samples": {"search": 2}},
-        {"closed": True, "events": {}, "fields": {"n": ["boolean", [], "basic", 0]}, "samples": {}},
-        {"closed": True, "events": {}, "fields": {"n": ["count", [], "basic", 1.0]}, "samples": {}},
+        {"events": {}},
+        {"events": {}, "fields": {}},
+        {"events": {}, "fields": {"n": 5}, "samples": {}},
+        {"events": {}, "fields": {"n": ["nothing", [], "basic"]}, "samples": {}},
+        {"events": {}, "fields": {"n": ["count", [], "nothing"]}, "samples": {}},
+        {"events": {}, "fields": {"n": ["number", {"nothing": 1}, "basic"]}, "samples": {}},
+        {"events": {}, "fields": {"N": ["count", [], "basic"]}, "samples": {}},
+        {"events": {"Search me": {}}, "fields": {}, "samples": {}},
+        {"events": {"search": {}}, "fields": {}, "samples": {"search": 2}},
+        {"events": {}, "fields": {"n": ["boolean", [], "basic", 0]}, "samples": {}},
+        {"events": {}, "fields": {"n": ["count", [], "basic", 1.0]}, "samples": {}},
     ],
 )
 def test_what_was_not_made_here(values: dict[str, Any]) -> None:
     """Anything else raises one of the errors that a deliverer expects, and makes no declaration."""
-    assert restored({"closed": True, "events": {"search": {}}, "fields": {}, "samples": {"search": 0.5}}).samples
+    assert restored({"events": {"search": {}}, "fields": {}, "samples": {"search": 0.5}}).samples
     with pytest.raises((ValueError, KeyError, TypeError)):
         restored(values)

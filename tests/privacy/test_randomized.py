@@ -20,6 +20,7 @@ from discreet.privacy import Filter
 from discreet.privacy.conversions import Conversion
 from discreet.privacy.declaration import Declaration
 from discreet.privacy.randomized import DRAW_BITS, answer, estimate, probabilities, weights
+from discreet.privacy.rows import Rows
 from discreet.sending.installation import drawn, pseudonym
 
 EPSILONS = (0.01, 0.1, 0.5, 1.0, math.log(3), 2.0, 4.0, 10.0)
@@ -77,6 +78,35 @@ def test_every_draw_is_an_answer(size: int, epsilon: float, draw: int, data: st.
     assert 0 <= given_answer < size
     truth, lie = weights(epsilon)
     assert answer(true, size, epsilon, draw + (truth + (size - 1) * lie) * 5) == given_answer
+
+
+SHARE = 2**32  # of a lie; the truth's is e^epsilon times that, rounded down
+DRAWN = 0x1B4E28BA2FA1411D9A2B8C0F6E7D3A5500112233445566778899AABBCCDDEEFF
+
+
+@pytest.mark.parametrize(
+    ("true", "size", "epsilon", "draw", "given"),
+    [
+        (1, 2, 0.1, 4_746_672_948, 1),
+        (1, 2, 0.1, 4_746_672_949, 0),
+        (0, 2, 1.0, 11_674_931_553, 0),
+        (0, 2, 1.0, 11_674_931_554, 1),
+        (0, 2, 1.0, 11_674_931_554 + SHARE, 0),  # the next round
+        (1, 3, 2.0, 31_735_754_292, 1),
+        (1, 3, 2.0, 31_735_754_293, 0),
+        (1, 3, 2.0, 31_735_754_293 + SHARE - 1, 0),
+        (1, 3, 2.0, 31_735_754_293 + SHARE, 2),
+        (0, 2, 0.1, 2**256 - 1, 1),
+        (0, 2, 0.1, DRAWN, 0),
+        (1, 3, 1.0, DRAWN, 2),
+        (4, 5, 2.0, DRAWN, 4),
+        (0, 20, 1.0, 2**256 - 1, 7),
+        (0, 20, 1.0, DRAWN, 14),
+    ],
+)  # fmt: skip
+def test_answers_are_for_ever(true: int, size: int, epsilon: float, draw: int, given: int) -> None:
+    """From version to version the same draw is the same answer: else an update would ask every installation anew."""
+    assert answer(true, size, epsilon, draw) == given
 
 
 def test_the_remainder_favours_nothing_worth_speaking_of() -> None:
@@ -296,6 +326,17 @@ def test_a_common_field_is_one_question() -> None:
         for salt in salts(100)
     ]
     assert 5 < sum(same) < 50  # a quarter of them by chance
+
+
+def test_a_row_that_an_object_brings_is_of_its_event() -> None:
+    """A row of an object's own is no common one, whatever is declared: it is answered by each event anew."""
+    seen = []
+    rows = Rows(Declaration(), "basic", lambda *_: "", pytest.fail, lambda *place: seen.append(place[:2]) or 0)  # type: ignore[func-returns-value]
+    found, nothing = rows.own("search", {"x": Boolean(epsilon=1.0), "deep": {"y": Boolean(epsilon=1.0)}})
+    assert found["x"](True) is True
+    assert found["deep"]({"y": True}) == {"y": True}
+    assert seen == [("search", "x"), ("search", "deep.y")]
+    assert nothing == {}
 
 
 def test_a_nested_field_is_a_field_of_its_own() -> None:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet import Boolean, Count, Event, Number, OneOf, Telemetry
+from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, names
 from discreet.privacy.conversions import Refused
 from discreet.privacy.schema import DRAFT, field, schema
 from privacy.rows import CASES, Case
@@ -167,6 +167,19 @@ def test_changed_lines(make_telemetry: Make, change: Callable[[Any], object]) ->
     (line,) = lines(telemetry)
     assert of(telemetry).is_valid(line)
     change(line)
+    assert not of(telemetry).is_valid(line)
+
+
+@pytest.mark.parametrize("name", ["id", "time", "run", "event", "tool", "version", "install", "project", "fmt"])
+def test_no_text_goes_on_behind_its_end(make_telemetry: Make, name: str) -> None:
+    """A text with a line break behind it is another text, though a pattern's `$` may stand before one in Python."""
+    events = {"search": {"project": Hash(), "fmt": OneOf("json")}}
+    telemetry = make_telemetry(version="1" * names.NAME_LENGTH, identity="install", events=events)
+    telemetry.track("search", project="/home/ada", fmt="json")
+    (line,) = lines(telemetry)
+    assert of(telemetry).is_valid(line)
+    place = line["properties"] if name in line["properties"] else line
+    place[name] += "\n"
     assert not of(telemetry).is_valid(line)
 
 

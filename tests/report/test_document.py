@@ -140,6 +140,8 @@ def test_of_pseudonyms_only_the_number_is_told(declared: Declaration | None) -> 
         "values": [],
         "different": 150,
     }
+    most = document(summed(record(who=f"{n:016x}") for n in range(ROWS)), declared)
+    assert field(most, "who")["different"] == ROWS
     many = document(summed(record(who=f"{n:016x}") for n in range(ROWS + 50)), declared)
     assert field(many, "who")["different"] is None
 

@@ -69,6 +69,24 @@ def test_the_page() -> None:
     assert "%" in tree.text
 
 
+def test_a_part_that_says_nothing_is_not_there() -> None:
+    """No table of tools for one tool, none of durations where nobody measured any, and nothing in its place."""
+    one = page(summed([record(n=1)]), None, tool="mytool")
+    two = page(summed([record(n=1), {**record(n=1), "tool": "other"}]), None, tool="mytool")
+    assert [">Tool<" in text for text in (one, two)] == [False, True]
+    timed = page(summed([record("command", command="sync", duration_ms=4)]), None, tool="mytool")
+    assert ['id="durations"' in text for text in (one, timed)] == [False, True]
+    assert not re.findall(r"</section>\s*[^<\s]", one)
+
+
+def test_an_estimate_has_its_error_on_the_bar() -> None:
+    """What was answered by lot is drawn with the standard error beside the figure."""
+    lots = page(summed([record(private=n > 2) for n in range(8)]), DECLARED, tool="mytool")
+    truths = page(summed([record(private=n > 2) for n in range(8)]), None, tool="mytool")
+    assert 'class="error"' in lots
+    assert 'class="error"' not in truths
+
+
 def test_nothing_is_fetched_and_nothing_runs() -> None:
     """No script, no link, no image, no address, and a policy that forbids what is not there."""
     text = page(busy(), DECLARED, tool="mytool")

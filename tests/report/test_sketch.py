@@ -18,6 +18,7 @@ SAMPLES = {
     "lognormal": [CHANCE.lognormvariate(5, 2) for _ in range(3000)],
     "over all magnitudes": [10 ** CHANCE.uniform(-2, 15.9) for _ in range(3000)],
     "the ends": [0.01, 2.0**53],
+    "the last cell": [2.0**53 - number for number in range(6000)],
 }
 
 

@@ -39,6 +39,13 @@ def test_every_figure_has_a_line() -> None:
     assert (found[-1]["value"], found[-1]["count"]) == ("torn", "1")
 
 
+def test_what_the_rows_are_split_by() -> None:
+    """The field that was asked for stands beside its value, in the rows alone."""
+    found = read(table(document(summed([record(fmt="json"), record(fmt="table")], by="fmt"))))
+    rows = [line for line in found if line["table"] == "row"]
+    assert [(line["field"], line["value"]) for line in rows] == [("fmt", "json"), ("fmt", "table")]
+
+
 def test_estimates_have_their_error() -> None:
     """Sampled rows, and answers by lot, have an estimate beside the count."""
     log = [record("rare", sample_rate=0.5)] * 4 + [record(private=True)] * 5 + [record(private=False)]

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import marshal
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from discreet.log import timestamp
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.declaration import Declaration
 from discreet.sending import courier, delivery, outbox, period, receipts, wire
+from discreet.sending import plan as plans
 from discreet.sending import state as states
 from discreet.sending import work as working
 from discreet.sending.delivery import Withdrawn
@@ -768,6 +770,9 @@ def test_the_work_of_anybody(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     assert len(made) == 1
     working.deliver({"tool": "mytool"}, until=1e12)
     working.deliver({}, until=1e12)
+    values = courier.plain(owner(world.plan()), world.destinations, RUN, None)
+    options = {**world.destinations[0].options(), "of_another_version": 1}
+    working.deliver({**values, "destinations": [options]}, until=1e12)
     world.environ = {"DO_NOT_TRACK": "1"}
     for path in world.directory.iterdir():
         path.unlink()
@@ -788,11 +793,35 @@ def test_a_plan_crosses_the_pipe(world: World) -> None:
     world.declaration = Declaration({"search": {"n": Number(), "count": {"count": Count()}}})
     world.record(1, properties={"n": 1, "count": {"count": 3}})
     plan = world.plan()
-    owner: Any = SimpleNamespace(**vars(plan) | {"name": plan.tool, "flagged": None})
-    values = json.loads(json.dumps(courier.plain(owner, plan.destinations, plan.run, None)))
+    values = json.loads(json.dumps(courier.plain(owner(plan), plan.destinations, plan.run, None)))
     world.deliver(working.restored(values | {"signature": plan.signature, "own": plan.own}))
     assert world.got() == [1]
     assert json.loads(world.requests[0].body)["records"][0]["properties"] == {"n": 1, "count": {"count": 3}}
+
+
+def test_the_consent_of_a_plan_crosses_the_pipe(world: World) -> None:
+    """What a process recorded in the very second in which its user agreed is sent by its child, too."""
+    world.agree("true")
+    world.record(1)
+    plan = world.plan()
+    values = marshal.loads(marshal.dumps(courier.plain(owner(plan), plan.destinations, plan.run, plan.signature)))
+    restored = plans.restored(values | {"own": plan.own})
+    assert (restored.run, restored.signature) == (plan.run, plan.signature)
+    world.deliver(restored)
+    assert world.got() == [1]
+
+
+def test_of_the_environment_a_child_is_told_what_the_gate_looks_at(world: World) -> None:
+    """No other variable of the host crosses the pipe: no secret of another tool, and none of its own."""
+    world.environ = {"AWS_SECRET_ACCESS_KEY": "s", "CI": "", "MYTOOL_TELEMETRY_OPT_IN": "true", "MYTOOL_TOKEN": "s"}
+    plan = world.plan()
+    values = courier.plain(owner(plan), plan.destinations, plan.run, None)
+    assert values["environ"] == {"CI": "", "MYTOOL_TELEMETRY_OPT_IN": "true"}
+
+
+def owner(plan: plans.Plan) -> Any:
+    """Whoever would make that plan."""
+    return SimpleNamespace(**vars(plan) | {"name": plan.tool, "flagged": None})
 
 
 def test_times_on_the_wire_are_cut(world: World) -> None:

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -73,6 +75,21 @@ def test_one_at_a_time_over_processes(world: World) -> None:
             assert held
         # The text of one that was killed is stale, and is found out.
         assert not handover.somebody_at_work(world.paths, time.time())
+
+
+def test_whoever_has_patience_gets_it(world: World) -> None:
+    """Who asks with patience has the lock as soon as its holder lets go of it; who asks without has not."""
+    with ExitStack() as holding:
+        assert holding.enter_context(DeliveryLock(world.paths))
+        with DeliveryLock(world.paths) as held:
+            assert not held
+        ending = Timer(0.1, holding.pop_all().close)
+        ending.start()
+        try:
+            with DeliveryLock(world.paths, patience=10.0) as held:
+                assert held
+        finally:
+            ending.join()
 
 
 def test_many_deliverers_deliver_once(world: World) -> None:

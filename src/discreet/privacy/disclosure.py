@@ -45,7 +45,7 @@ _RECORD = (
 )
 _INSTALL = (
     "install",
-    "a random number kept in the file `{id}` until you erase it",
+    "a random number kept in the file `{kept}` until you erase it",
     "1b4e28ba2fa1411d9a2b8c0f6e7d3a55",
 )
 _NEVER = (
@@ -75,7 +75,7 @@ def content(author: "Author") -> "Content":
     """All that is to be said, as values that JSON can hold; the keys are in docs/cli.md."""
     declared = author.declaration or Declaration()
     silent = author.mode in ("local", "off")
-    facts = {"tool": author.name, "id": _path(author, "id")}
+    facts = {"tool": author.name, "kept": _path(author, "id")}
     command = f"{author.name} {author.verbs}"
     return {
         "disclosure": VERSION,

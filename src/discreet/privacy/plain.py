@@ -20,7 +20,6 @@ _NUMBER_OPTIONS = ("round_to", "significant", "low", "high")
 def plain(declaration: Declaration) -> "dict[str, Any]":
     """Lists, mappings, texts and numbers from which `restored` makes the declaration again."""
     return {
-        "closed": declaration.closed,
         "fields": {field: _row(row) for field, row in declaration.fields.items()},
         "events": {
             event: {field: _row(row) for field, row in rows.items() if not _is_own(row)}
@@ -38,9 +37,7 @@ def restored(values: "Mapping[str, Any]") -> Declaration:
         event: {"fields": _made_all(rows), **({"sample": samples[event]} if event in samples else {})}
         for event, rows in values["events"].items()
     }
-    declaration = Declaration(events, _made_all(values["fields"]))
-    declaration.closed = values["closed"]
-    return declaration
+    return Declaration(events, _made_all(values["fields"]))
 
 
 def _row(row: "Conversion | dict[str, Conversion]") -> "list[Any] | dict[str, Any]":

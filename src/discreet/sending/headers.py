@@ -24,8 +24,6 @@ def parsed(text: str) -> dict[str, str]:
         if not separator:
             raise ValueError("each header must be `Name: value` or name=value")
         name, value = (_decoded(name), _decoded(value)) if separator == "=" else (name, value)
-        if not name or name.strip(_TOKEN):
-            raise ValueError("a header's name must be a token (RFC 9110)")
         if not (value.isascii() and value.isprintable()):
             raise ValueError("a header's value must be printable ASCII on one line")
         found[name] = value
