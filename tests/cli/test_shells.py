@@ -134,7 +134,7 @@ def test_run_of_an_undeclared_event(discreet: Discreet, place: Path, event: tupl
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "")
     assert recorded(place) == []
     assert lost(place) == {"undeclared_event": 1}
-    assert "1 undeclared event" in discreet("status").stdout
+    assert "undeclared event (1)" in discreet("status").stdout
 
 
 def test_the_verbs_know_the_tool(discreet: Discreet, manifest: Callable[..., Path], place: Path) -> None:

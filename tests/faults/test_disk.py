@@ -30,9 +30,17 @@ WITHOUT_DISK = {
     "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execvp", "fsdecode", "fspath", "getegid",
     "geteuid", "getgid", "getpgrp", "getpid", "getsid", "getuid", "isatty", "kill", "name", "nice", "path", "pathsep",
     "posix_spawnp", "register_at_fork", "sep", "setsid", "stat_result", "tcgetpgrp", "urandom", "waitpid",
-    "waitstatus_to_exitcode", "abspath", "basename", "dirname", "isabs", "join", "samestat",
+    "waitstatus_to_exitcode", "abspath", "basename", "dirname", "isabs", "join", "samestat", "split", "strerror",
 }  # fmt: skip
-BY_STAT = {"exists", "getsize", "isdir", "isfile", "lexists", "realpath"}  # of `os.path`: by the calls of `os`
+BY_STAT = {
+    "exists",
+    "getsize",
+    "isdir",
+    "isfile",
+    "lexists",
+    "realpath",
+    "samefile",
+}  # of `os.path`: by the calls of `os`
 LOCKS = ("LOCK_EX", "LOCK_NB", "LOCK_SH", "LOCK_UN")
 BY_THEMSELVES = {"dbm", "fileinput", "glob", "linecache", "mmap", "pathlib", "shelve", "sqlite3", "tempfile"}
 SORE = ("replace usage.1.jsonl", "stat opt-in", "lstat usage.jsonl", "open delivery.json")

@@ -77,11 +77,11 @@ def test_all_that_a_yes_makes(run_python: Any, home: Path, directory: Path) -> N
     assert b"secret" not in b"".join(file.read_bytes() for file in directory.iterdir())
 
 
-@pytest.mark.parametrize("value", ["1", "true", "YES", " on "])
+@pytest.mark.parametrize("value", ["1", "true", "YES", " on ", "perhaps"])
 @pytest.mark.parametrize("variable", ["MYTOOL_TELEMETRY_DEBUG", "MYTOOL__TELEMETRY__DEBUG"])
 def test_the_switch_that_only_shows(run_python: Any, home: Path, directory: Path, variable: str, value: str) -> None:
-    """With `DEBUG` each event is printed on stderr as the line that it would be, stdout is left alone, and nothing is
-    recorded.
+    """With `DEBUG`, in doubt too, each event is printed on stderr as the line that it would be, stdout is left alone,
+    and nothing is recorded.
     """
     program = 'import discreet\ndiscreet.init("mytool")\ndiscreet.track("search", n=1)\n'
     result = run_python(program, env={variable: value})
@@ -91,9 +91,9 @@ def test_the_switch_that_only_shows(run_python: Any, home: Path, directory: Path
     assert files_under(home) == [".mytool", ".mytool/telemetry", ".mytool/telemetry/opt-in"]
 
 
-@pytest.mark.parametrize("value", ["", "0", "false", "off", "perhaps"])
+@pytest.mark.parametrize("value", ["", " ", "0", "false", "OFF", "no"])
 def test_the_switch_that_does_not(run_python: Any, directory: Path, value: str) -> None:
-    """Anything that is not clearly true shows nothing, and records as usual."""
+    """A plain no, or nothing, shows nothing, and records as usual."""
     program = 'import discreet\ndiscreet.init("mytool")\ndiscreet.track("search", n=1)\n'
     result = run_python(program, env={"MYTOOL_TELEMETRY_DEBUG": value})
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
