@@ -7,6 +7,9 @@ import pytest
 
 from discreet import names
 from discreet.consent import decide, look, stored
+from discreet.privacy.agreement import Agreement
+from discreet.privacy.coverage import lines
+from discreet.privacy.declaration import Declaration
 
 SINCE = "2026-11-20T10:30:00Z"
 
@@ -43,6 +46,27 @@ def test_what_was_said_stays_said(paths: names.Paths) -> None:
     assert first(paths)[1] != digest
     stored.note(paths, ["a", "a n number", "b"], SINCE)
     assert first(paths)[1] == digest
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_field_common_to_all_events_was_told_of_those_there_were(paths: names.Paths, order: tuple[int, int]) -> None:
+    """What one version said of all its events was not said of an event that only another version has."""
+    versions = Declaration({"a": {}}, {"n": "count"}), Declaration({"b": {}})
+    for version in order:
+        stored.note(paths, lines(versions[version], []), SINCE)
+    known = stored.covered(paths, "notice")
+    for declaration in versions:
+        assert Agreement(known, declaration).additions() == []
+    assert Agreement(known, Declaration({"b": {"n": "count"}})).additions() == ["b.n"]
+    assert Agreement(known, Declaration({"a": {}, "b": {}}, {"n": "count"})).additions() == ["b.n"]
+
+
+def test_the_last_word_on_a_common_field_holds(paths: names.Paths) -> None:
+    """A field that an event had by itself, and now has as all others do, is what was said of it last."""
+    for declaration in (Declaration({"a": {"n": "count"}}), Declaration({"a": {}}, {"n": "boolean"})):
+        stored.note(paths, lines(declaration, []), SINCE)
+        assert Agreement(stored.covered(paths, "notice"), declaration).additions() == []
+    assert Agreement(stored.covered(paths, "notice"), Declaration({"a": {"n": "count"}})).additions() == ["a.n"]
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no such modes")

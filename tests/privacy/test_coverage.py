@@ -80,6 +80,16 @@ def test_a_common_field_has_one_line() -> None:
     assert Agreement(found, after).additions() == ["search.n", "close"]
 
 
+@pytest.mark.parametrize(("common", "own"), [("count", {"x": "count"}), ({"x": "count"}, "count")], ids=str)
+def test_a_common_field_in_another_form(common: Any, own: Any) -> None:
+    """An event that has it as a mapping, or as none, was never said to have it as all others do."""
+    before = Declaration({"search": {"n": own}, "open": {}}, {"n": common})
+    found = lines(before, [])
+    assert Agreement(found, before).additions() == []
+    added = Agreement(found, Declaration({"search": {}, "open": {}}, {"n": common})).additions()
+    assert added == ["search.n.x" if isinstance(common, dict) else "search.n"]
+
+
 def test_what_was_agreed_to_goes_on() -> None:
     """Of the declaration that the lines were made of, everything is covered, and nothing is an addition."""
     for declaration in (declared(SEARCH), declared(SEARCH, fields={"n": "count"}), Declaration(), None):

@@ -8,6 +8,7 @@ much of its last notice: `2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21`, when and a dig
 import os
 
 from .. import files, names
+from ..privacy.coverage import apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +41,11 @@ def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
     """
     from hashlib import blake2b
 
+    told = list(told)
     digest = blake2b("\n".join(told).encode(), digest_size=8).hexdigest()
-    for lines in ((*covered(paths, "notice"), *told), told):
+    earlier = covered(paths, "notice")
+    both = told if set(earlier) <= set(told) else [*apart(earlier), *apart(told)]
+    for lines in (both, told):
         last = {tuple(line.split(" ", 2)[:2]): line for line in lines}
         content = "".join(f"{line}\n" for line in (f"{since} {digest}", *sorted(last.values()))).encode()
         if len(content) < names.SMALL_BYTES:  # else it would not be read whole

@@ -56,6 +56,18 @@ def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity
     return short
 
 
+def apart(lines: "Iterable[str]") -> "list[str]":
+    """The lines, with those of common fields written for each event that they were said of: beside lines of another
+    declaration, which has other events, they would say more. In an open world they are said of any event all the same.
+    """
+    held = list(lines)
+    events = [line for line in held if " " not in line and line != ANY]
+    common = [line.partition(" ")[2] for line in held if line.startswith(f"{ANY} ")]
+    kept = [line for line in held if ANY in held or not line.startswith(f"{ANY} ")]
+    own = {tuple(line.split(" ", 2)[:2]) for line in kept}
+    return kept + [f"{event} {row}" for event in events for row in common if (event, row.partition(" ")[0]) not in own]
+
+
 def digest(conversion: str) -> str:
     """What stands for the spelling of a conversion that is too long."""
     from _blake2 import blake2b
@@ -74,6 +86,10 @@ def _declared(declaration: "Declaration") -> "list[str]":
 
     found = set()
     for event, rows in declaration.events.items():
-        found |= {event} | {f"{event} {field} {spelled(row)}" for field, row in fields(rows)}
+        own = dict(fields(rows))
+        found |= {event} | {f"{event} {field} {spelled(row)}" for field, row in own.items()}
+        # A common field that the event has in another form: nothing was said of the common one in this event.
+        hidden = fields({field: row for field, row in declaration.fields.items() if field in rows})
+        found |= {f"{event} {field} forbid" for field, _ in hidden if field not in own}
     found |= {f"{ANY} {field} {spelled(row)}" for field, row in fields(declaration.fields)}
     return sorted(found if declaration.closed else found | {ANY})
