@@ -119,7 +119,7 @@ class Telemetry(Recorder):
 
         return made(cls, path, overrides)
 
-    def command(self, name: "str | _Function | None" = None, **facts: object) -> "Any":
+    def command(self, name: "str | _Function | None" = None, /, **facts: object) -> "Any":
         """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager.
 
         Records `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
@@ -127,6 +127,8 @@ class Telemetry(Recorder):
         """
         from .hosts import Command
 
+        if name is None:
+            name = facts.pop("name", None)  # type: ignore[assignment]  # by keyword, and else a fact
         if callable(name):
             return Command(self, None, facts)(name)
         return Command(self, name, facts)

@@ -183,11 +183,11 @@ def test_status_where_nothing_is_sent(host: Host) -> None:
         assert "(json): nothing is sent while it is off\n" in host.verb("status", env={"DO_NOT_TRACK": "1"})
         refused = {"MYTOOL_TELEMETRY_ENDPOINT": "http://x.example.org/"}
         sentence = "MYTOOL_TELEMETRY_ENDPOINT is refused: url: plain http is for loopback only; use https\n"
-        assert f"  sent to  nowhere: {sentence}" in host.verb("status", env=refused)
+        assert f"  sent to  nowhere\n  setting  {sentence}" in host.verb("status", env=refused)
         assert "sends nothing anywhere: its destination is refused\n" in host.verb("flush", status=1, env=refused)
         told = host.verb("status", env={"MYTOOL_TELEMETRY_HEADERS": "nonsense"})
         assert "(json): 2 waiting, " in told
-        assert "  refused  MYTOOL_TELEMETRY_HEADERS is refused: " in told
+        assert "  setting  MYTOOL_TELEMETRY_HEADERS is refused: " in told
     assert not requests
 
 
@@ -228,9 +228,9 @@ def test_a_new_host_is_told(host: Host) -> None:
         host.to(server.url)
         host.record(1)
         status = host.verb("status")
-        assert "new since you agreed, so nothing is sent there" in status
+        assert "its host is new, so nothing is sent there until you agree" in status
         assert "since you agreed: the host 127.0.0.1." in status
-        assert b"new since you agreed" in b"".join(host.previewed())
+        assert b"its host is new" in b"".join(host.previewed())
         assert "Not sent, being new since you agreed: the host 127.0.0.1." in host.verb("flush")
     assert server.requests == []
 

@@ -56,6 +56,21 @@ def test_a_value_that_makes_no_sense(
         assert capsys.readouterr().out.splitlines() == before
 
 
+def test_every_value_that_makes_no_sense(
+    make_telemetry: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """One that makes no sense hides no other."""
+    for key, value in UNCLEAR.items():
+        monkeypatch.setenv(f"MYTOOL_TELEMETRY_{key}", value)
+    make_telemetry().main(["explain"])
+    page = capsys.readouterr().out
+    for key in UNCLEAR:
+        assert page.count(f"   MYTOOL_TELEMETRY_{key} ") == 1
+    monkeypatch.setenv("MYTOOL_TELEMETRY_ENDPOINT", "https://example.org/")
+    make_telemetry().main(["explain"])
+    assert "   MYTOOL_TELEMETRY_POSTHOG_HOST is refused: " in capsys.readouterr().out
+
+
 def test_a_configuration_that_makes_no_sense(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """The same of the user's configuration."""
     settings = {"tools_over_privacy": "maybe", "format": "xml", "posthog_host": "garbage", "disable_telemetry": False}

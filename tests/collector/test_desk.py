@@ -82,6 +82,8 @@ def test_the_path_is_the_authors(collector: Collector) -> None:
     assert collector.get("/some/where?t=mytool&e=search&n=1").status == 204
     assert collector.post("/records", {"forget": [RECORDS[0]["id"]]}).json() == {"forgotten": 1}
     assert collector.get("/favicon.ico").status == 404
+    assert collector.get("/records?name=1&there=1").status == 404
+    assert collector.ask(head("PUT /records HTTP/1.1", "Content-Length: 0")).status == 405
     assert collector.get("/v1/logs?e=search").status == 404
     assert collector.post("/v1/metrics", {"records": RECORDS[:1]}).status == 404
     assert len(collector.records()) == 1

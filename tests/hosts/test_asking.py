@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
-from discreet import OneOf, Telemetry
+from discreet import Count, Destination, OneOf, Telemetry
 from discreet.consent import stored
 from discreet.hosts import asking
 from discreet.hosts.reading import plain
 from terminal import Terminal
 
+LATER: Any = {"batch_size": 1000, "batch_interval": 86_400}
 PROMPT = "Record it? [y/N/?] "
 PROGRAM = """
 import sys
@@ -133,6 +134,44 @@ def test_the_page_as_it_is_read() -> None:
     assert lines.count("- `exit_code`: The exact number. (example: `0`; why: the exit status)") == 1
     gone = [word for word in re.findall(r"\w+", page) if word not in " ".join(lines)]
     assert set(gone) <= {"field", "what", "level"}  # heads of the columns
+
+
+def test_a_purpose_that_ends_in_a_backslash(answers: Any, undecided: Any, capsys: Any) -> None:
+    """Whatever an author wrote, the page is read to its end, and the question goes on behind it."""
+    rows = {"n": Count(purpose="ends in \\", level="enhanced"), "m": Count(purpose="**<b>** |"), "fmt": OneOf("\\|")}
+    answers += ["?\n", "y\n"]
+    assert undecided(events={"search": {"purpose": "**why** <b>", "fields": rows}}).ask() is True
+    said = " ".join(capsys.readouterr().err.split())
+    assert "`search`: **why** <b>" in said
+    assert "- `n`: How many there are, not which ones. (example: `3`; why: ends in \\; level: enhanced)" in said
+    assert "why: **<b>** |; level: basic)" in said
+
+
+def test_what_was_recorded_before_it_was_told_stays(answers: Any, undecided: Any, place: Path, capsys: Any) -> None:
+    """A version that records more, and ran where nobody could be told of it, sends nothing of that once it has told."""
+    options: dict[str, Any] = {"consent": "opt-out", "destination": Destination("https://example.org/t", **LATER)}
+    assert undecided(**options, fields={"a": "count"}).notice()
+    for fields in ({"a": "count"}, {"a": "count", "b": "count"}):
+        telemetry = undecided(**options, fields=fields)
+        telemetry.track("search", a=[1], b=[2])
+        assert telemetry.close(10.0)
+    assert (place / "usage.jsonl").read_text().count('"b":1') == 1
+    more = {**options, "fields": {"a": "count", "b": "count"}}
+    undecided(**more).main(["status"])
+    assert "(json): 2 waiting" in capsys.readouterr().out
+    assert undecided(**more).notice()
+    undecided(**more).main(["status"])
+    assert "(json): 0 waiting" in capsys.readouterr().out
+
+
+def test_the_verbs_below_another_command(undecided: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mounted below a sub-command, or by a program of another name, they are told as they are typed."""
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/mytool"])
+    for prog, told in (("mytool", "mytool admin usage"), (None, "mytool admin usage"), ("git mytool", "mytool usage")):
+        telemetry = undecided()
+        admin = argparse.ArgumentParser(prog=prog).add_subparsers().add_parser("admin")
+        telemetry.mount(admin.add_subparsers(), name="usage")
+        assert f"`{told} off`, for good" in telemetry.disclosure()
 
 
 def test_the_verbs_under_another_name(

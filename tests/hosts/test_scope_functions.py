@@ -45,7 +45,10 @@ def test_the_name_by_keyword(telemetry: Telemetry, recorded: Recorded) -> None:
     with telemetry.command(name="import.from_code", n=1):
         pass
     telemetry.command(name="search")(lambda: None)()
-    assert [(each["command"], each.get("n")) for each in recorded()] == [("import.from_code", 1), ("search", None)]
+    with telemetry.command("sync", name=3, n=2):  # beside a name it is a fact
+        pass
+    found = [(each["command"], each.get("n")) for each in recorded()]
+    assert found == [("import.from_code", 1), ("search", None), ("sync", 2)]
 
 
 def test_a_decorated_coroutine_function(telemetry: Telemetry, recorded: Recorded) -> None:

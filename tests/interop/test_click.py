@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from discreet import Distribution, OneOf, Telemetry
+from discreet.hosts import terminal
 from discreet.hosts.click import record, verbs
 from interop.peers import needed
 
@@ -302,6 +304,22 @@ def test_flags(make_telemetry: Any) -> None:
     host("import", "late", f"--{SECRET}", "1")
     found = [event.get("flags_used") for event in host.events()]
     assert found == [{"verbose": 1, "out_dir": 1, "fast": 1}, None, {"other": 1}]
+
+
+def test_the_options_used_are_told_of(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """An opt-out tool that told before its commands were recorded tells of `flags_used` before one is."""
+    monkeypatch.setattr(terminal, "attended", lambda *_: True)
+    monkeypatch.setattr(sys, "argv", ["mytool"])
+    for told in (True, True, False):
+        telemetry = Telemetry("mytool", consent="opt-out", fields={"n": "number"})
+        telemetry.environ = {"HOME": str(home), "TERM": "xterm"}
+        telemetry.notice()
+        host = Host(telemetry)
+        record(host.cli, telemetry, flags=True)
+        host("import", "from-code", "--fast")
+        assert telemetry.close(10.0)
+        assert telemetry.decision.enabled == (not told)
+    assert (home / ".mytool" / "telemetry" / "usage.jsonl").read_text().count('"flags_used":{"fast":1}') == 1
 
 
 def test_flags_by_declaration(make_telemetry: Any) -> None:

@@ -64,8 +64,11 @@ def test_lines_are_bounded() -> None:
     """What has no room is left out, whole lines at a time, and so is not covered; a host has room before all else."""
     huge = Declaration({f"event_{at}": {f"field_{of}": Count() for of in range(30)} for at in range(80)})
     found = lines(huge, ["a.example"], identity="install")
-    assert coverage.MOST_BYTES - 100 < sum(len(line) + 1 for line in found) <= coverage.MOST_BYTES
+    assert coverage.MOST_BYTES - 1000 < sum(len(line) + 1 for line in found) <= coverage.MOST_BYTES
     assert found[:2] == ["> a.example", "+ install"]
+    whole = [event for event in huge.events if event in found]
+    assert all(f"{event} field_{of} count" in found for event in whole for of in range(30) if event[:6] == "event_")
+    assert 20 < len(whole) < 80
     assert set(found[2:]) < set(coverage._declared(huge))
     assert Agreement(found, huge).additions() != []
 
@@ -80,13 +83,18 @@ def test_a_common_field_has_one_line() -> None:
     assert Agreement(found, after).additions() == ["search.n", "close"]
 
 
-@pytest.mark.parametrize(("common", "own"), [("count", {"x": "count"}), ({"x": "count"}, "count")], ids=str)
+@pytest.mark.parametrize(
+    ("common", "own"),
+    [("count", {"x": "count"}), ({"x": "count"}, "count"), ("count", {"x": "forbid"}), ({"x": "count"}, "forbid")],
+    ids=str,
+)
 def test_a_common_field_in_another_form(common: Any, own: Any) -> None:
     """An event that has it as a mapping, or as none, was never said to have it as all others do."""
     before = Declaration({"search": {"n": own}, "open": {}}, {"n": common})
     found = lines(before, [])
     assert Agreement(found, before).additions() == []
-    added = Agreement(found, Declaration({"search": {}, "open": {}}, {"n": common})).additions()
+    after = Declaration({"search": {}, "open": {}}, {"n": common})
+    added = Agreement(found, after).additions()
     assert added == ["search.n.x" if isinstance(common, dict) else "search.n"]
 
 

@@ -14,7 +14,7 @@ from ..consent import explain as worded
 from ..hosts import tree
 from ..sending import losses, period, settings
 from ..telemetry import facts_of
-from .delivery import additions, destinations, disclosed, waiting
+from .delivery import additions, destinations, disclosed, since, waiting
 from .session import Failure, Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
@@ -106,11 +106,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  events   {events:,} in {counted(size, 'byte')}")
     session.say(f"  log      {log or 'nowhere'}")
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
-    receivers, problems = destinations(session)
-    for destination, _, fortune in waiting(session, decision):
-        session.say(f"  sent to  {destination.shown} ({destination.format}): {fortune}")
-    for problem in problems:
-        session.say(f"  {'refused' if receivers else 'sent to':<8} {'' if receivers else 'nowhere: '}{problem}")
+    _say_receivers(session, decision)
     if debugged := _debugged(session):
         session.say(f"  debug    {debugged}")
     _say_additions(session, decision)
@@ -146,6 +142,17 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _say_receivers(session: Session, decision: consent.Decision) -> None:
+    """Tell where records go, how that fares, and which settings about it are refused."""
+    receivers, problems = destinations(session)
+    for destination, _, fortune in waiting(session, decision):
+        session.say(f"  sent to  {destination.shown} ({destination.format}): {fortune}")
+    if problems and not receivers:
+        session.say("  sent to  nowhere")
+    for problem in problems:
+        session.say(f"  setting  {problem}")
+
+
 def _remarks(session: Session) -> Iterator[str]:
     """What no row of the gate tells: settings that are none or make no sense, and whose commands are recorded."""
     telemetry = session.telemetry
@@ -178,11 +185,11 @@ def _debugged(session: Session) -> str:
 
 def _say_additions(session: Session, decision: consent.Decision) -> None:
     """Tell what a later version added to what the user agreed to, or was told of."""
-    since, again = ("its notice", "") if decision.row == "default" else ("you agreed", " again")
+    again = "" if decision.row == "default" else " again"
     added = additions(session, decision)
     if added:
         shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
-        session.say(f"  new      since {since}: {shown}. It stays on this machine until you agree{again}:")
+        session.say(f"  new      since {since(decision)}: {shown}. It stays on this machine until you agree{again}:")
         session.say(f"           {session.command} on")
 
 

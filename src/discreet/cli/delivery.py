@@ -76,8 +76,9 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
         raise Failure(f"nothing is sent: {reason}") from None
     if not at_it:
         raise Failure("another deliverer is at work; try again in a moment")
-    for added in additions(session, session.decide()):
-        session.say(f"Not sent, being new since you agreed: {added}.")
+    decision = session.decide()
+    for added in additions(session, decision):
+        session.say(f"Not sent, being new since {since(decision)}: {added}.")
     if not told:
         session.say("Nothing waits to be sent.")
         return 0
@@ -150,6 +151,11 @@ def disclosed(session: Session) -> "list[str]":
     return [] if session.alone else first.disclosed(session.telemetry, destinations(session)[0])
 
 
+def since(decision: "Decision") -> str:
+    """What was said last of all that is recorded: of an opt-out tool its notice, else what was agreed to."""
+    return "its notice" if decision.row == "default" else "you agreed"
+
+
 def additions(session: Session, decision: "Decision") -> "list[str]":
     """What was added since the user agreed, and so is not sent: events, fields, hosts; `decision` as in `waiting`."""
     found, _ = destinations(session)
@@ -195,7 +201,7 @@ def _looking(session: Session, found: "tuple[Destination, ...]", decision: "Deci
 def _fortune(delivery: "Delivery", destination: "Destination") -> str:
     place = delivery.place(destination)
     if not delivery.may_go_to(destination):
-        return "new since you agreed, so nothing is sent there"
+        return "its host is new, so nothing is sent there until you agree"
     seconds = max(0, int(place.wake - time.time()))
     if place.held:
         return f"it refuses us (status {place.status}); tried again in {counted(seconds // 3600 + 1, 'hour')}"

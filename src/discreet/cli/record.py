@@ -49,7 +49,7 @@ def log(session: Session, arguments: argparse.Namespace) -> int:
     if session.telemetry.recording():
         _record(session, arguments.event, properties)
         if empty:
-            session.complain(f"recorded without {', '.join(empty)}: of such a value nothing is recorded")
+            session.complain(f"recorded without {', '.join(empty)}: nothing of that is recorded")
     return 0
 
 
@@ -140,7 +140,7 @@ def _declared(session: Session, event: str, texts: dict[str, str]) -> "tuple[dic
             wrong.append(f"--set {key}: it is a field of fields, which is for the tool's own code to record")
         elif row is not None and row.word != "hash":  # which takes any text, and is nothing without its salt
             try:
-                if row.convert(value) is None:
+                if row.convert(value) is None or row.level not in ("basic", session.decide().level):
                     empty.append(key)
             except ValueError:
                 wrong.append(f"--set {key}={text}: it is declared as {row.word}, and that is none")

@@ -61,7 +61,7 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
 
 def _head(argv: Sequence[str]) -> tuple[str, bool]:
     """What was typed before the verb, for usage lines and examples, and whether it names a tool."""
-    typed, rest = shell._options(argv, shell.OPTIONS)
+    typed, rest = shell.typed(argv, shell.OPTIONS)
     words = argv[: len(argv) - len(rest)] if typed else []
     head = shown(shlex.join(["discreet", *words]), sys.stdout)
     if "%(prog)" in head:  # `argparse` would fill it in, and trip over the rest

@@ -116,7 +116,7 @@ class Desk:
         """What there is at a path, by method: where nothing else is, what looks like one of the package's own forms."""
         if request.path in self._routes:
             return self._routes[request.path]
-        own = request.method == "POST" or (request.method == "GET" and "e=" in request.query)
+        own = request.method != "GET" or any(pair.startswith("e=") for pair in request.query.split("&"))
         # Another signal of OpenTelemetry is no form of ours, and its sender is to know.
         return self._routes["/t"] if own and not request.path.startswith("/v1/") else {}
 

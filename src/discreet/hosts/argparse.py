@@ -5,6 +5,8 @@ loaded only when it was typed. `dispatch` parses and calls as the host would, an
 """
 
 import argparse
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,10 +32,12 @@ def mount(
     arguments, it runs the verb and returns the exit status (0, 1 or 2); `--help` and a wrong use end in `SystemExit`,
     as they do everywhere with argparse.
     """
-    telemetry.verbs = name
     summary = common.summary(telemetry)
     parser: argparse.ArgumentParser = subparsers.add_parser(name, help=summary, add_help=False, prefix_chars=_NO_PREFIX)
     parser.add_argument("verb", nargs=argparse.REMAINDER)
+    program, *words = parser.prog.split()
+    # Below another sub-command, if the beginning is that of the program and no name of several words.
+    telemetry.verbs = " ".join(words) if program in (telemetry.name, os.path.basename(sys.argv[0])) else name
 
     def run(arguments: argparse.Namespace) -> int:
         from ..cli import main

@@ -70,7 +70,7 @@ def tell(recorder: Recorder) -> bool:
     if recorder.mode != "opt-out" or not _may_speak(recorder, sys.stderr):
         return False
     from ..consent import stored
-    from ..sending import first
+    from ..sending import first, period
 
     told = first.disclosed(recorder, _receivers(recorder))
     known = stored.covered(recorder.paths, "notice")
@@ -90,6 +90,8 @@ def tell(recorder: Recorder) -> bool:
     from ..log import timestamp
 
     stored.note(recorder.paths, told, timestamp(time.time()))
+    if known:  # what was recorded before anybody was told of it stays here
+        period.begin(recorder.paths)
     return True
 
 
@@ -119,7 +121,8 @@ def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
     from ..consent.asking import may_speak
 
     argv = getattr(sys, "argv", [])
-    if argv[1:2] == [recorder.verbs] or not may_speak(facts_of(recorder), argv):
+    verbs = recorder.verbs.split()
+    if argv[1 : 1 + len(verbs)] == verbs or not may_speak(facts_of(recorder), argv):
         return False
     paths = recorder.paths
     place = paths.directory

@@ -41,10 +41,10 @@ class Call:
 
 def parsed(words: "Sequence[str]") -> Call | None:
     """The call of `run` that was typed, where it is plainly a right one; None for every other command line."""
-    options, rest = _options(words, OPTIONS)
+    options, rest = typed(words, OPTIONS)
     if rest[:1] != ["run"]:
         return None
-    chosen, command = _options(rest[1:], ("--event",))
+    chosen, command = typed(rest[1:], ("--event",))
     if command[:1] == ["--"]:
         command = command[1:]
     elif command and command[0].startswith("-"):
@@ -53,7 +53,7 @@ def parsed(words: "Sequence[str]") -> Call | None:
     return Call(options, event, command) if command and command[0] and names.legal_name(event) else None
 
 
-def _options(words: "Sequence[str]", known: "tuple[str, ...]") -> "tuple[dict[str, str], list[str]]":
+def typed(words: "Sequence[str]", known: "tuple[str, ...]") -> "tuple[dict[str, str], list[str]]":
     """The options at the beginning, each with its value, and the words after them."""
     found: dict[str, str] = {}
     at = 0

@@ -84,13 +84,20 @@ class Agreement:
             return None  # it was none of the declared ones, so nobody was told what for
         found = set() if ANY in self._lines else {ANY}
         for field, row in fields(self._rows(event)):
-            agreed = self._spelled.get((event, field)) or self._spelled.get((ANY, field))
+            agreed = self._spelled.get((event, field)) or self._common(event, field)
             line = spelled(row)
             if line.startswith(("forbid", "sample_rate")):
                 continue  # nothing leaves; or less, and how much less
             if agreed is None or not (agreed == line or agreed == digest(line) or narrower(agreed, line)):
                 found.add(field)
         return found
+
+    def _common(self, event: str, field: str) -> str | None:
+        """What was agreed of a field in all events, unless this event was said to have it in a form of its own."""
+        own = field.partition("/")[0]
+        if any(held[0] == event and held[1].partition("/")[0] == own for held in self._spelled):
+            return None
+        return self._spelled.get((ANY, field))
 
 
 def narrower(agreed: str, line: str) -> bool:

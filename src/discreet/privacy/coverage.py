@@ -4,7 +4,7 @@
     + install                           an id of the installation, which links all its records
     search                              the event, whatever fields of it are covered
     search fmt one_of "json" "table"    a field of it, in its conversion (see `spelled`)
-    search fmt #5f1c9a0b7d3e4f21        the same by a digest, where all lines as they are would be too many bytes
+    search fmt #5f1c9a0b7d3e4f21...     the same by a digest, where all lines as they are would be too many bytes
     *                                   the default rule: bare numbers and booleans of events that nobody declared
     * n count                           a field common to all events that are covered
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ANY = "*"  # no event has this name
 INSTALL = "+ install"
 MOST_BYTES = 48 * 1024  # of all lines; what has no room is not covered
-_LONG = 40  # characters of a conversion: one below is hardly longer than its digest
+_LONG = 60  # characters of a conversion: one below is hardly longer than its digest
 # Of a tool that declares nothing: the default rule, and the events of the package itself. A test holds these to what
 # `_declared` says of an empty one, which would load the whole room of conversions.
 UNDECLARED = (
@@ -45,15 +45,16 @@ def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity
     found = sorted({f"> {host}" for host in hosts})
     found += [INSTALL] if identity == "install" else []
     found += [*UNDECLARED] if declaration is None else _declared(declaration)
-    if declaration is None or len("\n".join(found).encode()) < MOST_BYTES:
+    if len("\n".join(found).encode()) < MOST_BYTES:
         return found
-    size = 0
+    size = at = 0
     short = [*map(_shortened, found)]
-    for at, line in enumerate(short):
-        size += len(line.encode()) + 1
-        if size > MOST_BYTES:
-            return short[:at]
-    return short
+    while at < len(short) and size + len(short[at].encode()) < MOST_BYTES:
+        size += len(short[at].encode()) + 1
+        at += 1
+    # An event without all of its lines would pass for one that has the common fields as they are.
+    cut = short[at].partition(" ")[0] if at < len(short) else ""
+    return [line for line in short[:at] if cut in ("", ">") or line.partition(" ")[0] != cut]
 
 
 def apart(lines: "Iterable[str]") -> "list[str]":
@@ -72,7 +73,7 @@ def digest(conversion: str) -> str:
     """What stands for the spelling of a conversion that is too long."""
     from _blake2 import blake2b
 
-    return f"#{blake2b(conversion.encode(), digest_size=8).hexdigest()}"
+    return f"#{blake2b(conversion.encode(), digest_size=16).hexdigest()}"
 
 
 def _shortened(line: str) -> str:

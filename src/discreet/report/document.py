@@ -195,6 +195,11 @@ def _value(value: object, count: float) -> dict[str, Any]:
     return {"value": value, "count": count, "estimate": None}
 
 
+def head(by: str | None) -> str:
+    """What `label` makes: the event, and the field that rows are split by, unless it is the event."""
+    return "event" if by in (None, "", "event") else f"event, {by}"
+
+
 def label(row: Mapping[str, Any], by: str | None = None) -> str:
     """A row's name for people: `search`, `command import.from_code`, `search, json`; `by` as in the document."""
     name = f"{row['event']} {row['command']}" if row["command"] else str(row["event"])

@@ -9,7 +9,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .document import NOTHING, Document, amount, document, label, span, timeline
+from .document import NOTHING, Document, amount, document, head, label, span, timeline
 from .figures import about, duration, named, number, share
 from .style import STYLE
 from .summarize import OTHERS, Summary
@@ -152,7 +152,7 @@ def _rows(found: Document) -> str:
 
 
 def _head(found: Document) -> str:
-    return f"Event, {_text(found['by'])}" if found["by"] else "Event"
+    return _text(head(found["by"]).capitalize())
 
 
 def _by(found: Document) -> str:

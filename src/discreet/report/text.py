@@ -1,7 +1,7 @@
 """Show a report as text, for a terminal, a file or a pipe.
 
 The rule that keeps it honest: what comes from the log reaches the page only through `Style.safe`, and the page is
-printable text, but for colours where they are wanted: nothing can move the cursor or turn the writing round. A bar
+printable text, but for colours where they are wanted: no control moves the cursor or turns the writing round. A bar
 begins at zero, and the bars of one table have one scale.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .columns import fitted, padded, safe, width, wrapped
-from .document import NOTHING, Document, amount, label, span, timeline
+from .document import NOTHING, Document, amount, head, label, span, timeline
 from .figures import about, counted, duration, named, number, share
 from .summarize import OTHERS
 
@@ -105,7 +105,7 @@ def _rows(document: Document, style: Style) -> list[str]:
         figures += [duration(times.get(which)) for which in ("mean", "median", "p95")]
         bad = amount(row) * row["failed"] / (row["ok"] + row["failed"]) if told else 0
         lines.append(Line(style.safe(label(row, document["by"])), figures, amount(row), bad))
-    return _table(Line(f"event, {document['by']}" if document["by"] else "event", titles), lines, style)
+    return _table(Line(head(document["by"]), titles), lines, style)
 
 
 def _table(head: Line, lines: list[Line], style: Style) -> list[str]:

@@ -5,6 +5,7 @@ the places here is exact to the record; where it cannot be done (another deliver
 deliverer sees that the stored consent is not the one it knew, and begins the period by its date.
 """
 
+import os
 import time
 
 from .. import consent, names
@@ -29,8 +30,11 @@ def begin(paths: names.Paths) -> None:
     """Move every place to the end of the log, for the consent that is stored now. Never raises OSError."""
     try:
         with DeliveryLock(paths) as held:
+            if not held:
+                return
             state = states.load(paths["delivery"])
-            if not (held and state.places):
+            if not state.places:
+                os.unlink(paths["delivery"])  # with what the first process noted: the next one is the first again
                 return
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():

@@ -49,8 +49,12 @@ class Settings:
 
     def refused(self) -> "list[str]":
         """The `problems` of all values, those among them that nothing asks for as things are. Never raises."""
-        self._form()
-        self.destinations((Destination(POSTHOG_HOST), Destination(_batch_url(POSTHOG_HOST), format="posthog")))
+        self._batched(self._with_headers(Destination(POSTHOG_HOST)))
+        form, key = self._form() or None, self._api_key() or None
+        if url := self._get("ENDPOINT"):
+            self._made("ENDPOINT", {"url": url, "format": form, "api_key": key})
+        if host := self._get("POSTHOG_HOST"):
+            self._made("POSTHOG_HOST", {"url": _batch_url(host), "format": "posthog"})
         return self.problems
 
     def hosts(self) -> "tuple[str, ...]":
