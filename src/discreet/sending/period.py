@@ -26,15 +26,20 @@ def answer(paths: names.Paths, word: str, covers: "Iterable[str]" = ()) -> None:
     begin(paths)
 
 
-def begin(paths: names.Paths) -> None:
-    """Move every place to the end of the log, for the consent that is stored now. Never raises OSError."""
+def begin(paths: names.Paths, *, noted: bool = False) -> None:
+    """Move every place to the end of the log, for the consent that is stored now. Never raises OSError.
+
+    Where no deliverer was at work yet, there is only what the first process noted; with `noted` that is erased, and the
+    next process is the first again. After an answer it stays: it may be of a process that began in this very moment.
+    """
     try:
         with DeliveryLock(paths) as held:
             if not held:
                 return
             state = states.load(paths["delivery"])
             if not state.places:
-                os.unlink(paths["delivery"])  # with what the first process noted: the next one is the first again
+                if noted:
+                    os.unlink(paths["delivery"])
                 return
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
