@@ -1,6 +1,7 @@
 """The verbs about the choice and the data, driven as a user would: on, off, status, explain, preview, report, clear."""
 
 import argparse
+import contextlib
 import errno
 import json
 import os
@@ -8,7 +9,6 @@ import shlex
 import stat
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -727,7 +727,8 @@ def test_clear_interrupted(home: Path, place: Path) -> None:
         terminal.wait_for("[y/N] ")
         while terminal.process.poll() is None:  # Python may print the question just before it listens
             terminal.type("\x03")
-            time.sleep(0.05)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                terminal.process.wait(3.0)  # a second one would meet an interpreter that is at its end
         assert terminal.end() == 130
     assert "Traceback" not in terminal.output
     assert len(below(place)) == len(OURS)
