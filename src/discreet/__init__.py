@@ -237,7 +237,9 @@ def init(name: str, **options: "Any") -> Telemetry:
     try:
         telemetry = Telemetry(name, **options)
     except TypeError as error:
-        raise __import__(f"{__name__}.manifest", fromlist=["misnamed"]).misnamed("init", options, error) from None
+        from .manifest import misnamed
+
+        raise misnamed("init", options, error) from None
     close()
     _default = telemetry
     return telemetry

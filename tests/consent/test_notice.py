@@ -69,6 +69,16 @@ def test_the_last_word_on_a_common_field_holds(paths: names.Paths) -> None:
     assert Agreement(stored.covered(paths, "notice"), Declaration({"a": {"n": "count"}})).additions() == ["a.n"]
 
 
+def test_a_common_field_in_another_form_was_not_told(paths: names.Paths) -> None:
+    """An event that had it as a mapping of its own is not said to have it as all others do, whatever is told beside."""
+    shadowed = Declaration({"a": {"n": {"x": "count"}}}, {"n": "count"})
+    for declaration in (shadowed, Declaration({"b": {}})):
+        stored.note(paths, lines(declaration, []), SINCE)
+    known = stored.covered(paths, "notice")
+    assert Agreement(known, shadowed).additions() == []
+    assert Agreement(known, Declaration({"a": {}}, {"n": "count"})).additions() == ["a.n"]
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no such modes")
 def test_one_that_anybody_may_write_covers_nothing(paths: names.Paths) -> None:
     """What stands in a notice that is open to every user's pen counts for nothing; the next one takes its place."""

@@ -127,6 +127,7 @@ def _declared(session: Session, event: str, texts: dict[str, str]) -> "tuple[dic
     """
     declaration = session.telemetry.declaration
     rows = (declaration.rows(event) or declaration.fields) if declaration is not None else {}
+    level = session.decide().level if rows else "basic"
     properties: dict[str, object] = {}
     wrong, empty = [], []
     for key, text in texts.items():
@@ -140,7 +141,7 @@ def _declared(session: Session, event: str, texts: dict[str, str]) -> "tuple[dic
             wrong.append(f"--set {key}: it is a field of fields, which is for the tool's own code to record")
         elif row is not None and row.word != "hash":  # which takes any text, and is nothing without its salt
             try:
-                if row.convert(value) is None or row.level not in ("basic", session.decide().level):
+                if row.convert(value) is None or row.level not in ("basic", level):
                     empty.append(key)
             except ValueError:
                 wrong.append(f"--set {key}={text}: it is declared as {row.word}, and that is none")

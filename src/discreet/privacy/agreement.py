@@ -5,7 +5,7 @@ again: a new event or field, a conversion that lets out more, a new host, an id.
 doubt it is more.
 """
 
-from .coverage import ANY, INSTALL, digest
+from .coverage import ANY, INSTALL, digest, place
 from .spelled import fields, read, spelled
 
 TYPE_CHECKING = False
@@ -27,8 +27,9 @@ class Agreement:
         self._declaration = declaration
         self._lines = set(agreed)
         self._spelled = {
-            tuple(parts[:2]): parts[2] for parts in (line.split(" ", 2) for line in self._lines) if parts[2:]
+            (parts[0], parts[1]): parts[2] for parts in (line.split(" ", 2) for line in self._lines) if parts[2:]
         }
+        self._own = {place(event, field) for event, field in self._spelled}
         self._events: dict[str, set[str] | None] = {}
 
     def host(self, host: str) -> bool:
@@ -84,20 +85,15 @@ class Agreement:
             return None  # it was none of the declared ones, so nobody was told what for
         found = set() if ANY in self._lines else {ANY}
         for field, row in fields(self._rows(event)):
-            agreed = self._spelled.get((event, field)) or self._common(event, field)
+            agreed = self._spelled.get((event, field))
+            if place(event, field) not in self._own:
+                agreed = self._spelled.get((ANY, field))
             line = spelled(row)
             if line.startswith(("forbid", "sample_rate")):
                 continue  # nothing leaves; or less, and how much less
             if agreed is None or not (agreed == line or agreed == digest(line) or narrower(agreed, line)):
                 found.add(field)
         return found
-
-    def _common(self, event: str, field: str) -> str | None:
-        """What was agreed of a field in all events, unless this event was said to have it in a form of its own."""
-        own = field.partition("/")[0]
-        if any(held[0] == event and held[1].partition("/")[0] == own for held in self._spelled):
-            return None
-        return self._spelled.get((ANY, field))
 
 
 def narrower(agreed: str, line: str) -> bool:

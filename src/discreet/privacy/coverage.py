@@ -65,8 +65,13 @@ def apart(lines: "Iterable[str]") -> "list[str]":
     events = [line for line in held if " " not in line and line != ANY]
     common = [line.partition(" ")[2] for line in held if line.startswith(f"{ANY} ")]
     kept = [line for line in held if ANY in held or not line.startswith(f"{ANY} ")]
-    own = {tuple(line.split(" ", 2)[:2]) for line in kept}
-    return kept + [f"{event} {row}" for event in events for row in common if (event, row.partition(" ")[0]) not in own]
+    own = {place(*line.split(" ", 2)[:2]) for line in kept if " " in line}
+    return kept + [f"{event} {row}" for event in events for row in common if place(event, row.split(" ")[0]) not in own]
+
+
+def place(event: str, field: str) -> tuple[str, str]:
+    """Where a field stands, alone or as a mapping: an event that has it there in a form of its own has no other."""
+    return event, field.partition("/")[0]
 
 
 def digest(conversion: str) -> str:
@@ -87,10 +92,6 @@ def _declared(declaration: "Declaration") -> "list[str]":
 
     found = set()
     for event, rows in declaration.events.items():
-        own = dict(fields(rows))
-        found |= {event} | {f"{event} {field} {spelled(row)}" for field, row in own.items()}
-        # A common field that the event has in another form: nothing was said of the common one in this event.
-        hidden = fields({field: row for field, row in declaration.fields.items() if field in rows})
-        found |= {f"{event} {field} forbid" for field, _ in hidden if field not in own}
+        found |= {event} | {f"{event} {field} {spelled(row)}" for field, row in fields(rows)}
     found |= {f"{ANY} {field} {spelled(row)}" for field, row in fields(declaration.fields)}
     return sorted(found if declaration.closed else found | {ANY})
