@@ -24,9 +24,9 @@ from discreet.consent import environments
 from discreet.telemetry import Recorder
 from discreet.testing import allow
 
-# The same cases each time, and no case fails for being slow on a busy machine.
-hypothesis.settings.register_profile("ordinary", derandomize=True, deadline=None, print_blob=False)
-hypothesis.settings.load_profile("ordinary")
+# No case fails for being slow on a busy machine. In the ordinary run they are the same each time.
+hypothesis.settings.register_profile("ordinary", max_examples=50, derandomize=True, deadline=None, print_blob=False)
+hypothesis.settings.register_profile("thorough", max_examples=1_000, database=None, deadline=None)
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and what they start would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -36,13 +36,20 @@ if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_I
     signal.signal(signal.SIGHUP, lambda *_: None)
 
 LOOPBACK = ("127.", "::1", "localhost")
-FOREIGN_VARIABLES = ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH")
+ROWS = environments.rows(environments.VENDORS + environments.TEST_RUNNERS + environments.AGENTS)
+LOOKED_AT = {condition.partition("=")[0] for _, rule in ROWS for condition in rule}
+LOOKED_AT |= {"DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How thorough the long proofs are."""
     parser.addoption("--canaries", type=int, default=200_000, help="events with secrets in them (default: 200000)")
     parser.addoption("--thorough", action="store_true", help="the campaigns in full: minutes each, for a release")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Before the tests are read, whose decorators start from the profile."""
+    hypothesis.settings.load_profile("thorough" if config.option.thorough else "ordinary")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -66,15 +73,18 @@ def case(value: object) -> str:
 
 def clean_environment(home: Path) -> dict[str, str]:
     """This process's environment without anything that the gate looks at, and with a home of its own."""
-    rows = environments.rows(environments.VENDORS + environments.TEST_RUNNERS + environments.AGENTS)
-    watched = {condition.partition("=")[0] for _, rule in rows for condition in rule}
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in watched and name not in FOREIGN_VARIABLES and "TELEMETRY" not in name
-    }
+    return {name: value for name, value in os.environ.items() if not looked_at(name)} | own_variables(home)
+
+
+def looked_at(name: str) -> bool:
+    """Whether the gate may look at that variable."""
+    return name in LOOKED_AT or "TELEMETRY" in name
+
+
+def own_variables(home: Path) -> dict[str, str]:
+    """What is another's in each test."""
     # A pytest that a test starts must not clean up behind earlier runs of this one: 24,000 directories, it may be.
-    return {**kept, "HOME": str(home), "USERPROFILE": str(home), "PYTEST_DEBUG_TEMPROOT": str(home.parent)}
+    return {"HOME": str(home), "USERPROFILE": str(home), "PYTEST_DEBUG_TEMPROOT": str(home.parent)}
 
 
 @pytest.fixture(scope="session")
@@ -94,10 +104,9 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _own_world(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of the machine's environment reaches a test, and no test reaches the network."""
-    clean = clean_environment(home)
-    for name in set(os.environ) - set(clean):
+    for name in filter(looked_at, list(os.environ)):
         monkeypatch.delenv(name)
-    for name, value in clean.items():
+    for name, value in own_variables(home).items():
         monkeypatch.setenv(name, value)
     connect = socket.socket.connect
 

@@ -1,6 +1,7 @@
 """The house itself: floors, doors, sizes, catch-alls, public names. What anybody could check, and would forget to."""
 
 import ast
+import functools
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -37,9 +38,10 @@ def floor(module: str) -> int:
     return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
 
 
-def tree(module: str) -> ast.Module:
-    """The source of a module, parsed."""
-    return ast.parse(MODULES[module].read_text())
+@functools.cache
+def nodes(module: str) -> list[ast.AST]:
+    """The source of a module, parsed and walked: every node, the outer ones first."""
+    return list(ast.walk(ast.parse(MODULES[module].read_text())))
 
 
 def relative_imports(module: str, *, typed: bool) -> Iterator[str]:
@@ -48,7 +50,7 @@ def relative_imports(module: str, *, typed: bool) -> Iterator[str]:
     """
     package = module.split(".") if MODULES[module].name == "__init__.py" else module.split(".")[:-1]
     skipped: set[ast.AST] = set()
-    for node in ast.walk(tree(module)):
+    for node in nodes(module):
         if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING" and not typed:
             skipped |= {inner for statement in node.body for inner in ast.walk(statement)}
         if not isinstance(node, ast.ImportFrom) or not node.level or node in skipped:
@@ -92,7 +94,7 @@ def test_no_cycle() -> None:
 def test_sizes(module: str) -> None:
     """A module is under 300 lines, a function under 40, a class under 12 public methods."""
     assert len(MODULES[module].read_text().splitlines()) <= 300
-    for node in ast.walk(tree(module)):
+    for node in nodes(module):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
             length = (node.end_lineno or 0) - node.lineno + 1
             # The recorder's constructor is the host's one door, with a line or more for each of its options.
@@ -107,7 +109,7 @@ def test_two_catch_alls() -> None:
     found = [
         module
         for module in MODULES
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or getattr(node.type, "id", "") in ("Exception", "BaseException"))
     ]
@@ -129,7 +131,7 @@ def test_standard_library_only() -> None:
     foreign = {
         (module, name)
         for module in MODULES
-        for node in ast.walk(tree(module))
+        for node in nodes(module)
         for name in (
             [alias.name for alias in node.names]
             if isinstance(node, ast.Import)

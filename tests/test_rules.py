@@ -1,6 +1,7 @@
 """More rules of the house, read off the source: relative names, docstrings, no state, and a facade without gaps."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +11,22 @@ import discreet
 
 SOURCE = Path(discreet.__file__).parent
 PATHS = {path.relative_to(SOURCE).as_posix(): path for path in sorted(SOURCE.rglob("*.py"))}
-TREES = {name: ast.parse(path.read_bytes()) for name, path in PATHS.items()}
-FACADE = TREES["__init__.py"]
 
 
-def for_type_checkers(tree: ast.AST) -> set[ast.AST]:
+@functools.cache
+def tree(name: str) -> ast.Module:
+    """The source of a module, parsed."""
+    return ast.parse(PATHS[name].read_bytes())
+
+
+FACADE = tree("__init__.py")
+
+
+def for_type_checkers(module: ast.AST) -> set[ast.AST]:
     """All nodes under `if TYPE_CHECKING:`."""
     guards = [
         node.body
-        for node in ast.walk(tree)
+        for node in ast.walk(module)
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     ]
     return {inner for body in guards for statement in body for inner in ast.walk(statement)}
@@ -27,17 +35,27 @@ def for_type_checkers(tree: ast.AST) -> set[ast.AST]:
 def own_imports(name: str) -> Iterator[tuple[Path, str]]:
     """Each relative import, as the folder or module it names and the name that it takes from there."""
     folders = [PATHS[name].parent, *PATHS[name].parent.parents]
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(tree(name)):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = folders[node.level - 1].joinpath(*(node.module or "").split("."))
             for alias in node.names:
                 yield base, alias.name
 
 
+@functools.cache
+def defined(module: Path) -> set[str]:
+    """Every name that a module binds or reads, at whatever depth."""
+    nodes = list(ast.walk(ast.parse(module.read_bytes())))
+    named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.alias)
+    return {node.id for node in nodes if isinstance(node, ast.Name)} | {
+        node.name for node in nodes if isinstance(node, named)
+    }
+
+
 @pytest.mark.parametrize("name", PATHS)
 def test_own_modules_are_named_relatively(name: str) -> None:
     """No module names the package: a copy under another name would load the wrong one, or none."""
-    for node in ast.walk(TREES[name]):
+    for node in ast.walk(tree(name)):
         named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         named += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
         assert "discreet" not in {one.partition(".")[0] for one in named}
@@ -51,28 +69,22 @@ def test_every_import_finds_something(name: str) -> None:
         module = base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
         is_module = (base / f"{taken}.py").exists() or (base / taken / "__init__.py").exists()
         assert module.exists(), f"{base}: {taken}"
-        defined = {node.id for node in ast.walk(ast.parse(module.read_bytes())) if isinstance(node, ast.Name)}
-        defined |= {
-            node.name
-            for node in ast.walk(ast.parse(module.read_bytes()))
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.alias))
-        }
-        assert is_module or taken in defined, f"{base}: {taken}"
+        assert is_module or taken in defined(module), f"{base}: {taken}"
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_every_module_says_its_job(name: str) -> None:
     """The first lines of a module are its docstring, and no public class or function of it goes without one."""
-    assert ast.get_docstring(TREES[name])
-    for node in TREES[name].body:
+    assert ast.get_docstring(tree(name))
+    for node in tree(name).body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
             assert ast.get_docstring(node), node.name
 
 
 def test_nothing_catches_more_than_an_exception() -> None:
     """No handler is bare or catches `BaseException`, in a tuple neither: Ctrl-C and `sys.exit` are the host's."""
-    for name, tree in TREES.items():
-        for node in ast.walk(tree):
+    for name in PATHS:
+        for node in ast.walk(tree(name)):
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{name}, line {node.lineno}"
                 caught = {inner.id for inner in ast.walk(node.type) if isinstance(inner, ast.Name)}
@@ -83,8 +95,8 @@ def test_no_state_at_module_level() -> None:
     """The default instance of the facade is the one thing that a function may put at module level."""
     found = {
         (name, changed)
-        for name, tree in TREES.items()
-        for node in ast.walk(tree)
+        for name in PATHS
+        for node in ast.walk(tree(name))
         if isinstance(node, ast.Global)
         for changed in node.names
     }

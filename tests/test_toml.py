@@ -101,16 +101,17 @@ _line = st.one_of(
     st.sampled_from(["", "# comment", "\t", "[[a]]", "a.b = 1"]),
 )
 _document = st.lists(_line, max_size=8).map("\n".join)
+many = hypothesis.settings(max_examples=4 * hypothesis.settings().max_examples)
 
 
-@hypothesis.settings(max_examples=300)
+@many
 @hypothesis.given(_document)
 def test_generated_documents(text: str) -> None:
     """Whatever is made of tables, keys and values: it is read the same, or not here."""
     same(text)
 
 
-@hypothesis.settings(max_examples=600)
+@many
 @hypothesis.given(
     st.sampled_from(PLAIN),
     st.lists(st.tuples(st.floats(0, 1), st.sampled_from([*"\n\t []{}=,.#'\"\\a0-1_", ""])), max_size=4),
@@ -127,7 +128,7 @@ def test_most_of_what_is_generated_is_plain() -> None:
     """The two tests above do look at documents that are read, and at some that are not."""
     counted: dict[bool, int] = {True: 0, False: 0}
 
-    @hypothesis.settings(max_examples=200)
+    @many
     @hypothesis.given(_document)
     def count(text: str) -> None:
         counted[same(text)] += 1

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 
 from discreet.collector import decode
 from discreet.collector.check import FLAT, FOREIGN
@@ -36,7 +36,6 @@ def typed(properties: dict[str, Any]) -> dict[str, tuple[type, Any]]:
     return {name: (type(value), value) for name, value in flat(properties).items()}
 
 
-@settings(max_examples=30)
 @given(batch=batches, precision=precisions)
 @example(batch=RECORDS, precision="hour")
 def test_json_is_read_as_it_was_written(batch: list[dict[str, Any]], precision: str) -> None:
@@ -47,7 +46,6 @@ def test_json_is_read_as_it_was_written(batch: list[dict[str, Any]], precision: 
     assert all(list(record) == [key for key in KEYS if key in record] for record in found if record)
 
 
-@settings(max_examples=30)
 @given(batch=batches, precision=precisions)
 @example(batch=RECORDS, precision="second")
 def test_spans_are_read_as_they_were_written(batch: list[dict[str, Any]], precision: str) -> None:
@@ -65,7 +63,6 @@ def test_spans_are_read_as_they_were_written(batch: list[dict[str, Any]], precis
         assert {**one, "properties": 0} == {**record, "properties": 0, "time": cut(record["time"], precision)}
 
 
-@settings(max_examples=30)
 @given(batch=batches, precision=precisions)
 @example(batch=RECORDS, precision="day")
 def test_posthog_is_read_as_it_was_written(batch: list[dict[str, Any]], precision: str) -> None:
@@ -77,7 +74,6 @@ def test_posthog_is_read_as_it_was_written(batch: list[dict[str, Any]], precisio
         assert checked(one) == {**record, "run": run, "time": cut(record["time"], precision)}
 
 
-@settings(max_examples=30)
 @given(batch=batches)
 @example(batch=RECORDS)
 def test_a_beacon_is_read_as_it_was_written(batch: list[dict[str, Any]]) -> None:

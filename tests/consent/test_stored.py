@@ -8,7 +8,7 @@ import pytest
 
 from discreet import consent, names
 from discreet.consent import Decision, decide, look
-from discreet.consent.stored import store
+from discreet.consent.stored import note, store
 from discreet.telemetry import Recorder
 
 SINCE = "2026-11-20T10:30:00Z"
@@ -263,18 +263,23 @@ def test_a_renamed_file_is_the_one_that_counts(home: Path) -> None:
 
 
 def test_a_touched_answer_has_another_signature(directory: Path) -> None:
-    """Writing, changing and removing either file shows in the signature; reading does not."""
+    """Writing, changing and removing either file shows in the signature, and so does a notice; reading does not."""
     paths = names.Paths("mytool", dict(os.environ))
     seen = [consent.signature(paths)]
     for change in (
         lambda: store(paths, "true", SINCE),
         lambda: (directory / "enabled").touch(),
         lambda: (directory / "opt-in").write_text("false\n"),
+        lambda: note(paths, ["search"], SINCE),
+        lambda: note(paths, ["search", "search n number"], SINCE),
+        lambda: (directory / "notice").unlink(),
         lambda: (directory / "enabled").unlink(),
         lambda: (directory / "opt-in").unlink(),
     ):
         change()
         gate()
         seen.append(consent.signature(paths))
-    assert seen[0] == seen[-1] == (None, None)
+    assert seen[6] == seen[3]
+    del seen[6]
+    assert seen[0] == seen[-1] == (None, None, None)
     assert len(set(seen[:-1])) == len(seen) - 1

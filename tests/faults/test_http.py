@@ -350,7 +350,6 @@ def test_retry_after(text: str, seconds: float | None) -> None:
     assert retry_seconds(text, NOW) == seconds
 
 
-@settings(deadline=None)
 @given(text=st.text() | st.text(alphabet="0123456789 :-,GMTNov"), now=st.floats(0, 4e9))
 def test_retry_after_of_any_text(text: str, now: float) -> None:
     """Whatever a server writes, the wait is between nothing and a day."""
@@ -362,7 +361,7 @@ PIECES = st.sampled_from(b"HTTP/1.1 |HTTP/1.0 |200|404|100| |\r|\n|\r\n\r\n|:|\0
 
 
 @given(content=st.lists(PIECES | st.binary(max_size=20), max_size=12).map(b"".join))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=4 * settings().max_examples)
 def test_head_of_any_bytes(content: bytes) -> None:
     """Whatever a server sends is an answer or a failure, and nothing of it is lost."""
     ours, theirs = socket.socketpair()

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from discreet import Count, Destination, OneOf, Telemetry
 from discreet.consent import stored
 from discreet.hosts import asking
 from discreet.hosts.reading import plain
+from discreet.sending.lock import DeliveryLock
 from terminal import Terminal
 
 LATER: Any = {"batch_size": 1000, "batch_interval": 86_400}
@@ -147,7 +149,10 @@ def test_a_purpose_that_ends_in_a_backslash(answers: Any, undecided: Any, capsys
     assert "why: **<b>** |; level: basic)" in said
 
 
-def test_what_was_recorded_before_it_was_told_stays(answers: Any, undecided: Any, place: Path, capsys: Any) -> None:
+@pytest.mark.parametrize("busy", [False, True], ids=["nobody delivers", "a deliverer is at work"])
+def test_what_was_recorded_before_it_was_told_stays(
+    answers: Any, undecided: Any, place: Path, capsys: Any, *, busy: bool
+) -> None:
     """A version that records more, and ran where nobody could be told of it, sends nothing of that once it has told."""
     options: dict[str, Any] = {"consent": "opt-out", "destination": Destination("https://example.org/t", **LATER)}
     assert undecided(**options, fields={"a": "count"}).notice()
@@ -159,7 +164,8 @@ def test_what_was_recorded_before_it_was_told_stays(answers: Any, undecided: Any
     more = {**options, "fields": {"a": "count", "b": "count"}}
     undecided(**more).main(["status"])
     assert "(json): 2 waiting" in capsys.readouterr().out
-    assert undecided(**more).notice()
+    with DeliveryLock(undecided().paths, patience=10.0) if busy else nullcontext():
+        assert undecided(**more).notice()
     undecided(**more).main(["status"])
     assert "(json): 0 waiting" in capsys.readouterr().out
 

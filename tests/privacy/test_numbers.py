@@ -15,7 +15,7 @@ from discreet.privacy import numbers
 from discreet.privacy.conversions import Refused
 
 LARGEST = 2**53
-by_lot = settings(derandomize=True, database=None, deadline=None, max_examples=300)
+many = settings(max_examples=4 * settings().max_examples)
 finite = st.integers(-LARGEST, LARGEST) | st.floats(-LARGEST, LARGEST)
 
 
@@ -106,7 +106,7 @@ def test_bounded() -> None:
             numbers.bounded(count, Refused)
 
 
-@by_lot
+@many
 @given(finite, st.integers(1, 10**6) | st.floats(1e-6, 1e6))
 def test_a_step(number: float, step: float) -> None:
     """What was rounded is a multiple of the step, at most half a step away, as far as a float can tell."""
@@ -117,7 +117,7 @@ def test_a_step(number: float, step: float) -> None:
     assert abs(result / step - round(result / step)) <= 1e-5 or abs(result) > 1e9 * step
 
 
-@by_lot
+@many
 @given(finite, st.integers(1, 15))
 def test_significant_digits(number: float, digits: int) -> None:
     """No more digits than asked for are left, and the value is off by half of the last one at most."""
@@ -134,7 +134,7 @@ def test_a_rounded_float_looks_it() -> None:
     assert repr(numbers.rounded(0.30000000000000004, 0.1, None)) == "0.3"
 
 
-@by_lot
+@many
 @given(finite, st.lists(finite, min_size=1, unique=True).map(sorted))
 def test_a_bucket(number: float, edges: list[float]) -> None:
     """The bucket is one of the edges: the largest not above the number, or the first."""
@@ -142,7 +142,7 @@ def test_a_bucket(number: float, edges: list[float]) -> None:
     assert numbers.bucket(number, tuple(edges)) == (max(below) if below else edges[0])
 
 
-@by_lot
+@many
 @given(finite | st.integers(-(2**53), 2**53))
 def test_a_power_of_two(number: float) -> None:
     """Nothing, or the largest power of two whose magnitude is not above the number's, with its sign; an exact int."""
@@ -157,7 +157,7 @@ def test_a_power_of_two(number: float) -> None:
     assert numbers.bucket(power, "powers_of_two") == power
 
 
-@by_lot
+@many
 @given(finite, finite, finite)
 def test_a_clamp(number: float, one: float, other: float) -> None:
     """Without rounding, what leaves lies between the bounds, and is the number where that does."""
@@ -168,7 +168,7 @@ def test_a_clamp(number: float, one: float, other: float) -> None:
     assert result == number or not low <= number <= high
 
 
-@by_lot
+@many
 @given(st.lists(finite, max_size=20))
 def test_a_total(values: list[float]) -> None:
     """A sum is the sum, of a list as of a mapping's values."""
@@ -176,7 +176,7 @@ def test_a_total(values: list[float]) -> None:
     assert numbers.total(dict(enumerate(values)), Refused) == pytest.approx(sum(values), nan_ok=True)
 
 
-@by_lot
+@many
 @given(st.lists(st.sampled_from(["py", "js", "rs", ""]), max_size=20))
 def test_a_distribution_adds_up(items: list[str]) -> None:
     """Every item is counted once, as itself or as `other`."""
@@ -190,7 +190,7 @@ STEPS = st.sampled_from([1, 5, 10, 1000, 0.1, 0.25, 0.05, 3, 7, 1.5]) | st.float
 BOUNDS = st.none() | st.integers(-1000, 1000) | st.floats(-1000, 1000)
 
 
-@by_lot
+@many
 @given(
     st.integers(-(10**6), 10**6) | st.floats(-1e6, 1e6),
     st.none() | STEPS,

@@ -118,7 +118,7 @@ def test_a_wrong_plan(world: World, entry: str) -> None:
     assert handover.due(world.paths, world.destinations, world.now)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),

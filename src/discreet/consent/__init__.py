@@ -227,11 +227,11 @@ def look(
 
 
 def signature(paths: names.Paths, *, strictly: bool = False) -> "tuple[Signature, ...]":
-    """What tells whether the stored consent was touched: inode, size and time of each file, None for one not there, or
-    that cannot be looked at; with `strictly` that raises `OSError`: it is no change of the answer.
+    """What tells whether the stored consent, or what was told in its place, was touched: inode, size and time of each
+    file, None for one not there, or that cannot be looked at; with `strictly` that raises `OSError`: it is no change.
     """
     found: list[Signature] = []
-    for key in ("consent", "enabled"):
+    for key in ("consent", "enabled", "notice"):
         try:
             status = os.stat(paths[key])
             found.append((status.st_ino, status.st_size, status.st_mtime_ns))
