@@ -549,7 +549,7 @@ def test_a_signal_that_ends_the_command(home: Path, place: Path) -> None:
 
 # `run` that passes a signal on so slowly that the command has taken its own by then, and not both as one.
 SLOW = "import os, sys, time; kill = os.kill; os.kill = lambda *a: (time.sleep(0.03), kill(*a));"
-WITHOUT_SIGINFO = "import signal, sys; del signal.sigtimedwait;"
+WITHOUT_SIGINFO = "import _signal, sys; del _signal.sigtimedwait, _signal.sigwaitinfo, _signal.struct_siginfo;"
 MAIN = "from discreet.__main__ import main; sys.exit(main())"
 
 
@@ -558,7 +558,7 @@ MAIN = "from discreet.__main__ import main; sys.exit(main())"
 def test_signals_on_a_system_that_does_not_tell_the_sender(
     home: Path, tmp_path: Path, place: Path, catcher: list[str], name: str
 ) -> None:
-    """On macOS, which has no `sigtimedwait`, what is sent to `run` alone reaches the command once, too."""
+    """On macOS, which has no `sigtimedwait` and no name for what it returns, what is sent to `run` alone reaches the command once, too."""
     program = [sys.executable, "-W", "error", "-c", WITHOUT_SIGINFO + MAIN, *TOOL[5:], "run", "--", *catcher]
     assert run_and_signal(program, home, tmp_path, name) == [name]
     assert only(place)["exit_code"] == 7

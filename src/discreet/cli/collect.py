@@ -107,8 +107,10 @@ def _unheard(error: OSError, host: str, port: int) -> str:
 
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is taken; --port 0 takes any free one"
-    number = 0 if isinstance(error, gaierror) else error.errno or 0  # those of names that are not found are others
-    return f"{host}, port {port}: {os.strerror(number) if number else error.strerror or error}"
+    if error.errno in (errno.EADDRNOTAVAIL, None):  # a later asyncio tells no more than that it tried them all
+        return f"{host}: this is no address of this machine"
+    number = 0 if isinstance(error, gaierror) else error.errno  # those of names that are not found are others
+    return f"{host}, port {port}: {os.strerror(number) if number else error.strerror}"
 
 
 def _token(path: str | None) -> str:

@@ -133,7 +133,7 @@ def _number(name: str) -> int:
     return number
 
 
-def _ours_alone(got: signal.struct_siginfo) -> bool:
+def _ours_alone(got: "signal.struct_siginfo") -> bool:
     """Whether a signal reached us and not the command: another process sent it (its code is not positive then), or the
     terminal hung up, which the kernel tells only the leader of the session.
     """

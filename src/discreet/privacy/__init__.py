@@ -33,8 +33,8 @@ def command_name(value: object) -> str:
 
 
 def error_name(value: object) -> str | None:
-    """The name of a built-in exception class, or `other`."""
-    kind = vars(builtins).get(value) if type(value) is str else None
+    """The name of a built-in exception class, or `other`; some Pythons have private ones, which are other."""
+    kind = vars(builtins).get(value) if type(value) is str and value[:1] != "_" else None
     if isinstance(kind, type) and issubclass(kind, BaseException):
         return value  # type: ignore[return-value]  # a str: it was looked up as one
     return None if value is None else OTHER
