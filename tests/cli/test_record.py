@@ -558,7 +558,7 @@ MAIN = "from discreet.__main__ import main; sys.exit(main())"
 def test_signals_on_a_system_that_does_not_tell_the_sender(
     home: Path, tmp_path: Path, place: Path, catcher: list[str], name: str
 ) -> None:
-    """On macOS, which has no `sigtimedwait` and no name for what it returns, what is sent to `run` alone reaches the command once, too."""
+    """On macOS, which has no `sigtimedwait`, what is sent to `run` alone reaches the command once, too."""
     program = [sys.executable, "-W", "error", "-c", WITHOUT_SIGINFO + MAIN, *TOOL[5:], "run", "--", *catcher]
     assert run_and_signal(program, home, tmp_path, name) == [name]
     assert only(place)["exit_code"] == 7

@@ -272,7 +272,7 @@ def _spawn_on_windows(command: "list[str]", environment: "dict[str, str]", readi
 
     # A window must not flash up: CREATE_NO_WINDOW does that, DETACHED_PROCESS does not for a console program.
     flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP  # type: ignore[attr-defined]  # only there
-    subprocess.Popen(
+    process = subprocess.Popen(
         command,
         env=environment,
         stdin=reading,
@@ -281,3 +281,4 @@ def _spawn_on_windows(command: "list[str]", environment: "dict[str, str]", readi
         creationflags=flags,
         close_fds=True,
     )
+    process.returncode = 0  # as if it had ended: nobody waits for it, and Python would warn of that
