@@ -747,6 +747,51 @@ def test_clear_erases_all_of_it(home: Path, place: Path, keys: str) -> None:
     assert below(home) == {}
 
 
+def test_clear_erases_what_came_while_it_asked(home: Path, place: Path) -> None:
+    """A person takes a while, and the tool may run meanwhile."""
+    put(place, {"usage.jsonl": b"x"})
+    with Terminal([*TOOL, "clear"], clean_environment(home)) as terminal:
+        terminal.wait_for("[y/N] ")
+        put(place, {"usage.1.jsonl": b"x", "id": b"x", "salt": b"x"})
+        terminal.type("y\n")
+        assert terminal.end() == 0
+    assert "Erased 4 files." in terminal.output
+    assert below(home) == {}
+
+
+@pytest.mark.parametrize("mode", ["opt-in", "opt-out"])
+def test_clear_killed_anywhere(
+    make_telemetry: Callable[..., Telemetry], monkeypatch: pytest.MonkeyPatch, place: Path, mode: str
+) -> None:
+    """After a no nothing is on in between: neither the marker nor the notice outlives the answer."""
+
+    class Killed(BaseException):
+        pass
+
+    def until(most: int, real: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: Any, **options: Any) -> None:
+            real(*arguments, **options)
+            done.append(real)
+            if len(done) == most:
+                raise Killed
+
+        return call
+
+    done: list[object] = []
+    for most in range(1, 100):
+        put(place, OURS | {"opt-in": b"false\n", "notice": b"2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21\n"})
+        telemetry = make_telemetry(consent=mode, opted_in=False)
+        with monkeypatch.context() as patched, contextlib.suppress(Killed):
+            for name in ("unlink", "replace", "rename"):
+                patched.setattr(os, name, until(most, getattr(os, name)))
+            done.clear()
+            assert telemetry.main(["clear", "--yes"]) == 0
+        assert not make_telemetry(consent=mode, opted_in=False).enabled
+        if len(done) < most:
+            break
+    assert most > len(OURS)
+
+
 @pytest.mark.parametrize("stdin", ["null", "pipe", "closed"])
 def test_clear_without_a_terminal(discreet: Discreet, home: Path, place: Path, stdin: str) -> None:
     """Without a terminal to ask on, `clear` exits 2, says how to do it, and keeps everything, whatever is piped in."""

@@ -285,8 +285,8 @@ def salt_and_id(data: bytes, world: World) -> None:
     world.put("salt", data)
     world.put("id", data)
     for make, length in (
-        (lambda: installation.install_id(world.paths), 32),
-        (lambda: installation.Pseudonyms(world.paths)("search", "who", b"x"), 16),
+        (lambda: installation.install_id(world.paths, consent.signature(world.paths)), 32),
+        (lambda: installation.Pseudonyms(world.paths, consent.signature(world.paths))("search", "who", b"x"), 16),
     ):
         try:
             found = make()

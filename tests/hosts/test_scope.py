@@ -4,6 +4,7 @@ import asyncio
 import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -246,3 +247,19 @@ def test_an_error_of_our_own(telemetry: Telemetry, recorded: Recorded, swallowed
     assert [type(one) for _, one in swallowed] == [ZeroDivisionError] * 2
     telemetry.losses.clear()
     assert recorded() == []
+
+
+def test_a_command_that_spans_a_no(telemetry: Telemetry, recorded: Recorded) -> None:
+    """What it measured under a consent that stands no more, and during a no, is not recorded under the next one."""
+    consent = Path(telemetry.paths.directory) / "opt-in"
+    with telemetry.command("index") as scope:
+        scope.add(n=143)
+        for word in ("false", "enhanced"):
+            consent.write_text(f"{word}\n")
+        telemetry.track("tick", n=1)
+        assert telemetry.flush(LONG) is False
+    assert telemetry.losses.pop("consent", 0) == 1
+    with telemetry.command("index"):
+        pass
+    assert [properties["command"] for properties in recorded()] == ["index"]
+    assert "n" not in recorded()[0]

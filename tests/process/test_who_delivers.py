@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 import zipfile
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from discreet import names
 from discreet.sending import handover
+from discreet.sending.lock import DeliveryLock
 from faults.servers import BEHAVIOURS, Visit, in_turn, serving
 from process.hosts import PACKAGE, Hosts, arrived, same
 
@@ -168,6 +171,34 @@ os.waitpid(worker, 0)
         assert result.returncode == 3, result.stderr
         assert arrived(server.requests) == hosts.logged()
     assert (hosts.scratch / "held").read_text() == "free"
+
+
+def test_a_daemon_does_not_keep_the_lock(hosts: Hosts) -> None:
+    """A host that delivers, forks and ends by `os._exit`, as daemons begin, leaves its child no lock to hold."""
+    then = f"""
+end = time.monotonic() + 15
+lock = {str(hosts.directory / "lock")!r}
+while time.monotonic() < end and not (os.path.exists(lock) and os.path.getsize(lock)):
+    time.sleep(0.005)
+daemon = os.fork()
+if daemon:
+    with open({str(hosts.scratch / "daemon")!r}, "w") as file:
+        file.write(str(daemon))
+    os._exit(3)
+os.close(1)
+os.close(2)
+time.sleep(20)
+os._exit(0)
+"""
+    with serving(BEHAVIOURS["silent"]) as server:
+        script = hosts.program(server.url, more="{'delivery': 'thread'}", then=then, timeout=300)
+        assert hosts.run(script).returncode == 3
+        daemon = int((hosts.scratch / "daemon").read_text())
+        try:
+            with DeliveryLock(names.Paths("mytool", {}, str(hosts.directory)), patience=5.0) as held:
+                assert held
+        finally:
+            os.kill(daemon, signal.SIGKILL)
 
 
 def slowly(visit: Visit) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from discreet import names
+from discreet import consent, names
 from discreet.sending import Sender
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
@@ -103,11 +103,12 @@ class Owner:
     """What a sender needs of its recorder, with nothing behind it but a fake log."""
 
     name, version = "mytool", "1.4.0"
-    declaration = signature = None
+    declaration = None
     identity = "run"
 
     def __init__(self, paths: names.Paths) -> None:
         self.paths = paths
+        self.signature = consent.signature(paths)
         self.environ: dict[str, str] = {}
         self.off = False
         self.losses: dict[str, int] = {}  # until they are saved

@@ -359,7 +359,6 @@ def test_old_records_stay_here(world: World) -> None:
 
 ALIEN = {
     "torn": b'{"v":1,"id":"',
-    "empty": b"",
     "text": b"hello",
     "not UTF-8": b"\xff\xfe",
     "another JSON": b"[1,2]",

@@ -1,6 +1,7 @@
 """What is kept for an installation: the salt and the id, made once, by whoever comes first, from nothing but chance."""
 
 import hashlib
+import os
 import re
 import stat
 import threading
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from discreet import Telemetry, names
+from discreet import Telemetry, consent, names
 from discreet.sending.installation import Pseudonyms, drawn, install_id, pseudonym
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
@@ -20,13 +21,13 @@ MakeTelemetry = Callable[..., Telemetry]
 
 def test_an_id_is_made_once(paths: names.Paths, directory: Path) -> None:
     """The id is 32 hex digits, private, the same for each process, and another one when the file was removed."""
-    first = install_id(paths)
+    first = install_id(paths, consent.signature(paths))
     assert re.fullmatch("[0-9a-f]{32}", first)
-    assert install_id(paths) == first
+    assert install_id(paths, consent.signature(paths)) == first
     assert (directory / "id").read_text() == f"{first}\n"
     assert stat.S_IMODE((directory / "id").stat().st_mode) == 0o600
     (directory / "id").unlink()
-    assert install_id(paths) != first
+    assert install_id(paths, consent.signature(paths)) != first
 
 
 def test_whoever_comes_first(paths: names.Paths) -> None:
@@ -36,7 +37,7 @@ def test_whoever_comes_first(paths: names.Paths) -> None:
 
     def make() -> None:
         barrier.wait(LONG)
-        found.append(install_id(paths))
+        found.append(install_id(paths, consent.signature(paths)))
 
     threads = [threading.Thread(target=make) for _ in range(8)]
     for thread in threads:
@@ -53,7 +54,7 @@ def test_a_foreign_file_is_refused(paths: names.Paths, directory: Path, content:
     directory.mkdir()
     (directory / "id").write_bytes(content)
     with pytest.raises(OSError, match="not the id"):
-        install_id(paths)
+        install_id(paths, consent.signature(paths))
     assert (directory / "id").read_bytes() == content
 
 
@@ -76,7 +77,7 @@ def test_a_pseudonym_is_of_its_place() -> None:
 def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within one process too a value gets another pseudonym when the UTC month ends, and keeps it until then."""
     first_of_december = 1_796_083_200  # 2026-12-01T00:00:00Z
-    pseudonyms = Pseudonyms(paths)
+    pseudonyms = Pseudonyms(paths, consent.signature(paths))
     found = []
     for moment in (-86400 * 29, -1, 0, 86400 * 30):
         monkeypatch.setattr(time, "time", lambda moment=moment: first_of_december + moment)
@@ -86,12 +87,16 @@ def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pyt
 
 def test_a_lot_is_for_good(paths: names.Paths, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lot is drawn from the salt that hashes are keyed by, made at the first of either; no month changes it."""
-    pseudonyms = Pseudonyms(paths)
+    pseudonyms = Pseudonyms(paths, consent.signature(paths))
     lot = pseudonyms.draw("search", "kind", b"json")
     salt = bytes.fromhex((directory / "salt").read_text())
     assert lot == drawn(salt, "search", "kind", b"json")
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
-    assert pseudonyms.draw("search", "kind", b"json") == Pseudonyms(paths).draw("search", "kind", b"json") == lot
+    assert (
+        pseudonyms.draw("search", "kind", b"json")
+        == Pseudonyms(paths, consent.signature(paths)).draw("search", "kind", b"json")
+        == lot
+    )
     pseudonyms("search", "kind", b"json")
     assert bytes.fromhex((directory / "salt").read_text()) == salt
 
@@ -162,3 +167,40 @@ def test_a_salt_that_cannot_be_kept(make_telemetry: MakeTelemetry, read_log: Any
     assert telemetry.flush(LONG)
     assert [record["properties"] for record in read_log(directory)] == [{"n": 1}]
     assert [reason for reason, _ in swallowed] == ["conversion"]
+
+
+@pytest.mark.parametrize("verb", [["clear", "--yes"], ["off"]])
+def test_nothing_is_made_after_an_end(make_telemetry: MakeTelemetry, swallowed: Any, verb: list[str]) -> None:
+    """A process that runs on makes no salt where the user has said no, and nothing at all where all was erased."""
+    telemetry = make_telemetry(fields={"word": "hash"})
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", n=1)
+    assert telemetry.flush(LONG)
+    assert make_telemetry(opted_in=False).main(verb) == 0
+    left = sorted(os.listdir(directory)) if directory.exists() else None
+    telemetry.track("search", word="secret")
+    telemetry.lose("conversion")
+    telemetry.flush(LONG)
+    telemetry.close(LONG)
+    after = sorted(os.listdir(directory)) if directory.exists() else None
+    assert after == left if left is None else set(after) <= {*left, "losses.json"}
+    assert {reason for reason, _ in swallowed} <= {"conversion"}
+
+
+def test_an_erased_id_is_used_no_more(make_telemetry: MakeTelemetry, read_log: Any) -> None:
+    """After `clear` and a new yes a process that runs on records under the new id, and as another run."""
+    telemetry = make_telemetry(identity="install")
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", n=1)
+    assert telemetry.flush(LONG)
+    (before,) = read_log(directory)
+    verbs = make_telemetry(opted_in=False)
+    assert verbs.main(["clear", "--yes"]) == 0
+    assert verbs.main(["on"]) == 0
+    for number in (2, 3):
+        telemetry.track("search", n=number)
+        telemetry.flush(LONG)
+    (after,) = read_log(directory)
+    assert after["properties"] == {"n": 3}
+    assert after["install"] == (directory / "id").read_text().strip() != before["install"]
+    assert after["run"] != before["run"]

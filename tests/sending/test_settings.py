@@ -223,7 +223,7 @@ def test_local_ignores_every_network_setting(
     )
     telemetry.track("search", n=1)
     assert telemetry.flush()
-    assert telemetry._sender._courier is None
+    assert telemetry._sender.courier is None
     assert telemetry.main(["flush"]) == 1
     assert telemetry.main(["preview", "--wire"]) == 1
     assert telemetry.main(["status"]) == 0

@@ -70,7 +70,7 @@ def clear(session: Session, arguments: argparse.Namespace) -> int:
         if not confirmed(session, "Erase them?"):
             session.say("Nothing was erased.")
             return 0
-    erase(session, found)
+    erase(session, ours(session))  # looked at again: a person takes a while, and the tool may have run meanwhile
     return 0
 
 
@@ -128,9 +128,22 @@ def ours(session: Session) -> list[str]:
 
 
 def remove(session: Session, found: list[str]) -> Failure | None:
-    """Erase all that can be erased; a failure that names what could not."""
+    """Erase all that can be erased; a failure that names what could not.
+
+    A no takes the place of the answer first and goes last: running processes look at it, and wherever this ends, no
+    notice and no marker that is still there counts for a yes. On a full disk, what says yes goes before what says no.
+    """
     failures = []
-    for name in found:
+    names_of = session.paths.files
+    yes, answer = (names_of["enabled"], names_of["notice"]), names_of["consent"]
+    try:
+        if found:
+            stored.store(session.paths, "false", timestamp(time.time()))
+        last = True
+    except OSError:
+        last = False
+    found = sorted(found, key=lambda name: (name == answer and last, name not in yes, name != answer))
+    for name in [*found, *([answer] if found and last and answer not in found else [])]:
         path = os.path.join(session.paths.directory, name)
         try:
             _remove(path)

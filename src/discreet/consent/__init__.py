@@ -242,14 +242,18 @@ def signature(paths: names.Paths, *, strictly: bool = False) -> "tuple[Signature
     return tuple(found)
 
 
+def stands(paths: names.Paths, signed: object) -> bool:
+    """Whether the stored consent is still the one of that signature. Raises `OSError` where it cannot be looked at."""
+    return signature(paths, strictly=True) == signed
+
+
 def is_first_run(paths: names.Paths, signed: object) -> bool:
     """Whether no run under the stored consent of that signature has noted what it discloses; in doubt, yes."""
     try:
         head = names.read_small(paths["delivery"])
     except OSError:
         return True
-    # Where a deliverer has been, it looks after that.
-    return head.endswith(b'"destinations":{}}\n') and f'"{signed!r}"'.encode() not in head
+    return f'"{signed!r}"'.encode() not in head
 
 
 def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -> "Answer":

@@ -61,6 +61,7 @@ class Scope:
         self._variable = _variable(recorder)
         self._token: Token[Scope | None] | None = None
         self._process: object = None  # which process entered it, where that matters
+        self._signature = recorder.signature  # of the consent that it measures under
         self._started = 0
 
     def add(self, **facts: object) -> None:
@@ -91,6 +92,9 @@ class Scope:
 
             if not tree.leave(self._recorder.name, self._process):
                 return
+        if self._recorder.signature != self._signature:
+            self._recorder.lose("consent")
+            return
         code = exit_code(error, self._facts.pop("exit_code", 0))
         properties: dict[str, object] = {
             "command": self._name,

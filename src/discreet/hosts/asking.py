@@ -91,7 +91,7 @@ def tell(recorder: Recorder) -> bool:
 
     stored.note(recorder.paths, told, timestamp(time.time()))
     if known:  # what was recorded before anybody was told of it stays here
-        period.begin(recorder.paths, noted=True)
+        period.begin(recorder.paths)
     return True
 
 

@@ -142,7 +142,7 @@ class Flags:
         if self._pseudonyms is None or self._agreed is not recorder.signature:
             from ..sending.installation import Pseudonyms
 
-            self._pseudonyms, self._agreed = Pseudonyms(recorder.paths), recorder.signature
+            self._pseudonyms, self._agreed = Pseudonyms(recorder.paths, recorder.signature), recorder.signature
         return self._pseudonyms.bucket(key)
 
     def _note(self, key: str, value: object) -> None:

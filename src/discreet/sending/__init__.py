@@ -68,15 +68,9 @@ class Sender:
         self.owner = owner
         self._show = show
         self._log = Log(owner.paths)
-        self._install = ""
-        if install:
-            from .installation import install_id
-
-            try:
-                self._install = install_id(owner.paths)
-            except OSError:
-                owner.lose("install")
-        self._courier = courier
+        self._with_id, self.id = install, ""
+        self.identify()
+        self.courier = courier
         if not show and is_first_run(owner.paths, owner.signature):
             from . import first
 
@@ -96,7 +90,7 @@ class Sender:
 
     def renew(self) -> None:
         """Begin with a run of its own, an empty queue and no thread: at the start, and in the child of a fork."""
-        self.encoder = Encoder(self.owner.name, self.owner.version, self._install)
+        self.encoder = Encoder(self.owner.name, self.owner.version, self.id)
         # A list: `append`, a slice and the deletion of one are single steps, and only who holds `running` takes.
         self.queue: list[bytes | Ticket] = []
         self._tickets: list[Ticket] = []  # those in the queue
@@ -107,6 +101,13 @@ class Sender:
         self._idle = False  # the thread sleeps because the queue is empty, and a record shall wake it
         self.running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
         self._lost = False  # something that was queued did not reach the log; the next `flush` says so
+
+    def identify(self) -> None:
+        """Look which id of the installation the records to come carry, if any."""
+        if self._with_id:
+            from .installation import known_as
+
+            self.id = known_as(self.owner)
 
     def record(self, event: str, properties: "Mapping[str, object]") -> None:
         """Queue a filtered event for the log. Never waits; raises what `Encoder.encode` raises."""
@@ -145,8 +146,8 @@ class Sender:
         self.closed = True
         reached = self.end(timeout)
         hangs = not reached and self.running.locked()  # the disk does, and would hold up the courier's look as well
-        if self._courier is not None and not hangs:
-            self._courier.leave(self.encoder.run)
+        if self.courier is not None and not hangs:
+            self.courier.leave(self.encoder.run)
         return reached and not self._lost
 
     def end(self, timeout: float) -> bool:
@@ -193,11 +194,11 @@ class Sender:
                     pause = RETRY_SECONDS[0]
                     self._idle = True
                     # Looked at again, since a record put before `_idle` was set woke nobody.
-                    if self.queue or self._wake.acquire(timeout=self._courier.pause() if self._courier else -1):
+                    if self.queue or self._wake.acquire(timeout=self.courier.pause() if self.courier else -1):
                         self._idle = False
-                    elif self._courier is not None:
+                    elif self.courier is not None:
                         self._idle = False
-                        ours = self._courier.deliver(self, running)
+                        ours = self.courier.deliver(self, running)
                         if not ours:
                             return
         except Exception as error:
@@ -277,9 +278,9 @@ class Sender:
             self.drop("disk")
         if self.owner.losses:
             try:
-                from .losses import save  # whose file cannot be opened either in a process without descriptors
+                from .losses import save_of  # whose file cannot be opened either in a process without descriptors
 
-                save(self.owner.losses, self.owner.paths, make=not self.owner.off)
+                save_of(self.owner)
             except OSError:
                 pass  # they wait for the next write
         return not self.held

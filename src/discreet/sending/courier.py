@@ -126,6 +126,7 @@ class Courier:
         self._born = time.monotonic()
         self._next_look = 0.0
         self._at_it = 0  # the process whose thread delivers just now
+        self._plan: Plan | None = None  # that it delivers by
 
     def pause(self) -> float:
         """Seconds until the thread should look whether a delivery is due."""
@@ -140,7 +141,7 @@ class Courier:
         if self._due():
             from .work import deliver
 
-            plan = plan_of(self._owner, self.destinations, run)
+            plan = self._plan = plan_of(self._owner, self.destinations, run)
             plan.signature = self._signature
             deliver(plan, until=time.monotonic() + THREAD_SECONDS)
 
@@ -154,6 +155,12 @@ class Courier:
         self._owner.border("delivery", self.work, sender.encoder.run)
         self._at_it = 0
         return running.acquire(blocking=False)
+
+    def forked(self) -> None:
+        """In the child of a fork, which has no thread that delivers: the lock is the parent's."""
+        if self._plan is not None and self._plan.lock is not None:
+            self._plan.lock.abandon()
+        self._plan = None
 
     def leave(self, run: str) -> None:
         """At the exit, the log being written: hand over to a child what is due. Raises nothing a system refuses."""

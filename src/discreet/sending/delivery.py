@@ -80,7 +80,8 @@ class Delivery:
         if consent.signature(plan.paths, strictly=True) != self._signature:
             raise Withdrawn("the stored consent has changed")
         self._state = states.load(plan.paths["delivery"], strictly=True)
-        self.agreement = entering.enter(plan, self._state, self._signature, decision.row, clock())
+        self.agreement = entering.enter(plan, self._state, self._signature, decision.row, clock(), dry=dry)
+        plan.signature = self._signature  # under which files are made from here on
         if plan.flags == "install" and not self.agreement.install:
             plan.flags = "run"  # the id is not to be asked for flags with, either
         self._save()
@@ -98,7 +99,7 @@ class Delivery:
                     return
         finally:
             if self._losses:
-                save_losses(self._losses, self._plan.paths)
+                save_losses(self._losses, self._plan.paths, make=False)
 
     def next_request(self, destination: "Destination") -> "tuple[int, wire.Request | None]":
         """How many records the next request to a destination carries, and the request; None where nothing waits."""
@@ -167,6 +168,7 @@ class Delivery:
         )
         self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
         if verdict in ("delivered", "skip"):
+            self._check()
             ids = [record["id"] for record in batch]
             said = (request, destination.shown, destination.format, self._clock())
             receipts.write(self._plan.paths, receipts.of(*said, status=outcome.status, verdict=verdict, ids=ids))
@@ -210,12 +212,15 @@ class Delivery:
         for record, why, file, spot in entries:
             place.offsets[file] = spot
             if record is None:
-                self._losses[why] = self._losses.get(why, 0) + 1
+                if why:
+                    self._losses[why] = self._losses.get(why, 0) + 1
                 continue
             place.anchor = (record["id"], record["time"])
             number -= 1
             if number == 0:
                 break
+        if self._losses:  # before the place: whoever is killed here counts twice, and not never
+            save_losses(self._losses, self._plan.paths, make=False)
         self._save()
         return True
 
@@ -229,8 +234,13 @@ class Delivery:
         time.sleep(soon + 0.01)
         return True
 
+    def _check(self) -> None:
+        if self._plan.lock is not None and not self._plan.lock.stands():
+            raise Withdrawn("the files were erased")
+
     def _save(self) -> None:
-        """Write the state. Raises `OSError`."""
+        """Write the state. Raises `OSError`, and `Withdrawn` where `clear` has erased it meanwhile."""
+        self._check()
         if not self._dry:
             states.save(self._plan.paths, self._state, [destination.key for destination in self._plan.destinations])
 

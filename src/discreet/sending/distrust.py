@@ -32,7 +32,11 @@ class Distrust:
         self._agreement = agreement
 
     def judge(self, line: bytes, now: float) -> "tuple[Record | None, str]":
-        """The record of a line as it may leave at `now` (epoch seconds), or None and why not. Never raises."""
+        """The record of a line as it may leave at `now` (epoch seconds), or None and why not. Never raises. An empty
+        line, which writers that close a torn one leave, is no record and no loss: "".
+        """
+        if line == b"\n":
+            return None, ""
         try:
             record = parse(line.decode())
         except (ValueError, LookupError):

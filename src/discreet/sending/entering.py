@@ -18,30 +18,38 @@ if TYPE_CHECKING:
     from ..destination import Destination
     from .plan import Plan
 
+_NEVER = "~"  # behind any time
 
-def enter(plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float) -> Agreement:
+
+def enter(
+    plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float, *, dry: bool = False
+) -> Agreement:
     """Bring the state to the consent of `signature`, which the gate's `row` has decided; what that covers.
 
     Raises `OSError` for a log, or an answer, that cannot be read.
     """
     paths, run = plan.paths, f'"run":"{plan.run}"'.encode()
-    changed = [sign[2] for sign in signature if sign is not None]
-    since = timestamp(max(changed) / 1e9) if changed else ""
+    since = _since(state, signature)
+    latest = timestamp(now)  # what a clock that was ahead made is of a time to come, which says nothing
     # Whether all that the process of the plan has recorded lies in the period that stands now.
     known = bool(plan.run) and plan.signature == signature
+    if not dry and (state.period != repr(signature) or any(one.key not in state.places for one in plan.destinations)):
+        outbox.close_torn(paths)
     if state.period != repr(signature):
-        offsets, floor = outbox.start(paths, lambda line: (known and run in line) or time_of(line) > since > "")
+        offsets, floor = outbox.start(paths, lambda line: (known and run in line) or since < time_of(line) <= latest)
         for place in state.places.values():
             place.enter(outbox.settled(paths, place), offsets, floor)
-        state.period, state.covered, state.seen = repr(signature), [], ""
+        told = state.told if state.noted == repr(signature) else []
+        state.period, state.covered, state.seen = repr(signature), told, ""
+        state.noted, state.told = "", []
     for destination in plan.destinations:
         if destination.key not in state.places:
             place = states.Place(destination.shown, timestamp(now))
             place.offsets, place.floor = outbox.start(
                 paths,
                 lambda line: (
-                    (run in line and bool(plan.run) and (known or time_of(line) > since))
-                    or (state.seen != "" and (state.empty or time_of(line) > state.seen))
+                    (run in line and bool(plan.run) and (known or since < time_of(line) <= latest))
+                    or (state.seen != "" and (state.empty or state.seen < time_of(line) <= latest))
                 ),
             )
             state.places[destination.key] = place
@@ -50,6 +58,15 @@ def enter(plan: "Plan", state: states.State, signature: "tuple[Signature, ...]",
         agreed = may_go_to(destination, plan, covered)
         state.places[destination.key].agree(until=0.0 if agreed else now + states.DAY_SECONDS)
     return covered
+
+
+def _since(state: states.State, signature: "tuple[Signature, ...]") -> str:
+    """After which second a record was certainly made under the consent that stands now: after that of the last answer,
+    unless one was taken away since, which nobody knows the time of.
+    """
+    changed = [sign[2] for sign in signature if sign is not None]
+    taken = state.period != "" and repr(signature).count("None") > state.period.count("None")
+    return timestamp(max(changed) / 1e9) if changed and not taken else _NEVER
 
 
 def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> bool:

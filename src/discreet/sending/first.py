@@ -2,6 +2,7 @@
 
     delivery.json    {"v":1,"plan":"","period":"<signature>","covered":[...],"seen":"<time>","empty":true,
                       "destinations":{}}
+                     {..., "noted":"<signature>","told":[...],...}    where deliverers have their places there already
 
 The rule that keeps it honest: a consent that was given where no disclosure was at hand (by hand, by the marker, by the
 environment) covers what the first run under it discloses, and no later version adds to that. And deliveries to a
@@ -12,7 +13,7 @@ first deliverer, which of several at once is chance. Of several first processes 
 import os
 import time
 
-from .. import files
+from .. import consent, files, names
 from ..log import quote, timestamp
 from ..privacy import coverage
 
@@ -28,6 +29,8 @@ def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     """Note what this process discloses, and from when its destinations are given records. Never raises OSError."""
     paths = owner.paths
     try:
+        if not consent.stands(paths, owner.signature):
+            return  # it has changed since this process decided: neither its note nor its records are of this consent
         files.make_directory(paths.directory, below=paths.below)
         if not os.path.lexists(paths["delivery"]):
             files.write_private(paths["delivery"], _content(owner, destinations), replace=False)
@@ -46,16 +49,33 @@ def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     """Put a note in place of what there is, unless another process has just done so, whose records may already lie on
     the log: they would come before the new note.
     """
+    from .lock import DeliveryLock
+
+    if not destinations:  # nobody delivers
+        _replace(owner, destinations)
+        return
+    with DeliveryLock(owner.paths) as held:
+        if held:  # else a deliverer is at work, and looks after it
+            _replace(owner, destinations)
+
+
+def _replace(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     from . import state as states
 
-    earlier = states.load(owner.paths["delivery"], strictly=True)
-    if not earlier.places and earlier.period != repr(owner.signature):  # else a deliverer looks after it
+    signed = repr(owner.signature)
+    state = states.load(owner.paths["delivery"], strictly=True)
+    if signed in (state.period, state.noted):
+        return
+    if state.places:
+        state.noted, state.told = signed, disclosed(owner, destinations)
+        states.save(owner.paths, state, [])
+    else:
         files.write_private(owner.paths["delivery"], _content(owner, destinations))
 
 
 def _content(owner: "Noted", destinations: "tuple[Destination, ...]") -> bytes:
     covered = ",".join(map(quote, disclosed(owner, destinations)))
-    seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(owner.paths["log"])},' if destinations else ""
+    seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(owner.paths)},' if destinations else ""
     period = quote(repr(owner.signature))
     return f'{{"v":1,"plan":"","period":{period},"covered":[{covered}],{seen}"destinations":{{}}}}\n'.encode()
 
@@ -75,12 +95,16 @@ def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "
     return [one.host for one in destinations if one.host not in own]
 
 
-def _is_missing(path: str) -> str:
-    """Whether there is nothing of that name, as JSON. Raises `OSError` where it cannot be told: an older log must not
-    pass for none.
+def _is_missing(paths: "names.Paths") -> str:
+    """Whether there is no file of the log, as JSON; one whose newest file was erased, or has just been renamed by a
+    rotation, is there. Raises `OSError` where it cannot be told: an older log must not pass for none.
     """
-    try:
-        os.lstat(path)
-    except FileNotFoundError:
-        return "true"
-    return "false"
+    from ..rotation import nth
+
+    for number in range(names.LOG_FILES):
+        try:
+            os.lstat(nth(paths, number))
+        except FileNotFoundError:
+            continue
+        return "false"
+    return "true"

@@ -27,6 +27,8 @@ def rest(sender: "Sender") -> None:
 def renew(sender: "Sender") -> None:
     """In the child: a run of its own, an empty queue, and none of the losses, which the parent saves."""
     sender.owner.losses.clear()
+    if sender.courier is not None:
+        sender.courier.forked()
     sender.renew()
     util = sys.modules.get("multiprocessing.util")
     if util is not None:

@@ -1,15 +1,19 @@
 """What is random and kept for this installation: the salt of hashes, answers by lot and flags, and, if the author asks,
 the id.
 
-The rule that keeps it honest: both are made only under consent, at their first use; neither is derived from anything of
-the machine or the user; `clear` erases them, and the next use makes new ones. The salt never leaves.
+The rule that keeps it honest: both are made only under the consent that stands, at their first use; neither is derived
+from anything of the machine or the user; `clear` erases them, and the next use makes new ones. The salt never leaves.
 """
 
 import os
 import time
 from _blake2 import blake2b
 
-from .. import files, names
+from .. import consent, files, names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .owner import Owner
 
 _SALT_BYTES = 32
 _ID_BYTES = 16
@@ -19,12 +23,15 @@ _LOT, _FLAG = b"discreet.answer", b"discreet.flag"
 
 
 class Pseudonyms:
-    """Keyed hashes and draws of this installation. The salt is read, or made, at the first one."""
+    """Keyed hashes and draws of this installation. The salt is read at the first one, or made, if the stored consent is
+    the one of the signature `signed`.
+    """
 
-    __slots__ = ("_month", "_paths", "_salt")
+    __slots__ = ("_month", "_paths", "_salt", "_signed")
 
-    def __init__(self, paths: names.Paths) -> None:
+    def __init__(self, paths: names.Paths, signed: object) -> None:
         self._paths = paths
+        self._signed = signed
         self._salt = b""
         self._month = (-1, "")
 
@@ -53,15 +60,24 @@ class Pseudonyms:
         return bucket(self._salt or self._found(), key)
 
     def _found(self) -> bytes:
-        self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES))
+        self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._signed))
         return self._salt
 
 
-def install_id(paths: names.Paths) -> str:
-    """The 32 hex digits of the file `id`, made if it is missing. Raises `OSError` where it can be neither read nor
-    made.
+def install_id(paths: names.Paths, signed: object) -> str:
+    """The 32 hex digits of the file `id`, made if it is missing and the stored consent is the one of `signed`. Raises
+    `OSError` where it can be neither read nor made.
     """
-    return _kept(paths, "id", _ID_BYTES)
+    return _kept(paths, "id", _ID_BYTES, signed)
+
+
+def known_as(owner: "Owner") -> str:
+    """The id that an owner's records carry, and "" where there can be none, which is counted."""
+    try:
+        return install_id(owner.paths, owner.signature)
+    except OSError:
+        owner.lose("install")
+        return ""
 
 
 def pseudonym(salt: bytes, event: str, field: str, month: str, raw: bytes) -> str:
@@ -93,13 +109,15 @@ def bucket(salt: bytes, key: str) -> float:
     return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53
 
 
-def _kept(paths: names.Paths, key: str, length: int) -> str:
+def _kept(paths: names.Paths, key: str, length: int, signed: object) -> str:
     """The hex digits that the file holds, or fresh ones put there first; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
         try:
             text = names.read_small(path, names.current_user()).decode("ascii", "replace").strip()
         except FileNotFoundError:
+            if not consent.stands(paths, signed):
+                raise  # `clear` or `off` came meanwhile, and nothing is to lie there after them
             files.make_directory(paths.directory, below=paths.below)
         else:
             if len(text) != 2 * length or text.strip("0123456789abcdef"):

@@ -28,6 +28,7 @@ class DeliveryLock:
 
     def __enter__(self) -> bool:
         patience = time.monotonic() + self._patience
+        files.make_directory(self._paths.directory, below=self._paths.below)  # once: `clear` may erase it meanwhile
         while not self._take():
             if time.monotonic() >= patience:
                 return False
@@ -35,7 +36,6 @@ class DeliveryLock:
         return True
 
     def _take(self) -> bool:
-        files.make_directory(self._paths.directory, below=self._paths.below)
         path = self._paths["lock"]
         flags = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
         self._descriptor = os.open(path, flags, 0o600)
@@ -64,11 +64,26 @@ class DeliveryLock:
         descriptor, self._descriptor = self._descriptor, -1  # closed once, whatever that says: the number may be reused
         os.close(descriptor)
 
+    def abandon(self) -> None:
+        """In the child of a fork: let go of the descriptor that was inherited, which would hold the lock for as long as
+        the child lives. Not unlocked: that would take it from the parent.
+        """
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            os.close(descriptor)
+
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""
         os.ftruncate(self._descriptor, 0)
         os.lseek(self._descriptor, 0, os.SEEK_SET)  # Windows has no `pwrite`
         os.write(self._descriptor, b"%d\n" % os.getpid())
+
+    def stands(self) -> bool:
+        """Whether the file that is held is still the one that others ask, which `clear` may have erased."""
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), os.stat(self._paths["lock"]))
+        except OSError:
+            return False
 
     def take_leave(self) -> None:
         """Tell hosts that a record from now on may not be seen any more by whoever holds this. Raises `OSError`."""

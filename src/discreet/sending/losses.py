@@ -8,7 +8,11 @@ docs/design.md, and no reason ever holds a value, a name or a text of the host's
 
 import time
 
-from .. import files, names
+from .. import consent, files, names
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .owner import Owner
 
 _REASONS = 64  # reasons kept in the file; more is not ours
 _REASON_LENGTH = 64
@@ -30,6 +34,11 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True) -> No
                 _add(counts, paths["losses"])
                 return
         time.sleep(_PAUSE)
+
+
+def save_of(owner: "Owner") -> None:
+    """`save` the counts of a recorder, whose directory is not made again after `off` or `clear`."""
+    save(owner.losses, owner.paths, make=not owner.off and consent.stands(owner.paths, owner.signature))
 
 
 def read(path: str) -> dict[str, int]:

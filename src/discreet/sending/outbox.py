@@ -10,12 +10,14 @@ name or inode: so it stays itself through rotation, and one deleted and made ane
 each time, since a process may still append to one that another has just rotated. Where the line before a spot is not
 the one that was handled there (somebody edited the file), the spot is found again by that line, or by the anchor; where
 both are gone, everything in the file later than the floor is pending: a record may then be sent twice, under the same
-id, but none from before the consent, and none is lost but of the very second of the floor. What was deleted is
+id, but none from before the consent, and none is lost but of the very second of the floor (or of the time by which a
+clock was ahead that made the floor). What was deleted is
 withdrawn; a file that was away for a while (moved, or written anew by an editor) goes on where it was.
 
 Known, and accepted: a file that was away when a destination was first seen, and is put back, is taken for a new one.
 """
 
+import os
 from binascii import crc32
 
 from .. import files, names, rotation
@@ -69,6 +71,25 @@ def start(paths: names.Paths, begins: "Callable[[bytes], bool]") -> "tuple[Offse
                 offsets[name] = spot
                 floor = max(floor, time_of(line))
     return offsets, floor
+
+
+def close_torn(paths: names.Paths) -> None:
+    """Close a last line of the log that has no newline (an editor left it so, or a full disk): what is appended next
+    would make it a whole one, and it would lie behind the place where a period begins. Raises `OSError`.
+    """
+    try:
+        flags = os.O_RDWR | os.O_APPEND | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
+        descriptor = os.open(paths["log"], flags)
+    except FileNotFoundError:
+        return
+    try:
+        names.check_ours(os.fstat(descriptor), paths["log"], names.current_user())
+        if os.lseek(descriptor, 0, os.SEEK_END):
+            os.lseek(descriptor, -1, os.SEEK_END)
+            if os.read(descriptor, 1) != b"\n":
+                os.write(descriptor, b"\n")
+    finally:
+        os.close(descriptor)
 
 
 def newest(paths: names.Paths) -> str:

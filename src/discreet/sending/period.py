@@ -5,7 +5,6 @@ the places here is exact to the record; where it cannot be done (another deliver
 deliverer sees that the stored consent is not the one it knew, and begins the period by its date.
 """
 
-import os
 import time
 
 from .. import consent, names
@@ -26,11 +25,11 @@ def answer(paths: names.Paths, word: str, covers: "Iterable[str]" = ()) -> None:
     begin(paths)
 
 
-def begin(paths: names.Paths, *, noted: bool = False) -> None:
+def begin(paths: names.Paths) -> None:
     """Move every place to the end of the log, for the consent that is stored now. Never raises OSError.
 
-    Where no deliverer was at work yet, there is only what the first process noted; with `noted` that is erased, and the
-    next process is the first again. After an answer it stays: it may be of a process that began in this very moment.
+    Where no deliverer was at work yet, there is only what the first process noted. It stays: it is of an earlier
+    consent, and counts for nothing, or of a process that began in this very moment.
     """
     try:
         with DeliveryLock(paths) as held:
@@ -38,13 +37,14 @@ def begin(paths: names.Paths, *, noted: bool = False) -> None:
                 return
             state = states.load(paths["delivery"])
             if not state.places:
-                if noted:
-                    os.unlink(paths["delivery"])
                 return
+            signature = consent.signature(paths, strictly=True)  # before the ends: a later answer begins by its date
+            outbox.close_torn(paths)
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
                 place.enter(ends, ends, floor)
-            state.period, state.covered = repr(consent.signature(paths, strictly=True)), []
+            state.period, state.covered = repr(signature), state.told if state.noted == repr(signature) else []
+            state.noted, state.told = "", []
             states.save(paths, state, [])
     except OSError:
         return

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..privacy.declaration import Declaration
+    from .lock import DeliveryLock
 
 
 class Plan:
@@ -51,6 +52,7 @@ class Plan:
         self.identity = identity
         self.flags = flags
         self.own = own
+        self.lock: DeliveryLock | None = None  # of whoever works by it
 
     def decide(self) -> consent.Decision:
         """What the gate says now. The files are looked at anew; a test runner stays what it was."""

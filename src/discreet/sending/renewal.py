@@ -76,7 +76,7 @@ def _due(plan: "Plan", now: float) -> "tuple[Destination | None, flags.Cache]":
 def _who(plan: "Plan") -> str:
     """Whom the flags are decided for: the installation where the author asked for it, else nobody twice."""
     try:
-        return installation.install_id(plan.paths) if plan.flags == "install" else os.urandom(16).hex()
+        return installation.install_id(plan.paths, plan.signature) if plan.flags == "install" else os.urandom(16).hex()
     except OSError:
         return os.urandom(16).hex()  # as records go without it
 

@@ -84,12 +84,14 @@ class Place:
 
 class State:
     """All of `delivery.json`. `period` is the signature of the consent that the places were made under, `covered` what
-    the first run under it disclosed.
+    the first run under it disclosed; `noted` and `told` are the same of a later one, which no deliverer has seen yet.
     """
 
     def __init__(self) -> None:
         self.period = ""
         self.covered: list[str] = []
+        self.noted = ""
+        self.told: list[str] = []
         self.seen = ""
         self.empty = False
         self.places: dict[str, Place] = {}
@@ -112,6 +114,8 @@ def load(path: str, *, strictly: bool = False) -> State:
             return state
         state.period = str(content["period"])
         state.covered = [line for line in content.get("covered", []) if isinstance(line, str)]
+        state.noted = str(content.get("noted", ""))
+        state.told = [line for line in content.get("told", []) if isinstance(line, str)]
         if not content["destinations"] and "seen" in content:
             state.seen, state.empty = _text(content["seen"]), content["empty"] is True
         state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
@@ -141,6 +145,7 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
         "plan": plan,
         "period": state.period,
         "covered": state.covered,
+        **({"noted": state.noted, "told": state.told} if state.noted else {}),
         "destinations": {key: vars(place) for key, place in state.places.items()},
     }
     files.write_private(paths["delivery"], json.dumps(content, separators=(",", ":")).encode() + b"\n")

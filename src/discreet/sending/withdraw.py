@@ -1,7 +1,10 @@
 """A consent that changed while records wait.
 
-The rule that keeps it honest: what was queued under the consent that stood before is discarded, and counted.
+The rule that keeps it honest: what was queued under the consent that stood before is discarded, and counted, and what
+comes after shares neither run nor id with it.
 """
+
+from ..log import Encoder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,6 +13,10 @@ if TYPE_CHECKING:
 
 def discard(sender: "Sender") -> None:
     """Drop all that waits; the tickets stay, in their order. Called by whoever drains."""
+    owner = sender.owner
+    if not owner.off:  # before the queue: what is recorded from here on is of another run, and another id after `clear`
+        sender.identify()
+        sender.encoder = Encoder(owner.name, owner.version, sender.id)
     number = len(sender.queue)
     waiting = sender.queue[:number]
     records = [item for item in waiting if isinstance(item, bytes)]

@@ -4,6 +4,8 @@ The rule that keeps it honest: what can go wrong with a disk, a lock or a consen
 the next deliverer finds everything as it stands on disk.
 """
 
+import time
+
 from .delivery import Delivery, Withdrawn
 from .lock import TAKING_LEAVE_SECONDS, DeliveryLock
 from .plan import Plan, restored
@@ -27,11 +29,16 @@ def run(plan: Plan, *, until: float, force: bool = False, tell: "Callable[[str],
 
     With `force` everything that waits is due; `tell` is given a line for each request.
     """
-    decision = plan.decide()
-    if not decision.enabled:
-        raise Withdrawn(decision.reason)  # before the lock, whose file and directory `clear` may just have erased
-    lock = DeliveryLock(plan.paths, patience=TAKING_LEAVE_SECONDS)
-    with lock as held:
-        if held:
-            Delivery(plan, until=until, force=force, tell=tell).work(lock)
-    return held
+    patience = time.monotonic() + TAKING_LEAVE_SECONDS
+    while True:
+        decision = plan.decide()
+        if not decision.enabled:
+            raise Withdrawn(decision.reason)  # before the lock, whose file and directory `clear` may just have erased
+        lock = plan.lock = DeliveryLock(plan.paths)
+        with lock as held:
+            if held:
+                Delivery(plan, until=until, force=force, tell=tell).work(lock)
+                return True
+        if time.monotonic() >= patience:
+            return False
+        time.sleep(0.02)

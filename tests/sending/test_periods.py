@@ -1,0 +1,297 @@
+"""Where a period of consent begins, and a destination in it, whatever else happens in that moment."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from discreet import consent
+from discreet.cli.data import ours, remove
+from discreet.cli.session import Session
+from discreet.consent import stored
+from discreet.destination import Destination
+from discreet.log import Log, timestamp
+from discreet.privacy import coverage
+from discreet.sending import delivery, first, outbox, period
+from discreet.sending.delivery import Withdrawn
+from discreet.sending.lock import DeliveryLock
+from sending.outboxes import OTHER_RUN, World, line, own_world
+from sending.test_entering import AFTER, BEFORE, ONE, OTHER, OTHER_URL, Noted, properties, strict, version
+
+THIRD_RUN = "c" * 16
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world of this test's own."""
+    yield from own_world(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def _own_clock(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First runs go by the clock of the world."""
+    monkeypatch.setattr(first.time, "time", lambda: world.now)
+
+
+def answer(world: World, word: str = "true") -> None:
+    """What the verb `on` or `off` does."""
+    covers = coverage.lines(world.declaration, [one.host for one in world.destinations])
+    stored.store(world.paths, word, timestamp(world.now), covers)
+    os.utime(world.directory / "opt-in", (world.now, world.now))
+    period.begin(world.paths)
+
+
+def tell(world: World, *, at: float | None = None) -> None:
+    """What an opt-out tool does: the notice of the present version."""
+    stored.note(world.paths, coverage.lines(world.declaration, [ONE.host]), timestamp(world.now))
+    os.utime(world.directory / "notice", (at or world.now, at or world.now))
+
+
+@pytest.mark.parametrize("how", ["rotated in this moment", "erased by the user"])
+@pytest.mark.usefixtures("_own_clock")
+def test_a_log_without_its_newest_file_is_no_empty_one(world: World, how: str) -> None:
+    """What lies in older files was recorded before there was any destination, and stays."""
+    world.record(1, 2, run=OTHER_RUN)
+    world.rotate()
+    if how.startswith("erased"):
+        world.record(3, run=OTHER_RUN)
+        world.log.unlink()
+    world.now += 100
+    answer(world)
+    world.now += 100
+    first.note(Noted(world, None), world.destinations)
+    world.now += 1
+    world.record(10)
+    world.deliver(strict(world))
+    assert world.got() == [10]
+
+
+@pytest.mark.parametrize("by", ["verb", "hand", "new destination"])
+def test_a_last_line_without_a_newline_stays_behind(world: World, by: str) -> None:
+    """An editor left it so; the next append does not carry it over into a new period, or to a new destination."""
+    world.record(1)
+    world.deliver()
+    world.now += 10
+    world.record(2)
+    world.write(line(3, world.now)[:-1])
+    world.now += 10
+    if by == "verb":
+        answer(world, "false")
+        world.now += 10
+        answer(world)
+    elif by == "hand":
+        world.agree("false")
+        world.now += 10
+        world.agree("true")
+        world.deliver(world.plan(run=OTHER_RUN))
+    else:
+        world.accepted.clear()
+        world.destinations = (Destination("https://new.example/t", batch_size=1, batch_interval=0),)
+        world.deliver(world.plan(run=OTHER_RUN))
+    world.now += 10
+    Log(world.paths).append([line(4, world.now, run=OTHER_RUN)])
+    world.deliver(world.plan(run=OTHER_RUN))
+    assert [number for _, number in world.accepted] == ([4] if by == "new destination" else [1, 4])
+
+
+def test_looking_closes_no_line(world: World) -> None:
+    """`status` and `preview` change nothing, an unfinished line neither."""
+    world.record(1)
+    world.write(b"{")
+    before = world.log.read_bytes()
+    assert world.delivery(world.plan(), dry=True).waiting(world.destinations[0]) == 1
+    assert world.log.read_bytes() == before
+
+
+def test_an_empty_line_is_no_loss(world: World) -> None:
+    """Two writers that close a torn line at once leave one."""
+    world.record(1)
+    world.write(b"\n")
+    world.record(2)
+    world.deliver()
+    assert world.got() == [1, 2]
+    assert world.losses() == {}
+
+
+def test_a_process_that_decided_long_ago_notes_nothing(world: World) -> None:
+    """The first run under the new yes has noted what that covers, and this one does not write over it."""
+    version(world, BEFORE)
+    stale = Noted(world, BEFORE)
+    world.now += 10
+    world.agree("true")
+    first.note(Noted(world, BEFORE), (ONE,))
+    noted = (world.directory / "delivery.json").read_bytes()
+    assert consent.is_first_run(world.paths, stale.signature)
+    first.note(stale, (ONE,))
+    assert (world.directory / "delivery.json").read_bytes() == noted
+
+
+@pytest.mark.parametrize("then", ["a deliverer", "a verb"])
+def test_what_a_second_yes_covers_is_for_its_first_run_to_say(world: World, then: str) -> None:
+    """Not for whoever delivers first under it, which may be a later version."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    world.now += 10
+    world.agree("true")
+    first.note(Noted(world, BEFORE), (ONE,))
+    assert not consent.is_first_run(world.paths, consent.signature(world.paths))
+    world.record(2, properties={"n": 2}, run=OTHER_RUN)
+    version(world, AFTER, ONE, OTHER)
+    if then == "a verb":
+        period.begin(world.paths)
+    world.now += 10
+    first.note(Noted(world, AFTER), (ONE, OTHER))
+    world.record(3, properties={"n": 3, "m": 7})
+    world.deliver(strict(world))
+    assert {"n": 3, "m": 7} not in properties(world)
+    assert properties(world)[-1] == {"n": 3}
+    assert world.got(OTHER_URL) == []
+
+
+def test_two_answers_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ends that were found for the first are not taken for those of the last."""
+    start = outbox.start
+    ran: list[bool] = []
+
+    def overtaken(paths: Any, begins: Any) -> Any:
+        found = start(paths, begins)
+        if not ran:
+            ran.append(True)
+            world.record(2, run=OTHER_RUN)
+            for word in ("false", "true"):  # in another window: the lock is taken, so they are only stored
+                world.now += 5
+                answer(world, word)
+        return found
+
+    world.record(1)
+    world.deliver()
+    monkeypatch.setattr(outbox, "start", overtaken)
+    world.now += 5
+    answer(world)
+    assert ran
+    world.now += 5
+    world.record(3, run=THIRD_RUN)
+    world.deliver(world.plan(run=THIRD_RUN))
+    assert world.got() == [1, 3]
+
+
+@pytest.mark.parametrize("by", ["hand", "a first run"])
+@pytest.mark.usefixtures("_own_clock")
+def test_a_clock_that_was_ahead(world: World, by: str) -> None:
+    """A record from before, with a time to come, does not begin the period, nor does what lies behind it."""
+    if by == "hand":
+        world.record(1)
+        world.deliver()
+    world.now += 3600
+    world.record(2)
+    world.now -= 3590
+    world.record(3)
+    world.now += 10
+    if by == "hand":
+        world.agree("false")
+        world.now += 10
+        world.agree("true")
+    else:
+        first.note(Noted(world, None), world.destinations)
+    world.now += 10
+    world.record(4, run=OTHER_RUN)
+    world.deliver(world.plan(run=OTHER_RUN))
+    assert world.got() == ([1, 4] if by == "hand" else [4])
+
+
+@pytest.mark.usefixtures("_own_clock")
+def test_a_notice_forgets_no_note_of_a_process_behind_it(world: World) -> None:
+    """A process that begins between the notice and its period has noted, and what it records is delivered."""
+    (world.directory / "opt-in").unlink()
+    version(world, BEFORE)
+    tell(world)
+    first.note(Noted(world, BEFORE), (ONE,))
+    world.record(1, properties={"n": 1}, run=THIRD_RUN)
+    world.now += 10
+    version(world, AFTER)
+    tell(world)
+    first.note(Noted(world, AFTER), (ONE,))
+    world.now += 1
+    world.record(2, properties={"n": 2}, run=OTHER_RUN)
+    period.begin(world.paths)
+    first.note(Noted(world, AFTER), (ONE,))
+    world.now += 1
+    world.record(3, properties={"n": 3})
+    world.deliver(world.plan(own=(), mode="opt-out"))
+    assert world.got() == [2, 3]
+
+
+@pytest.mark.usefixtures("_own_clock")
+def test_a_note_does_not_undo_a_deliverers_places(world: World) -> None:
+    """Whoever notes does so while nobody delivers."""
+    first.note(Noted(world, None), (ONE,))
+    world.now += 10
+    world.agree("true")
+    with DeliveryLock(world.paths):
+        before = (world.directory / "delivery.json").read_bytes()
+        first.note(Noted(world, None), (ONE,))
+        assert (world.directory / "delivery.json").read_bytes() == before
+    first.note(Noted(world, None), (ONE,))
+    assert (world.directory / "delivery.json").read_bytes() != before
+
+
+def test_a_yes_that_was_taken_away(world: World) -> None:
+    """In an opt-out tool: what was recorded under it is not sent under the default, whose notice is older."""
+    (world.directory / "opt-in").unlink()
+    tell(world, at=world.now - 50)
+    answer(world)
+    world.record(1)
+    world.deliver(world.plan(mode="opt-out"))
+    world.now += 10
+    world.record(2)
+    world.now += 10
+    (world.directory / "opt-in").unlink()
+    world.now += 10
+    world.record(3, run=OTHER_RUN)
+    world.deliver(world.plan(run=OTHER_RUN, mode="opt-out"))
+    assert world.got() == [1, 3]
+
+
+def test_a_killed_deliverer_has_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was passed over is counted before the place moves behind it, for each destination."""
+    world.destinations = (ONE, OTHER)
+    world.record(1)
+    world.write(b'{"v":1}\n')
+    world.record(2)
+
+    class Killed(BaseException):
+        pass
+
+    def kill(request: Any) -> None:
+        if request.url == OTHER_URL:
+            monkeypatch.setattr(delivery, "save_losses", lambda *_, **__: None)  # a SIGKILL runs no `finally`
+            raise Killed
+
+    world.during = kill
+    with pytest.raises(Killed):
+        world.deliver()
+    monkeypatch.undo()
+    assert world.losses() == {"line_not_ours": 1}
+
+
+def test_clear_ends_a_delivery_in_flight(world: World, make_telemetry: Any) -> None:
+    """Its answer is of files that are no more: it puts none of them back, nor its state over that of a new consent."""
+    session = Session(make_telemetry(data_dir=str(world.directory), opted_in=False), "mytool telemetry")
+    left: list[list[str]] = []
+
+    def clear(_: Any) -> None:
+        assert remove(session, ours(session)) is None
+        left.append(sorted(os.listdir(world.directory)))
+
+    world.record(1)
+    world.during = clear
+    lock = DeliveryLock(world.paths)
+    plan = world.plan()
+    plan.lock = lock
+    with lock, pytest.raises(Withdrawn):
+        world.delivery(plan).work(lock)
+    assert left == [[]]
+    assert os.listdir(world.directory) == []
