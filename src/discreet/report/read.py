@@ -27,9 +27,6 @@ TOO_LONG = "too long"  # over `names.RECORD_BYTES`, newline included
 _BLOCK = 128 * 1024  # bytes read at a time
 _GZIP = b"\x1f\x8b"  # RFC 1952, section 2.3.1
 
-# A FIFO in the place of the log would be waited on for ever; opened without waiting, it is seen for what it is.
-_NONBLOCK = getattr(os, "O_NONBLOCK", 0)
-
 
 def log_files(directory: str, log_name: str) -> list[str]:
     """The paths that a log called `log_name` may have in `directory`, oldest records first. They need not exist."""
@@ -112,7 +109,7 @@ def _short(lines: list[bytes], longest: int, tally: Tally) -> list[bytes]:
 
 
 def _open(path: str) -> BinaryIO:
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | _NONBLOCK))  # noqa: SIM115  # returned
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | names.NO_WAIT))  # noqa: SIM115  # returned
     try:
         regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
     except OSError:
