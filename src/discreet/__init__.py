@@ -106,8 +106,6 @@ class Telemetry(Recorder):
     thread before the first event of a user who agreed.
     """
 
-    __slots__ = ()
-
     @classmethod
     def from_manifest(cls, path: "str | os.PathLike[str]", **overrides: "Any") -> "Telemetry":
         """The telemetry that a file declares, by custom `telemetry.toml`; its keys are the options of `Telemetry`.

@@ -90,7 +90,6 @@ def record(group: "_Group", telemetry: "Recorder", *, flags: bool = False) -> "_
 class _Running(Scope):
     """A command that Click runs."""
 
-    __slots__ = ()
     interrupted = 1  # the exit status that Click makes of Ctrl-C
 
     def _finish(self, kind: type[BaseException] | None, error: BaseException | None, ended: int) -> None:
@@ -108,7 +107,6 @@ class _Running(Scope):
 class Called(Command):
     """One call of a command by Click."""
 
-    __slots__ = ()
     kind = _Running
 
 

@@ -56,10 +56,8 @@ def _recorded(base: Any, recording: click.Recording) -> type:
 
 
 class _Running(click._Running):
-    __slots__ = ()
     interrupted = 130  # Typer says what shells say
 
 
 class _Called(click.Called):
-    __slots__ = ()
     kind = _Running
