@@ -5,11 +5,10 @@ The rule that keeps it honest: a proxy that is named but cannot be used is an er
 A room of its own because it loads `urllib.request`: 50 ms.
 """
 
-import binascii
-import urllib.parse
 import urllib.request
 
 from ..destination import split
+from .wire.request import credentials
 
 
 def proxy(scheme: str, authority: str) -> "tuple[str, int, str] | None":
@@ -26,10 +25,4 @@ def proxy(scheme: str, authority: str) -> "tuple[str, int, str] | None":
     kind, user, host, port, _ = split(url if "://" in url else f"http://{url}")
     if kind != "http":
         raise ValueError("only proxies by plain http are known")
-    return host, port, _basic(user) if user else ""
-
-
-def _basic(user: str) -> str:
-    """The credentials of a URL's user information (RFC 7617); a name alone has an empty password."""
-    plain = urllib.parse.unquote_to_bytes(user if ":" in user else f"{user}:")
-    return f"Basic {binascii.b2a_base64(plain, newline=False).decode('ascii')}"
+    return host, port, credentials(user) if user else ""

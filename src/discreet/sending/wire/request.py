@@ -103,29 +103,16 @@ def gzip(body: bytes) -> bytes:
 
 def _headers(destination: "Destination", ours: dict[str, str]) -> dict[str, str]:
     """All headers; of two that are the same but for their case, the later one."""
-    basic = {"Authorization": _basic(destination.user)} if destination.user else {}
+    basic = {"Authorization": credentials(destination.user)} if destination.user else {}
     chosen = {name.lower(): (name, value) for name, value in {**basic, **destination.headers, **ours}.items()}
     return dict(chosen.values())
 
 
-def _basic(user: str) -> str:
+def credentials(user: str) -> str:
     """The credentials of a URL's user information (RFC 7617); a name alone has an empty password."""
     from binascii import b2a_base64
 
-    credentials = _decoded(user if ":" in user else f"{user}:")
-    return f"Basic {b2a_base64(credentials, newline=False).decode('ascii')}"
+    from ..headers import percent_decoded
 
-
-def _decoded(text: str) -> bytes:
-    """Percent-decoded (RFC 3986, section 2.1); a `%` before anything but two hex digits stays. `urllib.parse` does
-    the same, for 13 ms.
-    """
-    first, *rest = text.split("%")
-    decoded = first.encode()
-    for part in rest:
-        code, tail = part[:2], part[2:]
-        if len(code) == 2 and not code.strip("0123456789abcdefABCDEF"):
-            decoded += bytes.fromhex(code) + tail.encode()
-        else:
-            decoded += b"%" + part.encode()
-    return decoded
+    plain = percent_decoded(user if ":" in user else f"{user}:")
+    return f"Basic {b2a_base64(plain, newline=False).decode('ascii')}"
