@@ -25,8 +25,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
 from .. import names
-from ..log import ID_BYTES
-from ..privacy.accept import is_hex
+from ..sending.distrust import is_id
 from . import decode, page
 from .check import Check
 from .http import BODY_BYTES, Refusal, Request
@@ -200,7 +199,7 @@ class Desk:
         return (legal["tool"], legal["id"], line) if self.store.takes(legal["tool"]) else "of one tool too many"
 
     def _forget(self, ids: object) -> Work:
-        if not isinstance(ids, list) or not all(_is_id(one) for one in ids):
+        if not isinstance(ids, list) or not all(map(is_id, ids)):
             raise Refusal(400, "forget is a list of ids")
         erase = self.store.forget(ids)
 
@@ -280,10 +279,6 @@ def _json(content: object) -> bytes:
 
 def _is_for_the_page(request: Request) -> bool:
     return request.path == "/" and request.method == "GET" and (not request.query or request.query[:5] == "tool=")
-
-
-def _is_id(one: object) -> bool:
-    return isinstance(one, str) and len(one) == ID_BYTES and is_hex(one.replace("-", ""), 32)
 
 
 def _hostname(host: str) -> str:

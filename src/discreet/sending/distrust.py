@@ -19,6 +19,11 @@ OLDEST_SECONDS = names.SENT_DAYS * 86_400.0
 FOREIGN, OLD, NOT_COVERED = "line_not_ours", "too_old_to_send", "not_agreed_to"
 
 
+def is_id(value: object) -> bool:
+    """Whether a value may be the id of a record."""
+    return isinstance(value, str) and len(value) == ID_BYTES and is_hex(value.replace("-", ""), 32)
+
+
 class Distrust:
     """The check of one tool's lines, under its declaration (None: nothing was declared), at a level of consent, as far
     as the consent covers it (None: all of it).
@@ -43,8 +48,7 @@ class Distrust:
             return None, FOREIGN
         legal = (
             record["tool"] == self._tool
-            and is_hex(record["id"].replace("-", ""), 32)
-            and len(record["id"]) == ID_BYTES
+            and is_id(record["id"])
             and is_hex(record["run"], 16)
             and ("install" not in record or is_hex(record["install"], 32))
             and not record["version"].strip(names.VERSION_CHARACTERS)

@@ -10,9 +10,8 @@ no receiver of anything that it was not sent.
 import json
 
 from .. import files
-from ..log import ID_BYTES
-from ..privacy.accept import is_hex
 from . import receipts
+from .distrust import is_id
 from .wire.request import post
 
 TYPE_CHECKING = False
@@ -35,9 +34,7 @@ def sent(paths: "names.Paths") -> "Sent":
     for receipt in receipts.read(paths):
         where, form, ids = receipt.get("destination"), receipt.get("format"), receipt.get("ids")
         if isinstance(where, str) and isinstance(form, str) and isinstance(ids, list):
-            known = (one for one in ids if isinstance(one, str) and len(one) == ID_BYTES)
-            legal = [one for one in known if is_hex(one.replace("-", ""), 32)]
-            found.setdefault((where, form), {}).update(dict.fromkeys(legal))
+            found.setdefault((where, form), {}).update(dict.fromkeys(filter(is_id, ids)))
     return {key: list(ids) for key, ids in found.items() if ids}
 
 
