@@ -4,6 +4,7 @@ The rule that keeps it honest: a row is told by the reading that decides it, and
 """
 
 import shlex
+from typing import NamedTuple
 
 from .. import names
 from . import OFF, ON, PASS, ROWS, Facts, readings
@@ -12,17 +13,16 @@ from .sentences import DEFAULTS, TEXTS, sentence, shown
 _RANKS = {PASS: 0, ON: 1, OFF: 2}
 
 
-class Line:
+class Line(NamedTuple):
     """One row of the gate, worded: its name, verdict (OFF, ON or PASS), what it saw ("" for nothing), `otherwise` (what
     it looked for in vain) and what to type to change an off ("" for any other verdict).
     """
 
-    def __init__(self, row: str, verdict: str, saw: str, otherwise: str, change: str) -> None:
-        self.row = row
-        self.verdict = verdict
-        self.saw = saw
-        self.otherwise = otherwise
-        self.change = change
+    row: str
+    verdict: str
+    saw: str
+    otherwise: str
+    change: str
 
 
 def lines(facts: Facts) -> list[Line]:
