@@ -146,17 +146,12 @@ def remove(session: Session, found: list[str]) -> Failure | None:
     for name in [*found, *([answer] if found and last and answer not in found else [])]:
         path = os.path.join(session.paths.directory, name)
         try:
-            _remove(path)
+            os.unlink(path)
+        except FileNotFoundError:
+            pass  # another process was quicker: gone is gone
         except OSError as error:
             failures.append(f"{path}: {error.strerror}")
     return Failure(f"not everything could be erased: {'; '.join(failures)}") if failures else None
-
-
-def _remove(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        pass  # another process was quicker: gone is gone
 
 
 def log_files(session: Session) -> list[str]:

@@ -56,9 +56,8 @@ class Plan:
 
     def decide(self) -> consent.Decision:
         """What the gate says now. The files are looked at anew; a test runner stays what it was."""
-        facts = consent.look(self.tool, self.mode, self.environ, self.paths)
-        facts.settings, facts.lifted = self.settings, self.lifted
-        return consent.decide(facts)
+        about = self.tool, self.mode, self.environ, self.paths
+        return consent.decide(consent.look(*about, settings=self.settings, lifted=self.lifted))
 
 
 def restored(values: "Mapping[str, Any]") -> Plan:

@@ -120,7 +120,7 @@ def assert_no_network(command: Sequence[str], **options: Any) -> None:
             done = trial.run(on=on, watch=watch)
             if seen := watch.seen():
                 raise AssertionError(
-                    f"{trial.shown} opened a connection with telemetry {_word(on)}:\n" + "\n".join(seen)
+                    f"{trial.shown} opened a connection with telemetry {'on' if on else 'off'}:\n" + "\n".join(seen)
                 )
         trial.require_record(done)
 
@@ -216,10 +216,6 @@ def _clean(tool: str) -> dict[str, str]:
     }
     # What is installed for the user alone is found by the home, which is another one here.
     return {"PYTHONUSERBASE": site.getuserbase(), **kept}
-
-
-def _word(on: bool) -> str:
-    return "on" if on else "off"
 
 
 def _cut(shown: object) -> str:
