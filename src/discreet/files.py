@@ -10,8 +10,8 @@ import os
 from . import names
 
 
-def write_private(path: str, content: bytes, *, replace: bool = True) -> None:
-    """Write `content` to `path` by temporary file and rename, mode 0600.
+def write_private(path: str, content: bytes, *, replace: bool = True, mode: int | None = None) -> None:
+    """Write `content` to `path` by temporary file and rename, mode 0600, or `mode` once it is whole.
 
     With `replace=False` an existing file wins: `FileExistsError`. Raises `OSError` (full disk, no permission); the
     temporary file is gone then and the old content untouched.
@@ -25,6 +25,8 @@ def write_private(path: str, content: bytes, *, replace: bool = True) -> None:
                 rest = rest[os.write(descriptor, rest) :]
         finally:
             os.close(descriptor)
+        if mode is not None:
+            os.chmod(temporary, mode)
         if replace:
             os.replace(temporary, path)
         else:

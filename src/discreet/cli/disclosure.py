@@ -9,6 +9,7 @@ import json
 import os
 from typing import TYPE_CHECKING
 
+from .. import files
 from .session import Failure, Misuse, Session
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 _FORMATS = ("markdown", "json", "schema")
 _DIFFERENCES = 30  # lines of a difference that are shown: enough to see what it is about
-_TEMPORARY = 0o600  # until the content is whole and the mode is that of the old file
 
 
 def disclosure_arguments(parser: argparse.ArgumentParser) -> None:
@@ -112,17 +112,4 @@ def _read(path: str) -> str:
 def _replace(path: str, text: str) -> None:
     """Write a file anew, by a temporary one beside it and a rename, with its old mode. Raises `OSError`."""
     path = os.path.realpath(path)  # of a link the file is renewed, and the link stays
-    temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-    try:
-        with open(temporary, "x", encoding="utf-8", newline="", opener=_private) as file:
-            file.write(text)
-        os.chmod(temporary, os.stat(path).st_mode & 0o7777)
-        os.replace(temporary, path)
-    except OSError:
-        if os.path.lexists(temporary):
-            os.unlink(temporary)
-        raise
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, _TEMPORARY)
+    files.write_private(path, text.encode(), mode=os.stat(path).st_mode & 0o7777)
