@@ -16,7 +16,7 @@ PRECISIONS = ("second", "minute", "hour", "day")
 POSTHOG_HOST = "https://us.i.posthog.com"
 TIMEOUT_SECONDS = 10.0  # of one connection, and of one answer
 _LOOPBACK = ("localhost", "::1")
-_TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
+TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
 
 
 class Destination:
@@ -74,8 +74,7 @@ class Destination:
         """PostHog, cloud or self-hosted: `host` is its address, or the whole URL where it ends in `/batch/`."""
         if not isinstance(host, str):
             raise ValueError("host must be a text")
-        url = host if host.endswith("/batch/") else f"{host.rstrip('/')}/batch/"
-        return cls(url, format="posthog", api_key=api_key, **options)  # type: ignore[arg-type]  # checked there
+        return cls(batch_url(host), format="posthog", api_key=api_key, **options)  # type: ignore[arg-type]  # checked there
 
     @property
     def key(self) -> str:
@@ -140,6 +139,11 @@ def split(url: str) -> tuple[str, str, str, int, str]:
     user, _, authority = authority.rpartition("@")
     host, port = _host_and_port(authority, 443 if scheme == "https" else 80)
     return scheme, user, host, port, target if target.startswith("/") else f"/{target}"
+
+
+def batch_url(host: str) -> str:
+    """The address that takes the events of a PostHog host, or of one whose whole URL is given."""
+    return host if host.endswith("/batch/") else f"{host.rstrip('/')}/batch/"
 
 
 def inferred(target: str) -> str:
@@ -210,7 +214,7 @@ def _checked_headers(headers: "Mapping[str, str]") -> "dict[str, str]":
     if not hasattr(headers, "items"):
         raise ValueError("headers must be a mapping of names to values")
     for name, value in headers.items():
-        if not isinstance(name, str) or not name or name.strip(_TOKEN):
+        if not isinstance(name, str) or not name or name.strip(TOKEN):
             raise ValueError("headers: a name must be a token (RFC 9110)")
         if not isinstance(value, str) or not _printable(value):
             raise ValueError(f"headers: the value of {name} must be printable ASCII on one line")

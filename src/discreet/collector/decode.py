@@ -22,6 +22,7 @@ from ..log import timestamp
 from ..privacy.accept import is_hex
 from ..sending.records import is_flat
 from ..sending.wire import beacon, cut, otlp, posthog
+from ..sending.wire.json import KEYS
 from .check import EXACT, FLAT, FOREIGN
 from .values import Malformed, attributes, identity, integer, items, mapping, moment, typed, uuid
 
@@ -29,8 +30,7 @@ Decoded: TypeAlias = tuple[dict[str, Any] | None, str]  # a record to be checked
 
 UNKNOWN = "unknown"  # the tool of an event that names none
 OTHER = "other"  # the event of other software's span or event whose name none of ours can have
-_KEYS = ("v", "id", "time", "run", "event", "tool", "version", "py", "os", "install", "properties")
-_ORDERS = (_KEYS, tuple(key for key in _KEYS if key != "install"))
+_ORDERS = (KEYS, tuple(key for key in KEYS if key != "install"))
 _RUNTIMES = ("node", "go")
 _LARGEST_SECOND = 253_402_300_799  # of the year 9999
 _SYSTEMS = {"windows": "win32", "mac os x": "darwin", "macos": "darwin"}  # of OpenTelemetry and PostHog
@@ -58,7 +58,7 @@ def own(content: object) -> Iterator[Decoded]:
         made = {**record, "id": identity(record.get("id"))}
         if tuple(made) not in _ORDERS:
             _take_runtime(made)
-            made = {key: made[key] for key in (*_KEYS, *(made.keys() - _KEYS)) if key in made}
+            made = {key: made[key] for key in (*KEYS, *(made.keys() - KEYS)) if key in made}
         yield made, EXACT
 
 
@@ -143,7 +143,7 @@ def _event(event: dict[str, Any]) -> Decoded:
 
 def _record(facts: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
     """A record of these facts; the rest of it is empty."""
-    found = {"v": 1, **{key: facts.get(key, "") for key in _KEYS[1:-1] if key != "install"}}
+    found = {"v": 1, **{key: facts.get(key, "") for key in KEYS[1:-1] if key != "install"}}
     found["id"] = identity(found["id"])
     found["time"] = found["time"] or cut(timestamp(time.time()), "hour")
     if facts.get("install"):

@@ -4,9 +4,7 @@ The rule that keeps it honest: what could smuggle in another header or line is r
 part of a message.
 """
 
-from .. import names
-
-_TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
+from ..destination import TOKEN
 
 
 def parsed(text: str) -> dict[str, str]:
@@ -58,7 +56,7 @@ def _items(text: str) -> list[str]:
 def _divided(item: str) -> tuple[str, str, str]:
     """Name, `:` or `=`, and value; no separator where no name stands before one."""
     ends = [at for at in (item.find(":"), item.find("=")) if at > 0]
-    if not ends or _decoded(item[: min(ends)].strip()).strip(_TOKEN):
+    if not ends or _decoded(item[: min(ends)].strip()).strip(TOKEN):
         return item, "", ""
     end = min(ends)
     return item[:end].strip(), item[end], item[end + 1 :].strip()

@@ -13,7 +13,7 @@ nothing goes to the one that it was to replace, nor do the headers and keys that
 """
 
 from .. import names
-from ..destination import FORMATS, POSTHOG_HOST, Destination, split
+from ..destination import FORMATS, POSTHOG_HOST, Destination, batch_url, split
 from .headers import parsed
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ class Settings:
         if url := self._get("ENDPOINT"):
             self._made("ENDPOINT", {"url": url, "format": form, "api_key": key})
         if host := self._get("POSTHOG_HOST"):
-            self._made("POSTHOG_HOST", {"url": _batch_url(host), "format": "posthog"})
+            self._made("POSTHOG_HOST", {"url": batch_url(host), "format": "posthog"})
         return self.problems
 
     def hosts(self) -> "tuple[str, ...]":
@@ -87,8 +87,8 @@ class Settings:
         at = next((at for at, one in enumerate(code) if one.format == "posthog"), len(code))
         if at == len(code) and not key:
             return code
-        options = code[at].options() if at < len(code) else {"url": _batch_url(POSTHOG_HOST), "format": "posthog"}
-        options |= {"url": _batch_url(host), "allow_http": False} if host else {}
+        options = code[at].options() if at < len(code) else {"url": batch_url(POSTHOG_HOST), "format": "posthog"}
+        options |= {"url": batch_url(host), "allow_http": False} if host else {}
         options |= {"api_key": key} if key else {}
         made = self._made("POSTHOG_HOST", options)  # nothing goes to the code's address where the user's is refused
         return (*code[:at], *([made] if made else []), *code[at + 1 :])
@@ -160,7 +160,3 @@ class Settings:
             spellings.append(f"{self._head}_{key}")
         found = (self._environ.get(name, "").strip() for name in spellings)
         return next(filter(None, found), "")
-
-
-def _batch_url(host: str) -> str:
-    return host if host.endswith("/batch/") else f"{host.rstrip('/')}/batch/"

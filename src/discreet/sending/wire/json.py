@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..records import Record
     from .request import Request
 
-_KEYS = ("v", "id", "time", "run", "event", "tool", "version", "py", "os", "install", "properties")
+KEYS = ("v", "id", "time", "run", "event", "tool", "version", "py", "os", "install", "properties")
 
 
 def encode(records: "list[Record]", destination: "Destination") -> "Request":
@@ -29,4 +29,4 @@ def encode(records: "list[Record]", destination: "Destination") -> "Request":
 
 
 def _record(record: "Record", precision: str) -> "Record":
-    return {key: cut(record[key], precision) if key == "time" else record[key] for key in _KEYS if key in record}
+    return {key: cut(record[key], precision) if key == "time" else record[key] for key in KEYS if key in record}
