@@ -14,6 +14,7 @@ off on disk before one is made, so that whoever kills a deliverer cannot make it
 """
 
 import time
+from functools import partial
 
 from .. import consent
 from ..log import timestamp
@@ -69,7 +70,8 @@ class Delivery:
         self._force = force
         self._dry = dry
         self._clock = clock
-        self._exchange = exchange or _exchange_with_one_trust()
+        # Certificates of the system are read once, and not for each request (40 ms).
+        self._exchange = exchange or partial(http.exchange, trust=Trust())
         self._tell = tell
         self._losses: dict[str, int] = {}
         self._failed: set[str] = set()  # destinations that are not forced a second time
@@ -257,12 +259,6 @@ def _verdict(verdict: str, records: int, *, long_beacon: bool) -> str:
     """
     single = verdict == "halve" and records == 1
     return "skip" if single or (verdict == "hold" and long_beacon) else verdict
-
-
-def _exchange_with_one_trust() -> "Callable[..., http.Outcome]":
-    """The real exchange, for which the certificates of the system are read once and not for each request (40 ms)."""
-    trust = Trust()
-    return lambda request, **bounds: http.exchange(request, trust=trust, **bounds)
 
 
 def _counted(number: int) -> str:
