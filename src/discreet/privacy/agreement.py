@@ -73,8 +73,7 @@ class Agreement:
         return found + (["the id of this installation"] if identity == "install" and not self.install else [])
 
     def _rows(self, event: str) -> "Mapping[str, Row]":
-        rows = self._declaration.rows(event)
-        return self._declaration.fields if rows is None else rows
+        return self._declaration.rows(event) or self._declaration.fields
 
     def _held_back(self, event: str) -> "set[str] | None":
         """The fields of an event that are not covered, `*` for those that no row names; None for the whole event."""

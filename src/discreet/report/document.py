@@ -141,8 +141,7 @@ def _numbers(numbers: Numbers) -> dict[str, Any] | None:
 
 
 def _declared(declaration: "Declaration | None", event: str, field: str) -> "Row | None":
-    rows = declaration.rows(event) if declaration is not None else None
-    return rows.get(field) if rows is not None else declaration.fields.get(field) if declaration is not None else None
+    return (declaration.rows(event) or declaration.fields).get(field) if declaration is not None else None
 
 
 def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -78,8 +78,7 @@ class Aggregate:
             yield table(("field", "figures"), [(code(name), _figures(rows.get(name), own[name])) for name in names])
 
     def _rows(self, event: str) -> dict[str, Conversion]:
-        rows = self._declaration.rows(event)
-        return dict(fields(self._declaration.fields if rows is None else rows))
+        return dict(fields(self._declaration.rows(event) or self._declaration.fields))
 
 
 def _plain(value: object) -> object:

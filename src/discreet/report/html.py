@@ -208,7 +208,7 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
 
 
 def _weight(one: Mapping[str, Any]) -> float:
-    return max(float(one["estimate"]["value"] if one["estimate"] else one["count"]), 0)
+    return max(amount(one), 0)
 
 
 def _fields(found: Document) -> str:
