@@ -22,10 +22,11 @@ import time
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from .. import names
 from ..sending.distrust import is_id
+from ..sending.records import strictly
 from . import decode, page
 from .check import Check
 from .http import BODY_BYTES, Refusal, Request
@@ -242,7 +243,7 @@ def _content(request: Request) -> object:
     if request.headers.get("content-encoding", "").lower() == "gzip":
         body = _expanded(body)
     try:
-        return _DECODER.decode(body.decode())
+        return strictly(body.decode())
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
         raise Refusal(400, "a body is JSON in UTF-8, not nested too deeply") from None
 
@@ -265,12 +266,7 @@ def _html(made: str) -> Answer:
     return Answer(200, made.encode(), "text/html; charset=utf-8", page.HEADERS)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(name)  # NaN and the infinities are not JSON
-
-
 _encoded = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _json(content: object) -> bytes:

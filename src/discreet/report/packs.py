@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .. import names
 from ..log import quote
-from ..sending.records import is_text, is_time
+from ..sending.records import is_text, is_time, strictly
 from .read import FOREIGN, Progress, Record, Tally, blocks, record_of
 
 
@@ -53,13 +53,6 @@ _SHAPE = (
     *(b'"', b","),
 )
 _FIXED, _DAY, _HOUR, _TIME = len(_SHAPE), slice(59, 69), slice(70, 72), slice(59, 79)
-
-
-def _refused(constant: str) -> None:
-    raise ValueError(constant)  # NaN and the infinities, which no record holds
-
-
-_parse = json.JSONDecoder(parse_constant=_refused).decode
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +153,7 @@ def _bulk(lines: list[bytes], heads: dict[bytes, Facts]) -> list[Found] | None:
     mark = os.urandom(8).hex()
     try:
         texts, _, tails = zip(*[line[_FIXED:].partition(_PROPERTIES) for line in lines], strict=True)
-        parsed = _parse("[" + (b',"%b",' % mark.encode()).join([tail[:-1] for tail in tails]).decode() + "]")
+        parsed = strictly("[" + (b',"%b",' % mark.encode()).join([tail[:-1] for tail in tails]).decode() + "]")
     except (ValueError, RecursionError):
         return None
     held, marks = parsed[::2], parsed[1::2]

@@ -22,6 +22,13 @@ _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SHAPE = "0000-00-00T00:00:00Z"
 
 
+def _refused(constant: str) -> None:
+    raise ValueError(constant)  # NaN and the infinities are not JSON, and no record holds them
+
+
+strictly = json.JSONDecoder(parse_constant=_refused).decode  # as `json.loads`, but for those
+
+
 def parse(line: str) -> "Record":
     """The record of a line; absent texts are "".
 
