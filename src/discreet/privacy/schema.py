@@ -36,6 +36,12 @@ _NAME = f"^[a-z][a-z0-9_.]{{0,{names.NAME_LENGTH - 1}}}$"
 _VERSION = "^[0-9]{1,4}(\\.[0-9]{1,4}){1,2}((a|b|rc)[0-9]{1,4})?$"
 # What the names of all built-in exceptions end in, in every Python so far; a test looks at the present one.
 _ERROR = "^[A-Za-z]*(Error|Exception|ExceptionGroup|Exit|Interrupt|Iteration|Warning)$"
+
+
+def _text(pattern: str, most: int) -> "Schema":
+    return {"type": "string", "pattern": pattern, "maxLength": most}
+
+
 _COUNT = {"type": "integer", "minimum": 0, "maximum": names.LARGEST_INTEGER}
 _PLAIN: "dict[str, Schema]" = {
     "aggregate": {"type": "number", "minimum": -names.LARGEST_INTEGER, "maximum": names.LARGEST_INTEGER},
@@ -43,9 +49,9 @@ _PLAIN: "dict[str, Schema]" = {
     "command_name": {"type": "string", "pattern": _NAME},
     "count": _COUNT,
     "forbid": {"not": {}},
-    "hash": {"type": "string", "pattern": "^[0-9a-f]{16}$", "maxLength": 16},
+    "hash": _text("^[0-9a-f]{16}$", 16),
     "text_count": _COUNT,
-    "version": {"type": "string", "pattern": _VERSION, "maxLength": 24},
+    "version": _text(_VERSION, 24),
 }
 _UP = tuple([2**power for power in range(names.LARGEST_INTEGER.bit_length())])
 _POWERS = (*[-power for power in reversed(_UP)], 0, *_UP)
@@ -68,7 +74,7 @@ def schema(tool: str, declaration: Declaration | None, *, install: bool = False)
         branches.append(_undeclared(declared))
     head = _head(tool)
     if install:
-        head["install"] = {"type": "string", "pattern": "^[0-9a-f]{32}$", "maxLength": 32}
+        head["install"] = _text("^[0-9a-f]{32}$", 32)
     head["properties"] = {"type": "object", "maxProperties": names.PROPERTIES}
     return {
         "$schema": DRAFT,
@@ -95,20 +101,12 @@ def field(row: "Row") -> "Schema":
 def _head(tool: str) -> "dict[str, Schema]":
     return {
         "v": {"const": 1},
-        "id": {
-            "type": "string",
-            "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
-            "maxLength": 36,
-        },
-        "time": {
-            "type": "string",
-            "pattern": "^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$",
-            "maxLength": 20,
-        },
-        "run": {"type": "string", "pattern": "^[0-9a-f]{16}$", "maxLength": 16},
+        "id": _text("^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$", 36),
+        "time": _text("^[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]Z$", 20),
+        "run": _text("^[0-9a-f]{16}$", 16),
         "event": {"type": "string", "pattern": _NAME},
         "tool": {"const": tool},
-        "version": {"type": "string", "pattern": "^[A-Za-z0-9_.+!~-]*$", "maxLength": names.NAME_LENGTH},
+        "version": _text("^[A-Za-z0-9_.+!~-]*$", names.NAME_LENGTH),
         "py": {"type": "string", "pattern": "^[0-9]+\\.[0-9]+\\.[0-9]+$"},
         "os": {"type": "string", "pattern": "^[a-z0-9]+$"},
     }
