@@ -81,7 +81,8 @@ class Flags:
         if not self._recorder.recording():
             return None
         if rollout is None:
-            value = self._remote(key)
+            self.asks = True
+            value = _decoded(self._read().values.get(key))  # what the receiver last said
         else:
             value = self._looked_up[key] = self._local(key, rollout)
         self._note(key, value)
@@ -102,11 +103,6 @@ class Flags:
         said = next((value for _, value in names.said(recorder.name, recorder.environ, variable) if value), "")
         word = names.word(said)
         return True if word in names.TRUE_WORDS else False if word in names.FALSE_WORDS else said.strip() or None
-
-    def _remote(self, key: str) -> object:
-        """What the receiver last said."""
-        self.asks = True
-        return _decoded(self._read().values.get(key))
 
     def _read(self) -> "Cache":
         """The flags on disk, read again where the file has changed; none where they are too old."""
