@@ -68,19 +68,18 @@ class Session:
     """One session. All of its methods return at once and never raise; what cannot be taken is counted as `session`."""
 
     __slots__ = (
-        *(
-            "_counts",
-            "_ended",
-            "_every",
-            "_facts",
-            "_observed",
-            "_part",
-            "_process",
-            "_recorder",
-            "_rows",
-            "_signature",
-        ),
-        *("_since", "_spread"),
+        "_counts",
+        "_ended",
+        "_every",
+        "_facts",
+        "_observed",
+        "_part",
+        "_process",
+        "_recorder",
+        "_rows",
+        "_signature",
+        "_since",
+        "_spread",
     )
 
     def __init__(self, recorder: "Recorder", every: float | None, facts: "dict[str, object]") -> None:
