@@ -87,6 +87,14 @@ def test_an_estimate_has_its_error_on_the_bar() -> None:
     assert 'class="error"' not in truths
 
 
+def test_an_answer_that_is_none_has_no_estimate() -> None:
+    """A choice that a later version gave up, or a forged line, is counted and nothing more."""
+    log = [*(record(private=n > 2) for n in range(8)), record(private="maybe")]
+    assert re.search(
+        r"maybe.{,20}</th><td[^>]*>1</td><td[^>]*>11 %</td><td[^>]*>\u2013</td>", page(summed(log), DECLARED)
+    )
+
+
 def test_nothing_is_fetched_and_nothing_runs() -> None:
     """No script, no link, no image, no address, and a policy that forbids what is not there."""
     text = page(busy(), DECLARED, tool="mytool")

@@ -103,6 +103,14 @@ def test_an_answer_by_lot_is_told_as_an_estimate() -> None:
     assert "answered by lot, epsilon 1: how many it is truly, with the standard error" in page
 
 
+def test_an_answer_that_is_none_has_no_estimate() -> None:
+    """A choice that a later version gave up, or a forged line, is counted and nothing more."""
+    log = [*(record(private=n % 10 < 6) for n in range(1000)), *(record(private="maybe") for _ in range(100))]
+    page = render(document(summed(log), DECLARED), PLAIN, BEGIN)
+    assert re.search(r"yes +600  55 %  716 \+- 3\d  #+\n", page)
+    assert re.search(r"maybe +100   9 % +-  #+\n", page)
+
+
 def test_pseudonyms_are_counted() -> None:
     """Of digests only how many there are is shown."""
     page = render(document(summed(record(who=f"{n:016x}") for n in range(30)), DECLARED), PLAIN, BEGIN)

@@ -200,7 +200,7 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
     for one in shown:
         guess = one["estimate"]
         cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
-        cells += [about(guess)] if guess else []
+        cells += [about(guess) if guess else "\u2013"] if by_lot else []  # none for a choice that was given up
         rows.append((*cells, bar(_weight(one), most, error=guess["error"] if guess else 0)))
     if rest > 0:
         rows.append(("others", number(rest), share(rest, whole), *(["\u2013"] if by_lot else []), bar(rest, most)))

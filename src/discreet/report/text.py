@@ -184,13 +184,10 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
     whole = sum(one["count"] for one in field["values"])
     by_lot = field["epsilon"] is not None
     for one in values[:SHARES]:
-        figures = [
-            number(one["count"]),
-            share(one["count"], whole),
-            *([about(one["estimate"], style.sign)] if by_lot else []),
-        ]
-        value = max(one["estimate"]["value"], 0) if by_lot else max(one["count"], 0)
-        lines.append(Line(_GAP + style.safe(named(one["value"])), figures, value))
+        guess = one["estimate"]  # of what is answered by lot, but for a choice that was given up since
+        figures = [number(one["count"]), share(one["count"], whole)]
+        figures += [about(guess, style.sign) if guess else "-"] if by_lot else []
+        lines.append(Line(_GAP + style.safe(named(one["value"])), figures, max(amount(one), 0)))
     if rest := whole - sum(one["count"] for one in values[:SHARES]):
         lines.append(
             Line(_GAP + "others", [number(rest), share(rest, whole), *(["-"] if by_lot else [])], max(rest, 0))
