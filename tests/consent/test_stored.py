@@ -110,10 +110,11 @@ def test_a_no(content: bytes, says: str, marker: bool, directory: Path) -> None:
 
 def test_no_file_is_no_answer(home: Path) -> None:
     """A missing file, directory or home says nothing: another yes counts."""
-    for where in (home, home / "missing", Path("/dev/null")):
+    (home / "file").touch()
+    for where in (home, home / "missing", home / "file"):
         assert gate(HOME=str(where)).row == "default"
         assert gate(HOME=str(where), MYTOOL_TELEMETRY_OPT_IN="true").enabled
-    assert not os.listdir(home)  # looking made nothing
+    assert os.listdir(home) == ["file"]  # looking made nothing
 
 
 def test_the_marker_alone_is_a_yes(directory: Path) -> None:

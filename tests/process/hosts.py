@@ -17,6 +17,7 @@ from typing import Any
 import discreet
 
 PACKAGE = Path(discreet.__file__).parent
+HIGH = 1500
 PATIENCE = 20.0  # seconds that a busy machine is given before a test says that something does not happen
 
 WORLD = """
@@ -123,6 +124,16 @@ class Hosts:
         """What `delivery.json` says of the one destination."""
         (place,) = json.loads((self.directory / "delivery.json").read_bytes())["destinations"].values()
         return dict(place)
+
+
+def high(descriptor: int) -> int:
+    """A copy of a descriptor that is inherited, at a number above those that a child closes by itself."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft <= HIGH:  # as for most users
+        resource.setrlimit(resource.RLIMIT_NOFILE, (HIGH + 1, hard))
+    return os.dup2(descriptor, HIGH, inheritable=True)
 
 
 def same(result: "subprocess.CompletedProcess[bytes]", bare: "subprocess.CompletedProcess[bytes]") -> bool:

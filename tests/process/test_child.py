@@ -17,7 +17,7 @@ import pytest
 from discreet import Destination
 from discreet.sending import courier
 from faults.servers import BEHAVIOURS, Server, in_turn, serving
-from process.hosts import PACKAGE, Hosts, arrived, same, wait_until
+from process.hosts import PACKAGE, Hosts, arrived, high, same, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at processes through /proc")
 
@@ -50,12 +50,12 @@ def hanging(hosts: Hosts) -> Iterator[Hanging]:
         "LD_PRELOAD": "",
     }
     reading, writing = os.pipe()
-    high = os.dup2(writing, 1500, inheritable=True)
+    copy = high(writing)
     with serving(BEHAVIOURS["silent"]) as server, open(__file__) as some_file:
         script = hosts.program(server.url, then=then, more=more, headers={"X-Key": SECRETS[0]}, timeout=300)
-        hosts.run(script, env=environment, pass_fds=(writing, high, some_file.fileno()))
+        hosts.run(script, env=environment, pass_fds=(writing, copy, some_file.fileno()))
         inherited = [os.readlink(f"/proc/self/fd/{fd}") for fd in (writing, some_file.fileno())]
-        for descriptor in (reading, writing, high):
+        for descriptor in (reading, writing, copy):
             os.close(descriptor)
         assert server.wait(1)
         yield Hanging(hosts.child(), server, inherited)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from faults.servers import BEHAVIOURS, Visit, serving
-from process.hosts import Hosts, arrived, same, wait_until
+from process.hosts import Hosts, arrived, high, same, wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="looks at processes through /proc")
 
@@ -38,13 +38,12 @@ def test_a_pipe_reaches_its_end_while_the_child_hangs(hosts: Hosts) -> None:
     """Whatever the host inherited is closed when the host ends: a pipe of its parent's, at any number."""
     with serving(BEHAVIOURS["silent"]) as server:
         reading, writing = os.pipe()
-        high = 1500  # more than the child would close itself
-        os.dup2(writing, high, inheritable=True)
+        copy = high(writing)
         try:
-            hosts.run(hosts.program(server.url, timeout=300), pass_fds=(writing, high))
+            hosts.run(hosts.program(server.url, timeout=300), pass_fds=(writing, copy))
         finally:
             os.close(writing)
-            os.close(high)
+            os.close(copy)
         with open(reading, "rb") as pipe:
             os.set_blocking(reading, False)
             assert wait_until(lambda: pipe.read() == b"")
