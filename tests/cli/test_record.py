@@ -747,3 +747,12 @@ def test_the_jobserver_reaches_the_command(make: Any, place: Path, telemetry_is:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     if telemetry_is == "on":
         assert sorted(event for event, _ in recorded(place)) == ["build.a", "build.all", "build.b"]
+
+
+@pytest.mark.parametrize("verb", [["log", "sync"], ["run", "--", "true"]])
+@pytest.mark.usefixtures("agreed")
+def test_without_the_tool_nothing_is_noted(discreet: Discreet, place: Path, verb: list[str]) -> None:
+    """What a first run under a yes discloses is for the tool to say, also where a script recorded before it."""
+    assert discreet(*verb).returncode == 0
+    assert len(recorded(place)) == 1
+    assert not (place / "delivery.json").exists()

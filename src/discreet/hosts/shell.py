@@ -97,7 +97,9 @@ def _undeclared(kind: "type[_Recorder]", tool: str | None) -> "_Recorder":
     if tool is None:
         raise ValueError("name the tool: --tool NAME, or --manifest FILE")
     telemetry = kind(tool)
-    telemetry.delivery = "none"  # without the tool's declaration everything declared would be passed over as forged
+    # Without the tool's declaration everything declared would be passed over as forged, and what a first run discloses
+    # is not known.
+    telemetry.delivery = "none"
     return telemetry
 
 

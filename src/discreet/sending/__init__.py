@@ -71,7 +71,7 @@ class Sender:
         self._with_id, self.id = install, ""
         self.identify()
         self.courier = courier
-        if not show and is_first_run(owner.paths, owner.signature):
+        if not show and owner.delivery != "none" and is_first_run(owner.paths, owner.signature):
             from . import first
 
             first.note(owner, courier.destinations if courier is not None else ())

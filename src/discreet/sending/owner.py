@@ -34,6 +34,7 @@ class Owner(Noted, Protocol):
 
     version: str
     off: bool
+    delivery: str
     losses: dict[str, int]
 
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
