@@ -20,7 +20,7 @@ import hypothesis
 import pytest
 
 from discreet import Telemetry
-from discreet.consent import environments
+from discreet.consent import Facts, environments
 from discreet.telemetry import Recorder
 from discreet.testing import allow
 
@@ -85,6 +85,11 @@ def own_variables(home: Path) -> dict[str, str]:
     """What is another's in each test."""
     # A pytest that a test starts must not clean up behind earlier runs of this one: 24,000 directories, it may be.
     return {"HOME": str(home), "USERPROFILE": str(home), "PYTEST_DEBUG_TEMPROOT": str(home.parent)}
+
+
+def agreed() -> Facts:
+    """What the gate looks at, of a user who said yes."""
+    return Facts("mytool", "opt-in", {"MYTOOL_TELEMETRY_OPT_IN": "1"})
 
 
 @pytest.fixture(scope="session")

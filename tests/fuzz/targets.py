@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+from conftest import agreed
 from discreet import Telemetry, consent, manifest, names, toml
 from discreet.collector.check import Check
 from discreet.collector.desk import Answer, Desk
@@ -286,7 +287,7 @@ def salt_and_id(data: bytes, world: World) -> None:
     world.put("id", data)
     for make, length in (
         (lambda: installation.install_id(world.paths, consent.signature(world.paths)), 32),
-        (lambda: installation.Pseudonyms(world.paths, consent.signature(world.paths))("search", "who", b"x"), 16),
+        (lambda: installation.Pseudonyms(world.paths, agreed)("search", "who", b"x"), 16),
     ):
         try:
             found = make()

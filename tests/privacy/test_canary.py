@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from discreet import consent, names
+from conftest import agreed
+from discreet import names
 from discreet.destination import Destination
 from discreet.log import Encoder
 from discreet.privacy import Filter
@@ -75,7 +76,7 @@ def test_no_canary_comes_out(world: str, pytestconfig: pytest.Config, tmp_path: 
     """
     declaration, names_, fields = WORLDS[world]
     paths = names.Paths("mytool", {}, str(tmp_path))
-    pseudonyms = Pseudonyms(paths, consent.signature(paths))
+    pseudonyms = Pseudonyms(paths, agreed)
     cleaner = Filter(declaration, "enhanced", pseudonyms, lambda _: None, pseudonyms.draw)
     encoder = Encoder("mytool", "1.4.0")
     number = pytestconfig.getoption("canaries") // len(WORLDS) + 1

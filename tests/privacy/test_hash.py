@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from discreet import Hash, Telemetry, consent
+from conftest import agreed
+from discreet import Hash, Telemetry
 from discreet.privacy.conversions import Refused
 from discreet.sending import installation
 from discreet.sending.installation import Pseudonyms, pseudonym
@@ -182,7 +183,7 @@ def test_the_month_turns_while_a_process_runs(home: Path, clock: list[float], mo
     """The month is that of the moment of the hash, in UTC, also in a process that lives past its end."""
     paths = Telemetry("mytool", data_dir=str(home)).paths
     monkeypatch.setattr(installation, "_kept", lambda *_: SALT.hex())
-    pseudonyms = Pseudonyms(paths, consent.signature(paths))
+    pseudonyms = Pseudonyms(paths, agreed)
     found = []
     for seconds in (0, -86_000, 1, 2, 31 * 86_400 + 1):
         clock[0] = 1_796_083_199.0 + seconds

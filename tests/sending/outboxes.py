@@ -125,7 +125,7 @@ class World:
             assert held
             self.delivery(plan, **options).work(lock)
 
-    def exchange(self, request: Request, *, timeout: float, deadline: float) -> Outcome:
+    def exchange(self, request: Request, *, timeout: float, deadline: float, keep: int = 0) -> Outcome:
         """The receiver."""
         self.requests.append(request)
         self.during(request)

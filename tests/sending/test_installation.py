@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from conftest import agreed
 from discreet import Telemetry, consent, names
+from discreet.log import Encoder
 from discreet.sending.installation import Pseudonyms, drawn, install_id, pseudonym
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
@@ -77,7 +79,7 @@ def test_a_pseudonym_is_of_its_place() -> None:
 def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within one process too a value gets another pseudonym when the UTC month ends, and keeps it until then."""
     first_of_december = 1_796_083_200  # 2026-12-01T00:00:00Z
-    pseudonyms = Pseudonyms(paths, consent.signature(paths))
+    pseudonyms = Pseudonyms(paths, agreed)
     found = []
     for moment in (-86400 * 29, -1, 0, 86400 * 30):
         monkeypatch.setattr(time, "time", lambda moment=moment: first_of_december + moment)
@@ -87,15 +89,13 @@ def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pyt
 
 def test_a_lot_is_for_good(paths: names.Paths, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lot is drawn from the salt that hashes are keyed by, made at the first of either; no month changes it."""
-    pseudonyms = Pseudonyms(paths, consent.signature(paths))
+    pseudonyms = Pseudonyms(paths, agreed)
     lot = pseudonyms.draw("search", "kind", b"json")
     salt = bytes.fromhex((directory / "salt").read_text())
     assert lot == drawn(salt, "search", "kind", b"json")
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
     assert (
-        pseudonyms.draw("search", "kind", b"json")
-        == Pseudonyms(paths, consent.signature(paths)).draw("search", "kind", b"json")
-        == lot
+        pseudonyms.draw("search", "kind", b"json") == Pseudonyms(paths, agreed).draw("search", "kind", b"json") == lot
     )
     pseudonyms("search", "kind", b"json")
     assert bytes.fromhex((directory / "salt").read_text()) == salt
@@ -204,3 +204,43 @@ def test_an_erased_id_is_used_no_more(make_telemetry: MakeTelemetry, read_log: A
     assert after["properties"] == {"n": 3}
     assert after["install"] == (directory / "id").read_text().strip() != before["install"]
     assert after["run"] != before["run"]
+
+
+def test_a_salt_is_made_under_a_renewed_yes(make_telemetry: MakeTelemetry, read_log: Any) -> None:
+    """A process that runs on, and whose first hash comes after a second yes, has its salt."""
+    telemetry = make_telemetry(fields={"word": "hash"})
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", n=1)
+    assert telemetry.flush(LONG)
+    assert make_telemetry(opted_in=False).main(["on"]) == 0
+    for number in range(3):
+        telemetry.track("search", word="a word", n=number)
+        telemetry.flush(LONG)
+    assert [set(record["properties"]) for record in read_log(directory)[1:]] == [{"word", "n"}] * 2
+    assert telemetry.losses == {}
+
+
+def test_a_record_between_two_consents(
+    make_telemetry: MakeTelemetry, read_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was encoded just before the change and is queued just after it carries the old id: it is dropped."""
+    telemetry = make_telemetry(identity="install")
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", n=1)
+    assert telemetry.flush(LONG)
+    encode = Encoder.encode
+
+    def slowly(self: Encoder, event: str, properties: Any) -> bytes:
+        line = encode(self, event, properties)
+        if properties == {"n": 2}:
+            for verb in (["clear", "--yes"], ["on"]):
+                assert make_telemetry(opted_in=False).main(verb) == 0
+            telemetry.track("search", n=3)  # meets the change
+            telemetry.flush(LONG)
+        return line
+
+    monkeypatch.setattr(Encoder, "encode", slowly)
+    telemetry.track("search", n=2)
+    telemetry.track("search", n=4)
+    telemetry.flush(LONG)
+    assert [record["properties"] for record in read_log(directory)] == [{"n": 4}]

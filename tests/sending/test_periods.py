@@ -15,6 +15,7 @@ from discreet.destination import Destination
 from discreet.log import Log, timestamp
 from discreet.privacy import coverage
 from discreet.sending import delivery, first, outbox, period
+from discreet.sending import state as states
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock
 from sending.outboxes import OTHER_RUN, World, line, own_world
@@ -275,6 +276,101 @@ def test_a_killed_deliverer_has_counted(world: World, monkeypatch: pytest.Monkey
         world.deliver()
     monkeypatch.undo()
     assert world.losses() == {"line_not_ours": 1}
+
+
+def test_counts_that_cannot_be_kept_hold_up_nothing(world: World) -> None:
+    """Where the file of the losses is refused, what was delivered is not sent again."""
+    (world.directory / "losses.json").mkdir()
+    world.record(1)
+    world.write(b'{"v":1}\n')
+    world.record(2)
+    for _ in range(3):
+        world.deliver()
+        world.now += 100_000
+    assert world.got() == [1, 2]
+
+
+def test_a_state_of_before_the_notice_was_looked_at(world: World) -> None:
+    """A period told by two files, as an earlier version of this package wrote it, is followed by what waits."""
+    world.record(1)
+    world.deliver()
+    state = states.load(world.paths["delivery"])
+    state.period = repr(consent.signature(world.paths)[:2])
+    states.save(world.paths, state, [])
+    world.now += 10
+    world.record(2, run=OTHER_RUN)
+    world.deliver(world.plan(run=THIRD_RUN))
+    assert world.got() == [1, 2]
+
+
+def test_what_is_noted_beside_places_fits(world: World) -> None:
+    """What the answer before covered goes: both together may be more than is read of the file."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    assert states.load(world.paths["delivery"]).covered
+    world.now += 10
+    world.agree("true")
+    first.note(Noted(world, BEFORE), (ONE,))
+    state = states.load(world.paths["delivery"])
+    assert (state.covered, state.told) == ([], first.disclosed(Noted(world, BEFORE), (ONE,)))
+
+
+def test_a_run_without_a_destination_undoes_no_place(world: World) -> None:
+    """Its endpoint may be set in another shell, whose deliverer is at work."""
+    world.record(1)
+    world.deliver()
+    world.now += 10
+    world.agree("true")
+    before = (world.directory / "delivery.json").read_bytes()
+    with DeliveryLock(world.paths):
+        first.note(Noted(world, None), ())
+    assert (world.directory / "delivery.json").read_bytes() == before
+    (world.directory / "delivery.json").unlink()
+    (world.directory / "lock").unlink()
+    for _ in range(2):
+        first.note(Noted(world, None), ())
+        world.now += 10
+        world.agree("true")
+    assert not (world.directory / "lock").exists()
+
+
+@pytest.mark.parametrize("flags", ["run", "install"])
+def test_flags_are_asked_for_under_the_consent_that_stands(world: World, flags: str) -> None:
+    """A deliverer of a process that began under an earlier answer makes the id for the present one; and an answer that
+    comes after `clear` is kept nowhere.
+    """
+    world.destinations = (Destination.posthog("phc_example"),)
+    earlier = consent.signature(world.paths)
+    world.now += 10
+    world.agree("true")
+    plan = world.plan(flags=flags, identity=flags, signature=earlier)
+    plan.lock = DeliveryLock(world.paths)
+    seen: list[bytes] = []
+
+    def erase(request: Any) -> None:
+        kept = world.directory / "id"
+        seen.append(request.body)
+        assert kept.exists() == (flags == "install")
+        assert not kept.exists() or kept.read_bytes().strip() in request.body
+        for path in world.directory.iterdir():
+            path.unlink()
+
+    world.during = erase
+    world.answers = [503]
+    with plan.lock, pytest.raises(Withdrawn):
+        world.delivery(plan).work(plan.lock)
+    assert len(seen) == 1
+    assert os.listdir(world.directory) == []
+
+
+def test_a_lock_that_somebody_closed(world: World) -> None:
+    """In the child of a fork another hook may have closed every descriptor."""
+    lock = DeliveryLock(world.paths)
+    with lock:
+        os.close(lock._descriptor)
+        lock.abandon()
+        lock.abandon()
 
 
 def test_clear_ends_a_delivery_in_flight(world: World, make_telemetry: Any) -> None:

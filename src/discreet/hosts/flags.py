@@ -137,8 +137,9 @@ class Flags:
         recorder = self._recorder
         if self._pseudonyms is None or self._agreed is not recorder.signature:
             from ..sending.installation import Pseudonyms
+            from ..telemetry import facts_of
 
-            self._pseudonyms, self._agreed = Pseudonyms(recorder.paths, recorder.signature), recorder.signature
+            self._pseudonyms, self._agreed = Pseudonyms(recorder.paths, lambda: facts_of(recorder)), recorder.signature
         return self._pseudonyms.bucket(key)
 
     def _note(self, key: str, value: object) -> None:

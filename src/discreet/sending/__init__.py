@@ -58,8 +58,8 @@ class Ticket:
 class Sender:
     """The queue and the thread of one tool in one process.
 
-    With `install` records carry the id of the installation (raises `OSError` where none can be made); with `show` they
-    are printed on stderr instead of recorded; a `courier` delivers what is on the log.
+    With `install` records carry the id of the installation, where there can be one; with `show` they are printed on
+    stderr instead of recorded; a `courier` delivers what is on the log.
     """
 
     def __init__(
@@ -68,8 +68,11 @@ class Sender:
         self.owner = owner
         self._show = show
         self._log = Log(owner.paths)
-        self._with_id, self.id = install, ""
-        self.identify()
+        self.install, self.id = install, ""
+        if install and (not show or os.path.exists(owner.paths["id"])):  # which shows, and makes nothing
+            from .installation import known_as
+
+            self.id = known_as(owner)
         self.courier = courier
         if not show and owner.delivery != "none" and is_first_run(owner.paths, owner.signature):
             from . import first
@@ -102,18 +105,14 @@ class Sender:
         self.running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
         self._lost = False  # something that was queued did not reach the log; the next `flush` says so
 
-    def identify(self) -> None:
-        """Look which id of the installation the records to come carry, if any."""
-        if self._with_id:
-            from .installation import known_as
-
-            self.id = known_as(self.owner)
-
     def record(self, event: str, properties: "Mapping[str, object]") -> None:
         """Queue a filtered event for the log. Never waits; raises what `Encoder.encode` raises."""
-        line = self.encoder.encode(event, properties)
+        encoder = self.encoder
+        line = encoder.encode(event, properties)
         if len(line) > names.RECORD_BYTES:
             self.owner.lose("record_size")
+        elif encoder is not self.encoder:
+            self.owner.lose("consent")  # which changed this moment: it carries the run, and the id, of before
         elif self._show:
             if sys.__stderr__ is not None:  # else 2 may be any file of the host's
                 os.write(2, line)

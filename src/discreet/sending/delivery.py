@@ -100,8 +100,7 @@ class Delivery:
                 if not any(self._due(destination) for destination in self._plan.destinations) and not self._pause():
                     return
         finally:
-            if self._losses:
-                save_losses(self._losses, self._plan.paths, make=False)
+            self._count()
 
     def next_request(self, destination: "Destination") -> "tuple[int, wire.Request | None]":
         """How many records the next request to a destination carries, and the request; None where nothing waits."""
@@ -170,7 +169,6 @@ class Delivery:
         )
         self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
         if verdict in ("delivered", "skip"):
-            self._check()
             ids = [record["id"] for record in batch]
             said = (request, destination.shown, destination.format, self._clock())
             receipts.write(self._plan.paths, receipts.of(*said, status=outcome.status, verdict=verdict, ids=ids))
@@ -195,7 +193,9 @@ class Delivery:
         if consent.signature(self._plan.paths, strictly=True) != self._signature or not self._plan.decide().enabled:
             raise Withdrawn("the stored consent has changed")
         limit = min(self._until, time.monotonic() + 3 * destination.timeout)
-        return self._exchange(request, timeout=destination.timeout, deadline=limit, **more)
+        outcome = self._exchange(request, timeout=destination.timeout, deadline=limit, **more)
+        self._check()
+        return outcome
 
     def _waiting(self, destination: "Destination", place: states.Place) -> "list[Entry]":
         """The next lines, up to as many records as a request may carry."""
@@ -221,8 +221,7 @@ class Delivery:
             number -= 1
             if number == 0:
                 break
-        if self._losses:  # before the place: whoever is killed here counts twice, and not never
-            save_losses(self._losses, self._plan.paths, make=False)
+        self._count()  # before the place: whoever is killed here counts twice, and not never
         self._save()
         return True
 
@@ -236,7 +235,16 @@ class Delivery:
         time.sleep(soon + 0.01)
         return True
 
+    def _count(self) -> None:
+        """Save the losses, or keep them for the next time: no count is worth that records are sent twice."""
+        try:
+            if self._losses:
+                save_losses(self._losses, self._plan.paths, make=False)
+        except OSError:
+            pass
+
     def _check(self) -> None:
+        """Raise `Withdrawn` where `clear` has erased the files meanwhile."""
         if self._plan.lock is not None and not self._plan.lock.stands():
             raise Withdrawn("the files were erased")
 

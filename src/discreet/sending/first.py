@@ -51,11 +51,11 @@ def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     """
     from .lock import DeliveryLock
 
-    if not destinations:  # nobody delivers
+    if not destinations and not os.path.lexists(owner.paths["lock"]):  # nobody ever delivered
         _replace(owner, destinations)
         return
     with DeliveryLock(owner.paths) as held:
-        if held:  # else a deliverer is at work, and looks after it
+        if held:  # else a deliverer is at work, or ends for the new consent: then the next process notes
             _replace(owner, destinations)
 
 
@@ -67,6 +67,7 @@ def _replace(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     if signed in (state.period, state.noted):
         return
     if state.places:
+        state.covered = []  # of a period that is over; both would not fit into a small file
         state.noted, state.told = signed, disclosed(owner, destinations)
         states.save(owner.paths, state, [])
     else:

@@ -13,6 +13,8 @@ from .. import consent, files, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .owner import Owner
 
 _SALT_BYTES = 32
@@ -23,15 +25,15 @@ _LOT, _FLAG = b"discreet.answer", b"discreet.flag"
 
 
 class Pseudonyms:
-    """Keyed hashes and draws of this installation. The salt is read at the first one, or made, if the stored consent is
-    the one of the signature `signed`.
+    """Keyed hashes and draws of this installation. The salt is read at the first one, or made, if the gate says yes to
+    the facts of that moment, which `look` collects.
     """
 
-    __slots__ = ("_month", "_paths", "_salt", "_signed")
+    __slots__ = ("_look", "_month", "_paths", "_salt")
 
-    def __init__(self, paths: names.Paths, signed: object) -> None:
+    def __init__(self, paths: names.Paths, look: "Callable[[], consent.Facts]") -> None:
         self._paths = paths
-        self._signed = signed
+        self._look = look
         self._salt = b""
         self._month = (-1, "")
 
@@ -60,7 +62,8 @@ class Pseudonyms:
         return bucket(self._salt or self._found(), key)
 
     def _found(self) -> bytes:
-        self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._signed))
+        kept = _kept(self._paths, "salt", _SALT_BYTES, lambda: consent.decide(self._look()).enabled)
+        self._salt = bytes.fromhex(kept)
         return self._salt
 
 
@@ -68,7 +71,7 @@ def install_id(paths: names.Paths, signed: object) -> str:
     """The 32 hex digits of the file `id`, made if it is missing and the stored consent is the one of `signed`. Raises
     `OSError` where it can be neither read nor made.
     """
-    return _kept(paths, "id", _ID_BYTES, signed)
+    return _kept(paths, "id", _ID_BYTES, lambda: consent.stands(paths, signed))
 
 
 def known_as(owner: "Owner") -> str:
@@ -109,14 +112,14 @@ def bucket(salt: bytes, key: str) -> float:
     return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53
 
 
-def _kept(paths: names.Paths, key: str, length: int, signed: object) -> str:
+def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]") -> str:
     """The hex digits that the file holds, or fresh ones put there first; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
         try:
             text = names.read_small(path, names.current_user()).decode("ascii", "replace").strip()
         except FileNotFoundError:
-            if not consent.stands(paths, signed):
+            if not agreed():
                 raise  # `clear` or `off` came meanwhile, and nothing is to lie there after them
             files.make_directory(paths.directory, below=paths.below)
         else:

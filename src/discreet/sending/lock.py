@@ -69,8 +69,11 @@ class DeliveryLock:
         the child lives. Not unlocked: that would take it from the parent.
         """
         descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        try:
+            if descriptor >= 0:
+                os.close(descriptor)
+        except OSError:
+            pass  # somebody else's hook was quicker
 
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""

@@ -11,8 +11,8 @@ each time, since a process may still append to one that another has just rotated
 the one that was handled there (somebody edited the file), the spot is found again by that line, or by the anchor; where
 both are gone, everything in the file later than the floor is pending: a record may then be sent twice, under the same
 id, but none from before the consent, and none is lost but of the very second of the floor (or of the time by which a
-clock was ahead that made the floor). What was deleted is
-withdrawn; a file that was away for a while (moved, or written anew by an editor) goes on where it was.
+clock was ahead that made the floor). What was deleted is withdrawn; a file that was away for a while (moved, or written
+anew by an editor) goes on where it was.
 
 Known, and accepted: a file that was away when a destination was first seen, and is put back, is taken for a new one.
 """

@@ -15,7 +15,10 @@ def discard(sender: "Sender") -> None:
     """Drop all that waits; the tickets stay, in their order. Called by whoever drains."""
     owner = sender.owner
     if not owner.off:  # before the queue: what is recorded from here on is of another run, and another id after `clear`
-        sender.identify()
+        if sender.install:
+            from .installation import known_as
+
+            sender.id = known_as(owner)
         sender.encoder = Encoder(owner.name, owner.version, sender.id)
     number = len(sender.queue)
     waiting = sender.queue[:number]
