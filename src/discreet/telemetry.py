@@ -232,7 +232,7 @@ class Recorder:
         if found is None:
             from .sending.installation import Pseudonyms
 
-            self._pseudonyms = found = Pseudonyms(self.paths, lambda: facts_of(self))
+            self._pseudonyms = found = Pseudonyms(self.paths, self.signature, lambda: facts_of(self))
         return found
 
     def _plainly_off(self) -> bool:

@@ -287,7 +287,7 @@ def salt_and_id(data: bytes, world: World) -> None:
     world.put("id", data)
     for make, length in (
         (lambda: installation.install_id(world.paths, consent.signature(world.paths)), 32),
-        (lambda: installation.Pseudonyms(world.paths, agreed)("search", "who", b"x"), 16),
+        (lambda: installation.Pseudonyms(world.paths, None, agreed)("search", "who", b"x"), 16),
     ):
         try:
             found = make()

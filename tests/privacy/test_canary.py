@@ -76,7 +76,7 @@ def test_no_canary_comes_out(world: str, pytestconfig: pytest.Config, tmp_path: 
     """
     declaration, names_, fields = WORLDS[world]
     paths = names.Paths("mytool", {}, str(tmp_path))
-    pseudonyms = Pseudonyms(paths, agreed)
+    pseudonyms = Pseudonyms(paths, None, agreed)
     cleaner = Filter(declaration, "enhanced", pseudonyms, lambda _: None, pseudonyms.draw)
     encoder = Encoder("mytool", "1.4.0")
     number = pytestconfig.getoption("canaries") // len(WORLDS) + 1

@@ -79,7 +79,7 @@ def test_a_pseudonym_is_of_its_place() -> None:
 def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within one process too a value gets another pseudonym when the UTC month ends, and keeps it until then."""
     first_of_december = 1_796_083_200  # 2026-12-01T00:00:00Z
-    pseudonyms = Pseudonyms(paths, agreed)
+    pseudonyms = Pseudonyms(paths, None, agreed)
     found = []
     for moment in (-86400 * 29, -1, 0, 86400 * 30):
         monkeypatch.setattr(time, "time", lambda moment=moment: first_of_december + moment)
@@ -89,13 +89,15 @@ def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pyt
 
 def test_a_lot_is_for_good(paths: names.Paths, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lot is drawn from the salt that hashes are keyed by, made at the first of either; no month changes it."""
-    pseudonyms = Pseudonyms(paths, agreed)
+    pseudonyms = Pseudonyms(paths, None, agreed)
     lot = pseudonyms.draw("search", "kind", b"json")
     salt = bytes.fromhex((directory / "salt").read_text())
     assert lot == drawn(salt, "search", "kind", b"json")
     monkeypatch.setattr(time, "time", lambda: 4_000_000_000.0)
     assert (
-        pseudonyms.draw("search", "kind", b"json") == Pseudonyms(paths, agreed).draw("search", "kind", b"json") == lot
+        pseudonyms.draw("search", "kind", b"json")
+        == Pseudonyms(paths, None, agreed).draw("search", "kind", b"json")
+        == lot
     )
     pseudonyms("search", "kind", b"json")
     assert bytes.fromhex((directory / "salt").read_text()) == salt

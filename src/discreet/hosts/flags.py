@@ -139,7 +139,8 @@ class Flags:
             from ..sending.installation import Pseudonyms
             from ..telemetry import facts_of
 
-            self._pseudonyms, self._agreed = Pseudonyms(recorder.paths, lambda: facts_of(recorder)), recorder.signature
+            self._agreed = recorder.signature
+            self._pseudonyms = Pseudonyms(recorder.paths, self._agreed, lambda: facts_of(recorder))
         return self._pseudonyms.bucket(key)
 
     def _note(self, key: str, value: object) -> None:

@@ -25,14 +25,15 @@ _LOT, _FLAG = b"discreet.answer", b"discreet.flag"
 
 
 class Pseudonyms:
-    """Keyed hashes and draws of this installation. The salt is read at the first one, or made, if the gate says yes to
-    the facts of that moment, which `look` collects.
+    """Keyed hashes and draws of this installation. The salt is read at the first one, or made, if the stored consent is
+    still the one of `signed`, or the gate says yes to what `look` sees in that moment.
     """
 
-    __slots__ = ("_look", "_month", "_paths", "_salt")
+    __slots__ = ("_look", "_month", "_paths", "_salt", "_signed")
 
-    def __init__(self, paths: names.Paths, look: "Callable[[], consent.Facts]") -> None:
+    def __init__(self, paths: names.Paths, signed: object, look: "Callable[[], consent.Facts]") -> None:
         self._paths = paths
+        self._signed = signed
         self._look = look
         self._salt = b""
         self._month = (-1, "")
@@ -62,9 +63,11 @@ class Pseudonyms:
         return bucket(self._salt or self._found(), key)
 
     def _found(self) -> bytes:
-        kept = _kept(self._paths, "salt", _SALT_BYTES, lambda: consent.decide(self._look()).enabled)
-        self._salt = bytes.fromhex(kept)
+        self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make))
         return self._salt
+
+    def _may_make(self) -> bool:
+        return consent.stands(self._paths, self._signed) or consent.decide(self._look()).enabled
 
 
 def install_id(paths: names.Paths, signed: object) -> str:
