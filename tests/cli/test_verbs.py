@@ -19,6 +19,7 @@ from conftest import clean_environment
 from discreet import Telemetry, cli, consent, names
 from discreet.__main__ import main
 from discreet.cli.session import shown
+from discreet.consent import stored
 from terminal import Terminal
 
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
@@ -759,11 +760,15 @@ def test_clear_erases_what_came_while_it_asked(home: Path, place: Path) -> None:
     assert below(home) == {}
 
 
+@pytest.mark.parametrize("disk", ["well", "full"])
 @pytest.mark.parametrize("mode", ["opt-in", "opt-out"])
 def test_clear_killed_anywhere(
-    make_telemetry: Callable[..., Telemetry], monkeypatch: pytest.MonkeyPatch, place: Path, mode: str
+    make_telemetry: Callable[..., Telemetry], monkeypatch: pytest.MonkeyPatch, place: Path, mode: str, disk: str
 ) -> None:
     """After a no nothing is on in between: neither the marker nor the notice outlives the answer."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     class Killed(BaseException):
         pass
@@ -784,8 +789,10 @@ def test_clear_killed_anywhere(
         with monkeypatch.context() as patched, contextlib.suppress(Killed):
             for name in ("unlink", "replace", "rename"):
                 patched.setattr(os, name, until(most, getattr(os, name)))
+            if disk == "full":
+                patched.setattr(stored, "store", refuse)
             done.clear()
-            assert telemetry.main(["clear", "--yes"]) == 0
+            assert telemetry.main(["clear", "--yes"]) == (disk == "full")  # no stored no is left
         assert not make_telemetry(consent=mode, opted_in=False).enabled
         if len(done) < most:
             break

@@ -46,6 +46,12 @@ while time.monotonic() < end:
         pass
     time.sleep(0.01)
 """
+LOCKED = """
+end = time.monotonic() + 15
+lock = {lock!r}
+while time.monotonic() < end and not (os.path.exists(lock) and os.path.getsize(lock)):
+    time.sleep(0.005)
+"""
 # More of a declaration than the pipe takes.
 WIDE = "{'fields': {f'field_{n}': {'one_of': [f'choice_{i}_of_{n}' for i in range(20)]} for n in range(60)}}"
 
@@ -53,6 +59,11 @@ WIDE = "{'fields': {f'field_{n}': {'one_of': [f'choice_{i}_of_{n}' for i in rang
 def lives(hosts: Hosts) -> str:
     """The end of a host that lives until it has delivered."""
     return LIVES.format(receipts=str(hosts.directory / "receipts.jsonl"))
+
+
+def locked(hosts: Hosts) -> str:
+    """A host that waits until its thread delivers; `lock` is the path of the lock."""
+    return LOCKED.format(lock=str(hosts.directory / "lock"))
 
 
 def packed(hosts: Hosts) -> str:
@@ -144,10 +155,7 @@ with open({str(hosts.scratch / "end")!r}, "w") as file:
 def test_a_fork_does_not_keep_the_lock(hosts: Hosts) -> None:
     """A worker forked while the thread delivers, and that lives on, holds up no delivery after it."""
     then = f"""
-end = time.monotonic() + 15
-lock = {str(hosts.directory / "lock")!r}
-while time.monotonic() < end and not (os.path.exists(lock) and os.path.getsize(lock)):
-    time.sleep(0.005)
+{locked(hosts)}
 worker = os.fork()
 if not worker:
     time.sleep(20)
@@ -176,10 +184,7 @@ os.waitpid(worker, 0)
 def test_a_daemon_does_not_keep_the_lock(hosts: Hosts) -> None:
     """A host that delivers, forks and ends by `os._exit`, as daemons begin, leaves its child no lock to hold."""
     then = f"""
-end = time.monotonic() + 15
-lock = {str(hosts.directory / "lock")!r}
-while time.monotonic() < end and not (os.path.exists(lock) and os.path.getsize(lock)):
-    time.sleep(0.005)
+{locked(hosts)}
 daemon = os.fork()
 if daemon:
     with open({str(hosts.scratch / "daemon")!r}, "w") as file:

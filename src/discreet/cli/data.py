@@ -115,7 +115,7 @@ def confirmed(session: Session, question: str) -> bool:
 
 
 def ours(session: Session) -> list[str]:
-    """The names of the files of the table that are there, the stored answer first: running processes look at it."""
+    """The names of the files of the table that are there."""
     wanted = list(session.paths.files.values())
     wanted += [rotation.rotated(session.paths.files["log"], number) for number in range(1, names.LOG_FILES)]
     try:
@@ -134,16 +134,17 @@ def remove(session: Session, found: list[str]) -> Failure | None:
     notice and no marker that is still there counts for a yes. On a full disk, what says yes goes before what says no.
     """
     failures = []
-    names_of = session.paths.files
-    yes, answer = (names_of["enabled"], names_of["notice"]), names_of["consent"]
+    kinds = session.paths.files
+    yes, answer = [name for name in found if name in (kinds["enabled"], kinds["notice"])], kinds["consent"]
+    others = [name for name in found if name not in (*yes, answer)]
+    if not found:
+        return None
     try:
-        if found:
-            stored.store(session.paths, "false", timestamp(time.time()))
-        last = True
+        stored.store(session.paths, "false", timestamp(time.time()))
+        order = [*yes, *others, answer]
     except OSError:
-        last = False
-    found = sorted(found, key=lambda name: (name == answer and last, name not in yes, name != answer))
-    for name in [*found, *([answer] if found and last and answer not in found else [])]:
+        order = [*yes, answer, *others]
+    for name in order:
         path = os.path.join(session.paths.directory, name)
         try:
             os.unlink(path)
