@@ -29,7 +29,7 @@ def inner():
 @telemetry.command
 def outer():
     seen = os.environ.get("MYTOOL_TELEMETRY_INSIDE", "")
-    print(seen == str(os.getpid()))
+    print(seen == str(os.getpid()), flush=True)
     subprocess.run([sys.executable, __file__, "inner"], check=True)
     {more}
 

@@ -5,13 +5,14 @@ What must hold: nothing grows but the log, and that to its bound; a record is wh
 moment; no duration is negative; at most one deliverer is at work, and none starts another.
 """
 
+import contextlib
 import json
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -211,12 +212,9 @@ for worker in workers:
 """
 
 
-@pytest.mark.parametrize("server", ["ill", "silent"])
-def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str) -> None:
-    """Before a broken receiver, with forks and workers and many hosts at once: one deliverer at a time is at work,
-    and those who come in the same instant wait a moment for it and go.
-    """
-    bursts, burst, forks = size(1, 12), size(6, 24), size(2, 10)
+@contextlib.contextmanager
+def counted(hosts: Hosts) -> Iterator[list[int]]:
+    """How many deliverers are alive, looked at again and again meanwhile."""
     alive: list[int] = []
     ended = threading.Event()
 
@@ -225,9 +223,22 @@ def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str
             alive.append(len(hosts.children()))
 
     counting = threading.Thread(target=count)
-    with serving(RECEIVERS[server]) as receiver:
+    counting.start()
+    try:
+        yield alive
+    finally:
+        ended.set()
+        counting.join()
+
+
+@pytest.mark.parametrize("server", ["ill", "silent"])
+def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str) -> None:
+    """Before a broken receiver, with forks and workers and many hosts at once: one deliverer at a time is at work,
+    and those who come in the same instant wait a moment for it and go.
+    """
+    bursts, burst, forks = size(1, 12), size(6, 24), size(2, 10)
+    with serving(RECEIVERS[server]) as receiver, counted(hosts) as alive:
         script = hosts.program(receiver.url, then=FORKING.format(forks=forks), timeout=0.5)
-        counting.start()
         started = 0
         for _ in range(bursts):
             running = [
@@ -239,8 +250,6 @@ def test_no_fork_bomb(hosts: Hosts, size: Callable[[int, int], int], server: str
             started += len(running)
             assert {host.communicate(timeout=60)[1] for host in running} == {b"to stderr\n"}
         wait_until(lambda: len(hosts.children()) <= 1)  # the others have gone soon; no child has made another
-        ended.set()
-        counting.join()
         hosts.kill()
         time.sleep(0.2)
         assert not hosts.children()  # nobody is left who starts one

@@ -152,10 +152,15 @@ with open({str(hosts.scratch / "end")!r}, "w") as file:
     assert len(hosts.logged()) == 7
 
 
+# Python 3.12 warns of the thread at a fork, rightly.
+AT_IT = "import warnings; warnings.filterwarnings('ignore', 'This process', DeprecationWarning)"
+
+
 def test_a_fork_does_not_keep_the_lock(hosts: Hosts) -> None:
     """A worker forked while the thread delivers, and that lives on, holds up no delivery after it."""
     then = f"""
 {locked(hosts)}
+{AT_IT}
 worker = os.fork()
 if not worker:
     time.sleep(20)
@@ -185,6 +190,7 @@ def test_a_daemon_does_not_keep_the_lock(hosts: Hosts) -> None:
     """A host that delivers, forks and ends by `os._exit`, as daemons begin, leaves its child no lock to hold."""
     then = f"""
 {locked(hosts)}
+{AT_IT}
 daemon = os.fork()
 if daemon:
     with open({str(hosts.scratch / "daemon")!r}, "w") as file:

@@ -108,6 +108,7 @@ def test_many_deliverers_deliver_once(world: World) -> None:
         assert len(server.requests) == 1
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # a worker of xdist has threads of its own
 def test_the_lock_ends_with_its_holder_though_it_forked(world: World) -> None:
     """A process that was forked while the lock was held does not keep it."""
     with DeliveryLock(world.paths) as held:

@@ -72,6 +72,51 @@ def test_a_late_record_that_is_refused_is_counted(owner: Any) -> None:
     assert [owner.sender.flush(LONG), owner.sender.flush(LONG)] == [False, True]
 
 
+def test_a_thread_that_was_quicker(owner: Any, wait_until: WaitUntil) -> None:
+    """Where the thread has ended before its end was waited for no second one is started, to be there at a fork."""
+    rouse = owner.sender._rouse
+
+    def late() -> None:
+        rouse()
+        wait_until(lambda: not owner.sender.running.locked())
+
+    owner.sender._rouse = late
+    owner.record(1)
+    assert owner.sender.end(LONG)
+    assert not owner.sender.running.locked()
+    assert owner.log.numbers == [1]
+
+
+class Contested:
+    """A lock that somebody held a moment ago, who drained the queue; while we hold it somebody puts a record."""
+
+    def __init__(self, owner: Any) -> None:
+        self._lock = Lock()
+        self._owner = owner
+        self.free = False
+
+    def acquire(self, *, blocking: bool = True) -> bool:
+        if not self.free:
+            self._owner.sender.queue.clear()
+        return self._lock.acquire(blocking=blocking)
+
+    def release(self) -> None:
+        if not self.free:
+            self.free = True
+            self._owner.record(2)
+        self._lock.release()
+
+    def locked(self) -> bool:
+        return self._lock.locked()
+
+
+def test_nobody_is_left_behind(owner: Any, wait_until: WaitUntil) -> None:
+    """Who finds the queue drained by somebody quicker starts no thread, but for what was put meanwhile."""
+    owner.sender.running = Contested(owner)
+    owner.record(1)
+    wait_until(lambda: owner.log.numbers == [2])
+
+
 @pytest.mark.usefixtures("no_threads")
 def test_without_threads_the_end_writes(owner: Any) -> None:
     """Where no thread can be started the records wait in the queue, and `close` writes them in the caller's thread."""

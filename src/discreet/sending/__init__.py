@@ -103,6 +103,7 @@ class Sender:
         self._wake.acquire()
         self._idle = False  # the thread sleeps because the queue is empty, and a record shall wake it
         self.running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
+        self.thread = 0  # the number that the system gave the last one
         self._lost = False  # something that was queued did not reach the log; the next `flush` says so
 
     def record(self, event: str, properties: "Mapping[str, object]") -> None:
@@ -134,8 +135,7 @@ class Sender:
         False, once, also where something put since the last time was dropped instead. What a full queue refused was
         never put.
         """
-        at_rest = not (self.queue or self.held or self.running.locked())
-        written = at_rest or self._ask(Ticket(), timeout)
+        written = not (self.queue or self.held or self.running.locked()) or self._ask(Ticket(), timeout)
         lost, self._lost = self._lost, False
         return written and not lost
 
@@ -170,20 +170,22 @@ class Sender:
             pass  # another caller was quicker
 
     def _start(self) -> bool:
-        """Start the thread unless somebody drains already; False where none can be started."""
-        if not self.running.acquire(blocking=False):
-            return True
-        try:
-            _thread.start_new_thread(self._run, (self.running,))
-        except RuntimeError:  # no thread to be had, or the interpreter is ending
+        """Start the thread unless somebody drains already, or just has; False where none can be started."""
+        while self.queue and self.running.acquire(blocking=False):
+            if self.queue:  # else somebody was quicker, and looked at again, since who put meanwhile relies on us
+                try:
+                    _thread.start_new_thread(self._run, (self.running,))
+                except RuntimeError:  # no thread to be had, or the interpreter is ending
+                    self.running.release()
+                    return False
+                return True
             self.running.release()
-            return False
         return True
 
     def _run(self, running: "_thread.LockType") -> None:
         """The thread's life: write what there is, then sleep until there is more, or to try again."""
-        pause = RETRY_SECONDS[0]
-        ours = True
+        self.thread = getattr(_thread, "get_native_id", int)()  # not every system tells
+        pause, ours = RETRY_SECONDS[0], True
         try:
             while (last := self._drain_once()) is None:
                 if self.held:
@@ -287,8 +289,7 @@ class Sender:
     def drop(self, reason: str) -> None:
         """Give up what is held, counted under `reason`."""
         self.owner.lose(reason, len(self.held))
-        self.held = []
-        self._lost = True
+        self.held, self._lost = [], True
 
 
 def _hook(weak: "ref[Sender]", when: str) -> "Any":

@@ -3,6 +3,7 @@
 The rule that keeps it honest: nothing of the parent's is written by the child, and no fork waits for a disk.
 """
 
+import os
 import sys
 import time
 
@@ -10,18 +11,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import Sender
 
-FORK_SECONDS = 0.05  # the longest that a fork waits for the thread, which a disk may hold up
-_FAREWELL_SECONDS = 0.001  # what the system takes to do away with a thread that has ended, several times over
+FORK_SECONDS = 0.05  # the longest that a fork waits for the thread, which a disk may hold up, and then until it is gone
+_LOOK_SECONDS = 0.0005
+_THREADS = "/proc/self/task"  # of this process, as Linux has them
 
 
 def rest(sender: "Sender") -> None:
     """Before: let the thread end; the next record starts another one.
 
-    Python 3.12 prints a warning where a process with threads forks, and the child would inherit what is open.
+    Python 3.12 warns where a process with threads forks (3.15 raises, where warnings are errors), and the child would
+    inherit what is open.
     """
     if sender.running.locked() and not sender.closed:
         sender.end(FORK_SECONDS)
-        time.sleep(_FAREWELL_SECONDS)
+    if sender.thread and not sender.running.locked():
+        _see_off(sender.thread)
+
+
+def _see_off(thread: int) -> None:
+    """Wait until a thread that has ended is gone for the system, too: microseconds, on a busy machine milliseconds."""
+    if not os.path.isdir(_THREADS):
+        time.sleep(2 * _LOOK_SECONDS)  # nothing tells
+        return
+    for _ in range(round(FORK_SECONDS / _LOOK_SECONDS)):
+        if not os.path.exists(f"{_THREADS}/{thread}"):
+            return
+        time.sleep(_LOOK_SECONDS)
 
 
 def renew(sender: "Sender") -> None:
