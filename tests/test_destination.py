@@ -170,9 +170,9 @@ def test_no_message_shows_a_header_or_a_key() -> None:
 
 
 def test_the_key_tells_destinations_apart() -> None:
-    """The key is of the URL and the format alone: the same for other options, another for each URL and format."""
+    """The key is of host, path and format: the same for other options, another for each of these."""
     assert Destination(URL).key == Destination(URL, batch_size=3, headers={"a": "b"}).key
-    different = [Destination(url, format=form).key for url in (URL, f"{URL}?a", f"{URL}/") for form in FORMATS]
+    different = [Destination(url, format=form).key for url in (URL, f"{URL}a", f"{URL}/") for form in FORMATS]
     assert len(set(different)) == len(different)
     assert all(len(key) == 16 and not key.strip("0123456789abcdef") for key in different)
 
@@ -226,3 +226,12 @@ def test_loopback_is_a_matter_of_spelling() -> None:
     """No name is looked up to find out what is loopback."""
     assert [is_loopback(host) for host in ("127.0.0.1", "127.255.255.255", "::1", "LOCALHOST")] == [True] * 4
     assert not any(map(is_loopback, ("", "127", "127.0.0", "127.0.0.1.1", "127.a.0.1", "127.0.0.-1", "localhost.")))
+
+
+def test_a_key_says_nothing_of_a_password_or_a_token() -> None:
+    """The digits that stand in a file are the same whatever user, password and query are: they could be tried out."""
+    secret = URL.replace("://", f"://user:{SECRET}@") + f"?token={SECRET}"
+    assert Destination(secret).key == Destination(URL).key
+    assert Destination(secret).project == Destination(URL).project
+    with pytest.raises(ValueError, match="must differ in format, host or path"):
+        made([URL, secret])

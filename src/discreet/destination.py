@@ -78,13 +78,15 @@ class Destination:
 
     @property
     def key(self) -> str:
-        """What tells this destination from another in `delivery.json`, by its format and URL."""
-        return identity(f"{self.format} {self.url}")
+        """What tells this destination from another in `delivery.json`: format, host and path. Not by its user
+        information or its query: they may be a password or a token, which anybody could try against these digits.
+        """
+        return identity(f"{self.format} {self.shown}")
 
     @property
     def project(self) -> str:
         """What tells the project behind this destination from another in `flags.json`."""
-        return identity(f"{self.api_key} {self.url}")
+        return identity(f"{self.api_key} {self.shown}")
 
     @property
     def shown(self) -> str:
@@ -170,7 +172,7 @@ def made(given: object) -> "tuple[Destination, ...]":
         for at, item in enumerate(items, start=1)
     )
     if len({item.key for item in found}) < len(found):
-        raise ValueError("destination: the same one is given twice")
+        raise ValueError("destination: the same one is given twice; two must differ in format, host or path")
     return found
 
 

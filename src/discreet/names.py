@@ -120,7 +120,7 @@ class Paths:
 
     `directory` is absolute, or "" where none can be named, and then `problem` says why. `below` is the directory above
     which nothing is ever made (the home), or "" for a directory that somebody named. `named` is the directory as the
-    author named it, whatever the environment says.
+    author named it, and `home` the user's home, whatever the environment says of the directory.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Paths:
         self.problem = ""
         self.below = ""
         self.named = data_dir or f"~/.{tool}/telemetry"
-        home = environ.get("USERPROFILE" if os.name == "nt" else "HOME", "")
+        home = self.home = environ.get("USERPROFILE" if os.name == "nt" else "HOME", "")
         for variable, directory in said(tool, environ, "DIR"):
             if directory:
                 self.directory = directory
@@ -217,15 +217,27 @@ def not_ours(path: str, user: int | None) -> str:
     It must be this user's, and so must a link in its place (or root's, who may do anything): else somebody else chose
     where our files go. And not everybody may write to it: whoever may can rename any file of ours to that of a yes.
     """
+    if user is None:
+        return ""
     try:
         link, status = os.lstat(path.rstrip("/") or path), os.stat(path)
     except OSError:
-        return ""  # not there, or the files in it tell
-    if user is None:
-        return ""
+        return of_others(path, user)  # not there, so it would be made; or the files in it tell
     if status.st_uid != user or link.st_uid not in (user, 0):
         return FOREIGN
     return OPEN if status.st_mode & EVERYBODY_WRITES else ""
+
+
+def of_others(path: str, user: int | None) -> str:
+    """`FOREIGN` where another user has the directory, or the nearest one above it that is there; "" where this user or
+    root has. What root makes in somebody's home locks them out of it.
+    """
+    while user is not None and path:
+        try:
+            return "" if os.stat(path).st_uid in (user, 0) else FOREIGN
+        except OSError:
+            path = "" if os.path.dirname(path) == path else os.path.dirname(path)
+    return ""
 
 
 def read_small(path: str, user: int | None = None, most: int = SMALL_BYTES) -> bytes:

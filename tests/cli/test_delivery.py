@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ import pytest
 
 from cli.hosts import SECRET, Host, opened, receiving
 from conftest import clean_environment
-from discreet import names
+from discreet import Telemetry, names
 from discreet.destination import Destination
+from discreet.sending import handover
 from discreet.sending.lock import DeliveryLock
 from faults.servers import Visit, answering, refusing, serving
 
@@ -92,6 +94,37 @@ def test_flush_after_a_batch_was_too_large(host: Host) -> None:
             "4 records, 413: halve", "2 records, 200: delivered", "2 records, 200: delivered",
         ]  # fmt: skip
         assert len(requests) == 3
+
+
+def test_flush_while_events_are_only_shown(host: Host) -> None:
+    """`DEBUG` sends nothing, whoever asks."""
+    with receiving(host) as requests:
+        host.record(1)
+        told = host.verb("flush", status=1, env={"MYTOOL_TELEMETRY_DEBUG": "1"})
+        assert "MYTOOL_TELEMETRY_DEBUG is set: events are shown on stderr, and neither written nor sent" in told
+        assert not requests
+
+
+@pytest.mark.parametrize("verb", ["off", "clear --yes"])
+@pytest.mark.parametrize("noticed", [True, False])
+def test_a_process_whose_consent_has_ended(
+    make_telemetry: Callable[..., Telemetry], monkeypatch: pytest.MonkeyPatch, verb: str, noticed: bool
+) -> None:
+    """It starts no deliverer, and leaves no file behind that `clear` erased, in a directory that stays."""
+    monkeypatch.setattr(handover, "start", lambda _: pytest.fail("a child"))
+    monkeypatch.setattr(handover, "due", lambda *_, **__: True)
+    telemetry = make_telemetry(destination=Destination("http://127.0.0.1:9/"))
+    (Path(telemetry.paths.directory) / "not-ours").touch()
+    telemetry.track("search", n=1)
+    assert telemetry.flush(10.0)
+    assert telemetry.main(verb.split()) == 0
+    telemetry.track("Not a name")
+    if noticed:
+        telemetry.track("search", n=2)
+    telemetry.close(10.0)
+    left = sorted(os.listdir(telemetry.paths.directory))
+    assert left == (["not-ours"] if verb != "off" else left)
+    assert "lock" not in left or not Path(telemetry.paths["lock"]).read_bytes()
 
 
 def test_flush_to_nobody(host: Host) -> None:

@@ -475,3 +475,36 @@ def test_the_content_type_may_say_more(collector: Collector) -> None:
     """Such as its character set."""
     body = json.dumps({"records": RECORDS[:1]}).encode()
     assert collector.post("/t", body, "Content-Type: Application/JSON; charset=utf-8").status == 200
+
+
+def test_facts_that_say_who_it_was(start: Callable[..., Collector]) -> None:
+    """What stands in the place of a run, a version, a Python or a system and is none is left out, and counted."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    told = {"run": "ada@example.org", "version": "/home/ada", "py": "203.0.113.9", "os": "ada-laptop.local"}
+    assert collector.post("/t", {"records": [{**RECORDS[0], "properties": TAKEN, **told}]}).status == 200
+    (one,) = collector.records()
+    assert [one[fact] for fact in told] == ["", "", "", ""]
+    assert collector.desk.check.losses == {f"a {fact} that is none": 1 for fact in told}
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["ours", "of other software"])
+def test_who_an_event_is_of(collector: Collector, native: bool) -> None:
+    """A `distinct_id` that is no run and no installation's number is somebody's name, and is left out."""
+    properties = {"$app_name": "mytool"} | ({} if native else {"$lib": "posthog-node"})
+    event = {"event": "search", "uuid": "x", "distinct_id": "ada@example.org", "properties": properties}
+    assert collector.post("/batch/", {"batch": [event]}).status == 200
+    assert [record["run"] for record in collector.records()] == [""]
+
+
+def test_what_a_span_says_of_a_person(collector: Collector) -> None:
+    """An address or a user in a span of other software is not looked at."""
+    told = {"client.address": "203.0.113.9", "http.client_ip": "203.0.113.9", "enduser.id": "ada", "user.email": "a@b"}
+    span = {
+        "traceId": "1" * 32,
+        "spanId": "2" * 16,
+        "name": "search",
+        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in {**told, "fmt": "json"}.items()],
+    }
+    spans = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+    assert collector.post("/v1/traces", spans).status == 200
+    assert [record["properties"] for record in collector.records()] == [{"fmt": "json", "success": True}]

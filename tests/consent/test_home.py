@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from discreet import names
-from discreet.consent import Decision, decide, look
+from discreet.consent import Decision, decide, look, stored
 
 STRANGER = 12345  # a user id that is nobody's here
 posix = pytest.mark.skipif(not hasattr(os, "chown"), reason="Windows has no owner of this kind")
@@ -102,3 +102,38 @@ def test_a_named_directory_needs_no_home(tmp_path: Path) -> None:
         assert gate(**{name: str(tmp_path), "HOME": "relative"}).enabled
     assert decide(look("mytool", "opt-in", {}, names.Paths("mytool", {}, str(tmp_path)))).enabled
     assert not decide(look("mytool", "opt-in", {}, names.Paths("mytool", {}, "~/data"))).enabled
+
+
+@posix
+@pytest.mark.parametrize("made", [True, False], ids=["there", "not there"])
+def test_a_named_directory_in_another_users_home(made: bool, home: Path, disown: Callable[[Path], None]) -> None:
+    """Under `sudo` the author's own directory in the caller's home is no place either: it would lock them out."""
+    directory = home / ".local" / "share" / "mytool"
+    if made:
+        directory.mkdir(parents=True)
+    environ = {"HOME": str(home), "MYTOOL_TELEMETRY_OPT_IN": "true"}
+    assert decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ, str(directory)))).enabled
+    disown(home)
+    decision = decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ, str(directory))))
+    assert (decision.enabled, decision.row) == (False, "home")
+
+
+@posix
+def test_a_named_directory_that_another_user_would_hold(tmp_path: Path, disown: Callable[[Path], None]) -> None:
+    """A directory that would be made in another user's is no place; in one of root's it is."""
+    environ = {"HOME": "/", "MYTOOL_TELEMETRY_OPT_IN": "true"}
+    paths = names.Paths("mytool", environ, str(tmp_path / "a" / "b"))
+    assert decide(look("mytool", "opt-in", environ, paths)).enabled
+    disown(tmp_path)
+    assert decide(look("mytool", "opt-in", environ, paths)).row == "home"
+    assert names.of_others("/nowhere/at/all", names.current_user()) == ""
+    assert names.of_others(str(tmp_path), None) == names.of_others("", 1) == ""
+
+
+def test_a_directory_named_enabled_is_no_yes(directory: Path) -> None:
+    """The marker is a file: anything else there is a doubt, and a no can be stored beside it."""
+    (directory / "enabled").mkdir()
+    decision = gate()
+    assert (decision.enabled, decision.reason) == (False, f"{directory / 'enabled'} cannot be read")
+    stored.store(names.Paths("mytool", {"HOME": os.environ["HOME"]}), "false", "2026-11-20T10:30:00Z")
+    assert (directory / "opt-in").read_text() == "false 2026-11-20T10:30:00Z\n"

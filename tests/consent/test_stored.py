@@ -173,9 +173,13 @@ def test_no_permission(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_link_to_a_file_of_ours(directory: Path, tmp_path: Path) -> None:
-    """A configuration kept elsewhere and linked to is read like any other; a link to nothing is no answer."""
+    """A configuration kept elsewhere and linked to is read like any other; a link to nothing is a no."""
     (directory / "opt-in").symlink_to(tmp_path / "dotfiles")
-    assert gate().row == "default"
+    (directory / "enabled").touch()
+    decision = gate(HOME=os.environ["HOME"], MYTOOL_TELEMETRY_OPT_IN="true")
+    assert (decision.enabled, decision.row) == (False, "stored consent")
+    assert decision.reason == f"{directory / 'opt-in'} cannot be read"
+    (directory / "enabled").unlink()
     (tmp_path / "dotfiles").write_text("true\n")
     assert gate().enabled
     (tmp_path / "dotfiles").write_text("false\n")

@@ -37,6 +37,7 @@ BY_STAT = {
     "getsize",
     "isdir",
     "isfile",
+    "islink",
     "lexists",
     "realpath",
     "samefile",

@@ -179,6 +179,16 @@ def test_lines_of_somebody_else_cover_nothing() -> None:
     assert not covered.host("a.example")
 
 
+@pytest.mark.parametrize("sample", [0.5, 1.0])
+def test_sampling_less_rarely_is_one(sample: float) -> None:
+    """An event of which one in a hundred was agreed to is not covered where more of them are recorded."""
+    rarely, now = (Declaration({"search": {"fields": SEARCH, "sample": rate}}) for rate in (0.01, sample))
+    covered = Agreement(lines(rarely, []), now)
+    assert covered.additions() == ["search"]
+    assert covered.narrowed("search", {"fmt": "json"}) is None
+    assert Agreement(lines(now, []), now).additions() == []
+
+
 def test_sampling_is_no_addition() -> None:
     """An event that is now recorded more rarely says at which rate, and needs no new agreement."""
     sampled = Declaration({"search": {"fields": SEARCH, "sample": 0.5}})
@@ -192,7 +202,6 @@ def test_sampling_is_no_addition() -> None:
     [
         ('one_of "json"', 'one_of "json" "table"'),
         ('one_of "json" "table" epsilon=1.0', 'one_of "json" "table"'),
-        ('one_of "json" "table" epsilon=1.0', 'one_of "json" "table" epsilon=2.0'),
         ('distribution "py"', 'distribution "js" "py"'),
         ("boolean epsilon=1.0", "boolean"),
         ("count @enhanced", "count"),
@@ -217,6 +226,8 @@ def test_less_needs_nothing_and_more_does(less: str, more: str) -> None:
     [
         ("count", "hash"),
         ("boolean", "count"),
+        ("boolean epsilon=1.0", "boolean epsilon=2.0"),  # drawn anew: both answers add up
+        ('one_of "json" "table" epsilon=1.0', 'one_of "json" epsilon=1.0'),
         ("number round_to=10", "number round_to=15"),
         ("number buckets=0,10", "number buckets=0,20"),
         ("number buckets=0,10", "number buckets=powers_of_two"),

@@ -213,7 +213,7 @@ def test_a_nested_mapping() -> None:
     left = harness(results={"who": "ada", "kind": "b", "candidates": 3})
     assert left == {"results": {"candidates": 3, "kind": "other", "who": "0123456789abcdef"}}
     assert list(left["results"]) == ["candidates", "kind", "who"]
-    assert harness.hashed == [("search", "results.who", b"ada")]
+    assert harness.hashed == [("search", "results/who", b"ada")]
     assert not harness.lost
 
 

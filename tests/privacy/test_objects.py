@@ -435,3 +435,20 @@ def test_off_asks_nothing(make_telemetry: Made) -> None:
     """Where telemetry is off, an object's method is not called."""
     kind = type("Thing", (), {"_telemetry_keys": failing(KeyboardInterrupt())})
     make_telemetry(opted_in=False).track(kind())
+
+
+def test_a_name_that_changes_between_two_looks(make_telemetry: Made) -> None:
+    """The name of an event is read once: what is judged is what is recorded."""
+
+    class Search(Event):
+        n = Count()
+
+        def __getattribute__(self, name: str) -> Any:
+            return names.pop(0) if name == "event_name" and names else super().__getattribute__(name)
+
+    names = [f'{SECRET}"}}\n{{"v":1,"forged":"']
+    telemetry = make_telemetry(events=[Search], opted_in=True)
+    telemetry.track(Search(n=[1]))
+    telemetry.track(Search(n=[1, 2]))
+    assert lines(telemetry) == [("search", {"n": 2})]
+    assert lost(telemetry) == {"event_name": 1}

@@ -335,7 +335,7 @@ def test_a_row_that_an_object_brings_is_of_its_event() -> None:
     found, nothing = rows.own("search", {"x": Boolean(epsilon=1.0), "deep": {"y": Boolean(epsilon=1.0)}})
     assert found["x"](True) is True
     assert found["deep"]({"y": True}) == {"y": True}
-    assert seen == [("search", "x"), ("search", "deep.y")]
+    assert seen == [("search", "x"), ("search", "deep/y")]
     assert nothing == {}
 
 

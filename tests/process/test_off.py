@@ -83,11 +83,18 @@ def test_the_switch_that_only_shows(run_python: Any, home: Path, directory: Path
     """With `DEBUG`, in doubt too, each event is printed on stderr as the line that it would be, stdout is left alone,
     and nothing is recorded.
     """
-    program = 'import discreet\ndiscreet.init("mytool")\ndiscreet.track("search", n=1)\n'
+    program = """
+import discreet
+rows = {"n": "count", "who": discreet.Hash(), "done": discreet.Boolean(epsilon=1.0)}
+telemetry = discreet.init("mytool", fields=rows)
+telemetry.flag("new", rollout=0.5)
+discreet.track("Not a name")
+discreet.track("search", n=[1], who="ada", done=True)
+"""
     result = run_python(program, env={variable: value})
     assert (result.returncode, result.stdout) == (0, "")
     shown = json.loads(result.stderr)
-    assert (shown["event"], shown["properties"]) == ("search", {"n": 1})
+    assert (shown["event"], shown["properties"]["n"], len(shown["properties"]["who"])) == ("search", 1, 16)
     assert files_under(home) == [".mytool", ".mytool/telemetry", ".mytool/telemetry/opt-in"]
 
 

@@ -61,7 +61,18 @@ def test_no_secret_of_an_address_stands_anywhere(
         monkeypatch.setenv("MYTOOL_TELEMETRY_ENDPOINT", f"{address}?key={SECRET}")
         monkeypatch.setenv("MYTOOL_TELEMETRY_HEADERS", f"X-Key={SECRET}")
         telemetry = record(make_telemetry, opted_in=True)
-        for verb in ("explain", "flush", "status", "status --json", "sent", "preview", "report", "disclosure", "off"):
+        for verb in (
+            "explain",
+            "preview --wire",
+            "flush",
+            "status",
+            "status --json",
+            "sent",
+            "preview",
+            "report",
+            "disclosure",
+            "off",
+        ):
             telemetry.main(verb.split())
         telemetry.close(5.0)
         assert server.requests[0].headers["x-key"] == SECRET

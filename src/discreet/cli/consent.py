@@ -48,6 +48,7 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
     if decision.enabled:
         session.say(f"Telemetry of {name} is on ({decision.level}). What it records is kept in {session.paths['log']}.")
         session.say(f"See it with `{session.command} preview`; stop it with `{session.command} off`.")
+        session.say_where()
     else:
         session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
         _say_change(session, decision)
@@ -66,6 +67,7 @@ def off(session: Session, arguments: argparse.Namespace) -> int:
     if events:
         kept = f"{counted(events, 'event')} ({counted(size, 'byte')})"
         session.say(f"Kept in {session.paths.directory}: {kept}. Erase with `{session.command} clear`.")
+    session.say_where()
     return 0
 
 
@@ -107,7 +109,7 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     session.say(f"  log      {log or 'nowhere'}")
     session.say(f"  consent  {'nowhere' if nowhere else session.paths['consent']}")
     _say_receivers(session, decision)
-    if debugged := _debugged(session):
+    if debugged := session.debugged():
         session.say(f"  debug    {debugged}")
     _say_additions(session, decision)
     _say_dropped(session)
@@ -161,7 +163,7 @@ def _remarks(session: Session) -> Iterator[str]:
     for name, value in names.said(telemetry.name, telemetry.environ, "CI", "TOOLS_OVER_PRIVACY", "ENHANCED"):
         if names.word(value) not in _WORDS:
             yield f"{name} says neither true nor false, and changes nothing"
-    if debugged := _debugged(session):
+    if debugged := session.debugged():
         yield debugged
     for key in telemetry.settings:
         if key not in _SETTINGS:
@@ -172,15 +174,6 @@ def _remarks(session: Session) -> Iterator[str]:
         variable = tree.variable(telemetry.name)
         inside = f"; {variable} says that this is an inner one" if tree.inside(telemetry.name) else ""
         yield f"{telemetry.name} records the outermost of its commands that run one another{inside}"
-
-
-def _debugged(session: Session) -> str:
-    """That the environment has events shown in the place of being recorded; "" where it has not."""
-    telemetry = session.telemetry
-    if not names.shows(telemetry.name, telemetry.environ):
-        return ""
-    (variable, *_) = (name for name, _ in names.said(telemetry.name, telemetry.environ, "DEBUG"))
-    return f"{variable} is set: events are shown on stderr, and neither written nor sent"
 
 
 def _say_additions(session: Session, decision: consent.Decision) -> None:

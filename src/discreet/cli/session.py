@@ -84,6 +84,23 @@ class Session:
         """What the gate says now, whatever it said when the process began."""
         return consent.decide(facts_of(self.telemetry))
 
+    def debugged(self) -> str:
+        """That the environment has events shown in the place of being recorded; "" where it has not."""
+        telemetry = self.telemetry
+        if not names.shows(telemetry.name, telemetry.environ):
+            return ""
+        (variable, *_) = (name for name, _ in names.said(telemetry.name, telemetry.environ, "DEBUG"))
+        return f"{variable} is set: events are shown on stderr, and neither written nor sent"
+
+    def say_where(self) -> None:
+        """Where no host's declaration is at hand: that the tool's files may lie elsewhere."""
+        if self.alone:
+            name = self.telemetry.name
+            self.say(
+                f"Asked without {name} itself: if it keeps its files elsewhere than in {self.paths.directory} or under "
+                f"other names, it sees nothing of this; then try `{name} telemetry`."
+            )
+
     def check_place(self) -> None:
         """Raise `Failure` where no directory of this user's can be written."""
         facts = facts_of(self.telemetry)

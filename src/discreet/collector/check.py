@@ -14,11 +14,20 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from .. import names
 from ..privacy.accept import Acceptor
 from ..privacy.declaration import Declaration
 from ..sending.records import checked
 
 EXACT, FLAT, FOREIGN = "exact", "flat", "foreign"
+# What these facts may be made of, where there is a manifest: they hold no text of anybody's. `py` may be `node 20.1.0`.
+_LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+_FACTS = {
+    "run": _DIGITS + "abcdef",
+    "version": names.VERSION_CHARACTERS,
+    "py": _DIGITS + _LETTERS + ". ",
+    "os": _DIGITS + _LETTERS,
+}
 
 
 class Check:
@@ -42,6 +51,10 @@ class Check:
             if properties is None:
                 return self._refused("not declared")
             record["properties"] = properties
+            for fact, characters in _FACTS.items():
+                if record[fact].strip(characters) or (fact == "py" and record[fact].count(".") > 2):  # an address
+                    record[fact] = ""
+                    self.losses[f"a {fact} that is none"] += 1
         return record
 
     def _refused(self, reason: str) -> str:

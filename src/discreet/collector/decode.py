@@ -33,6 +33,8 @@ OTHER = "other"  # the event of other software's span or event whose name none o
 _ORDERS = (KEYS, tuple(key for key in KEYS if key != "install"))
 _RUNTIMES = ("node", "go")
 _LARGEST_SECOND = 253_402_300_799  # of the year 9999
+# What OpenTelemetry says of a person or a machine, where it does.
+_PERSONAL = ("client.", "enduser.", "geo.", "host.", "http.client_ip", "net.", "network.", "source.", "user.")
 _SYSTEMS = {"windows": "win32", "mac os x": "darwin", "macos": "darwin"}  # of OpenTelemetry and PostHog
 
 
@@ -120,6 +122,7 @@ def _span(span: dict[str, Any], resource: dict[str, Any]) -> Decoded:
     if start and end and end >= start:
         properties.setdefault("duration_ms", (end - start + 500_000) // 1_000_000)  # of any size: no float has them all
     properties.setdefault("success", mapping(span.get("status")).get("code") != 2)
+    properties = {name: value for name, value in properties.items() if not name.startswith(_PERSONAL)}
     return _foreign(facts, properties), FOREIGN
 
 
@@ -142,9 +145,10 @@ def _event(event: dict[str, Any]) -> Decoded:
 
 
 def _record(facts: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of these facts; the rest of it is empty."""
+    """A record of these facts; the rest of it is empty, and so is a `run` that is none, which may say who it was."""
     found = {"v": 1, **{key: facts.get(key, "") for key in KEYS[1:-1] if key != "install"}}
     found["id"] = identity(found["id"])
+    found["run"] = found["run"] if is_hex(found["run"], 16) else ""
     found["time"] = found["time"] or cut(timestamp(time.time()), "hour")
     if facts.get("install"):
         found["install"] = facts["install"]
@@ -158,8 +162,6 @@ def _foreign(facts: dict[str, Any], properties: Mapping[str, Any]) -> dict[str, 
         facts["tool"] = UNKNOWN
     if not names.legal_name(facts.get("event")):
         facts["event"] = OTHER
-    if not is_hex(facts.get("run"), 16):
-        facts["run"] = ""
     if not is_hex(facts.get("install"), 32):
         facts.pop("install", None)
     for fact in ("version", "py", "os"):

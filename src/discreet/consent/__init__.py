@@ -216,6 +216,8 @@ def look(
             wrong = names.not_ours(path, user)
             if wrong == names.FOREIGN or (wrong and path == paths.directory):
                 facts.home = f"{path} {wrong}"
+        if paths.directory.startswith(f"{paths.home}{os.sep}") and names.of_others(paths.home, user):
+            facts.home = f"{paths.home} {names.FOREIGN}"
         for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
             if answer == FOREIGN:
                 facts.home = f"{path} {FOREIGN[1]}"
@@ -261,7 +263,7 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
     try:
         content = names.read_small(path, user, _ANSWER_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        return SILENT
+        return _missing(path)
     except OSError as error:
         return OFF, str(error.strerror) if error.errno == names.NOT_OURS else "cannot be read"
     # `echo true >` in Windows PowerShell writes UTF-16 with a byte order mark, some editors UTF-8 with one.
@@ -278,12 +280,16 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
 
 def _present(path: str, user: int | None) -> "Answer":
     try:
-        owner = os.stat(path).st_uid
+        names.check_ours(os.stat(path), path, user)
     except (FileNotFoundError, NotADirectoryError):
-        return SILENT
-    except OSError:
-        return OFF, "cannot be read"
-    return FOREIGN if user is not None and owner != user else (ON, "is present")
+        return _missing(path)
+    except OSError as error:
+        return FOREIGN if error.errno == names.NOT_OURS else (OFF, "cannot be read")
+    return ON, "is present"
+
+
+def _missing(path: str) -> "Answer":
+    return (OFF, "cannot be read") if os.path.islink(path) else SILENT  # what leads nowhere now may lead to a no
 
 
 def _was_shown(path: str, user: int | None) -> bool:

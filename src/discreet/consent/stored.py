@@ -31,6 +31,9 @@ def store(paths: names.Paths, answer: str, since: str, covers: "Iterable[str]" =
             os.unlink(paths["enabled"])
         except FileNotFoundError:
             pass  # there was no marker
+        except OSError:
+            if not os.path.isdir(paths["enabled"]):  # which is none either
+                raise
 
 
 def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:

@@ -14,6 +14,7 @@ border.
 | returning after `add(exit_code=n)`   | n == 0    | n           |                                       |
 """
 
+import os
 import time
 
 TYPE_CHECKING = False
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 _COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an `async def`; importing `inspect` costs 20 ms
 _WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE, bit 9 of the flags of a type
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_STATUS_BITS = 0xFF if os.name == "posix" else 0xFFFFFFFF  # what the system keeps of a number; more may say whose it is
 # What `functools.update_wrapper` copies, newest spelling of the annotations first; `functools` costs 4 ms.
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
 
@@ -212,7 +214,9 @@ def exit_code(error: BaseException | None, given: object) -> int:
     if error is not None and not isinstance(error, SystemExit):
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     code = given if error is None else error.code
-    return int(code) if isinstance(code, int) else 0 if code is None else 1
+    if isinstance(code, int):
+        return int(code) if -256 < code < 256 else int(code) & _STATUS_BITS
+    return 0 if code is None else 1
 
 
 def _dressed(wrapper: "Callable[..., Any]", function: "Callable[..., Any]") -> "Callable[..., Any]":

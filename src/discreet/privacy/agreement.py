@@ -5,6 +5,7 @@ again: a new event or field, a conversion that lets out more, a new host, an id.
 doubt it is more.
 """
 
+from . import SAMPLE_RATE
 from .coverage import ANY, INSTALL, digest, place
 from .spelled import fields, read, spelled
 
@@ -82,6 +83,8 @@ class Agreement:
         declared = self._declaration.rows(event) is not None
         if declared and event not in self._lines:
             return None  # it was none of the declared ones, so nobody was told what for
+        if not self._as_rarely(event):
+            return None
         found = set() if ANY in self._lines else {ANY}
         for field, row in fields(self._rows(event)):
             agreed = self._spelled.get((event, field))
@@ -89,10 +92,16 @@ class Agreement:
                 agreed = self._spelled.get((ANY, field))
             line = spelled(row)
             if line.startswith(("forbid", "sample_rate")):
-                continue  # nothing leaves; or less, and how much less
+                continue  # nothing leaves; or no more than of the events that are covered
             if agreed is None or not (agreed == line or agreed == digest(line) or narrower(agreed, line)):
                 found.add(field)
         return found
+
+    def _as_rarely(self, event: str) -> bool:
+        """Whether no more of the events are recorded than was said, of those that are sampled."""
+        said = self._spelled.get((event, SAMPLE_RATE))
+        now = dict(fields(self._rows(event))).get(SAMPLE_RATE)
+        return said is None or (now is not None and (spelled(now) == said or narrower(said, spelled(now))))
 
 
 def narrower(agreed: str, line: str) -> bool:
@@ -103,6 +112,8 @@ def narrower(agreed: str, line: str) -> bool:
         return False
     if old.word != new.word or (old.level, new.level) == ("enhanced", "basic") or not set(new.texts) <= set(old.texts):
         return False
+    if "epsilon" in old.options and (old.options, old.texts) != (new.options, new.texts):
+        return False  # another question, drawn anew: what both answers give away adds up
     return all(name in new.options and _tightened(name, old, new) for name in old.options)
 
 
@@ -119,4 +130,4 @@ def _tightened(name: str, old: "Spelling", new: "Spelling") -> bool:
         return after >= before
     if name == "round_to":
         return after % before == 0
-    return after <= before  # high, significant, epsilon, rate
+    return after <= before  # high, significant, rate

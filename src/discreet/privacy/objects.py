@@ -27,7 +27,8 @@ def clean_object(cleaner: Filter, thing: object, more: "Mapping[str, object]") -
     its values raise; the text of an error of ours holds no value.
     """
     if isinstance(thing, Event):
-        return thing.event_name, cleaner.clean(thing.event_name, {**thing.values, **more})
+        name = thing.event_name  # read once: what is judged is what is recorded, whatever the object says next time
+        return name, cleaner.clean(name, {**thing.values, **more})
     if not keys.speaks(type(thing)):
         return "", cleaner.clean("", more)
     name = event_name(thing)

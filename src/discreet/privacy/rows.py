@@ -76,7 +76,7 @@ class Rows:
 
     def _bind(self, event: str, field: str, row: "Row", common: bool) -> "Convert":
         if isinstance(row, dict):
-            inner = {name: self._bind(event, f"{field}.{name}", held, common) for name, held in row.items()}
+            inner = {name: self._bind(event, f"{field}/{name}", held, common) for name, held in row.items()}
             return lambda value: self._nested(inner, value)
         if self._withholds(row):
             return lambda _: None

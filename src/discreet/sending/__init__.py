@@ -277,7 +277,7 @@ class Sender:
             pass  # full, read-only, gone: tried again
         if self.held and self.closed:
             self.drop("disk")
-        if self.owner.losses:
+        if self.owner.losses and not self._show:
             try:
                 from .losses import save_of  # whose file cannot be opened either in a process without descriptors
 

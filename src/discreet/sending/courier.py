@@ -8,7 +8,7 @@ import os
 import time
 
 from .. import names
-from ..consent import MARKS
+from ..consent import MARKS, signature
 from . import handover
 
 TYPE_CHECKING = False
@@ -163,10 +163,12 @@ class Courier:
         self._plan = None
 
     def leave(self, run: str) -> None:
-        """At the exit, the log being written: hand over to a child what is due. Raises nothing a system refuses."""
+        """At the exit, the log being written: hand over to a child what is due, unless the user's answer has changed
+        since: that leaves nothing behind, and a later run decides. Raises nothing a system refuses.
+        """
         if self._by_thread:
             return  # a later run, or its thread, delivers
-        if self._due():
+        if not self._owner.off and self._due() and signature(self._owner.paths) == self._owner.signature:
             handover.start(plain(self._owner, self.destinations, run, self._signature))
 
     def _due(self) -> bool:

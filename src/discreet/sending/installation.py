@@ -63,8 +63,16 @@ class Pseudonyms:
         return bucket(self._salt or self._found(), key)
 
     def _found(self) -> bytes:
-        self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make))
+        if not os.path.lexists(self._paths["salt"]) and self._only_shows():
+            self._salt = os.urandom(_SALT_BYTES)  # of this process, and in no file
+        else:
+            self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make))
         return self._salt
+
+    def _only_shows(self) -> bool:
+        """Whether events are shown in the place of being recorded: then nothing is made."""
+        facts = self._look()
+        return names.shows(facts.tool, facts.environ)
 
     def _may_make(self) -> bool:
         return consent.stands(self._paths, self._signed) or consent.decide(self._look()).enabled

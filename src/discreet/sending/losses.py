@@ -6,6 +6,7 @@ The rule that keeps it honest: whatever does not reach the log is counted here u
 docs/design.md, and no reason ever holds a value, a name or a text of the host's.
 """
 
+import os
 import time
 
 from .. import consent, files, names
@@ -37,8 +38,10 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True) -> No
 
 
 def save_of(owner: "Owner") -> None:
-    """`save` the counts of a recorder, whose directory is not made again after `off` or `clear`."""
-    save(owner.losses, owner.paths, make=not owner.off and consent.stands(owner.paths, owner.signature))
+    """`save` the counts of a recorder: not where `clear` erased all that was there."""
+    stands = not owner.off and consent.stands(owner.paths, owner.signature)
+    if stands or any(os.path.lexists(owner.paths[key]) for key in ("log", "losses")):
+        save(owner.losses, owner.paths, make=stands)
 
 
 def read(path: str) -> dict[str, int]:

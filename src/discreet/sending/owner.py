@@ -62,6 +62,7 @@ class Flagged(Protocol):
 class Delivered(Noted, Protocol):
     """The recorder, as far as a delivery knows it: everything that the gate, the filter and the log go by."""
 
+    off: bool
     mode: str
     settings: Mapping[str, object]
     lifted: tuple[str, ...]
