@@ -19,11 +19,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
     from .consent import Decision
     from .destination import Destination
-    from .hosts import Scope, Silent
+    from .hosts import Command, Scope, Silent
     from .hosts.serialize import serialize
     from .hosts.session import Session, SilentSession
     from .privacy.conversions import (
@@ -116,6 +116,14 @@ class Telemetry(Recorder):
         from .manifest import made
 
         return made(cls, path, overrides)
+
+    if TYPE_CHECKING:
+
+        @overload
+        def command(self, name: _Function, /) -> _Function: ...
+
+        @overload
+        def command(self, name: str | None = None, /, **facts: object) -> Command: ...
 
     def command(self, name: "str | _Function | None" = None, /, **facts: object) -> "Any":
         """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager.

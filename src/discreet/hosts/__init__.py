@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import ContextVar, Token
     from types import TracebackType
-    from typing import Any
+    from typing import Any, TypeVar
 
     from ..telemetry import Recorder
+
+    Function = TypeVar("Function", bound=Callable[..., Any])
 
 _COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an `async def`; importing `inspect` costs 20 ms
 _WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE, bit 9 of the flags of a type
@@ -125,7 +127,7 @@ class Command:
         """Add facts to the innermost run of this command in the current context; nothing outside one."""
         self._innermost().add(**facts)
 
-    def __call__(self, function: "Callable[..., Any]") -> "Callable[..., Any]":
+    def __call__(self, function: "Function") -> "Function":
         """Record each call of `function`, plain or `async`; name, signature and result stay what they are."""
         name = self._name or getattr(function, "__name__", "")
         if is_coroutine(function):
@@ -219,7 +221,7 @@ def exit_code(error: BaseException | None, given: object) -> int:
     return 0 if code is None else 1
 
 
-def _dressed(wrapper: "Callable[..., Any]", function: "Callable[..., Any]") -> "Callable[..., Any]":
+def _dressed(wrapper: "Callable[..., Any]", function: "Function") -> "Function":
     """`wrapper` in the clothes of `function`, for help texts, signatures and tracebacks."""
     annotations = "__annotate__" if hasattr(function, "__annotate__") else "__annotations__"
     for name in (*_COPIED, annotations):
@@ -227,4 +229,4 @@ def _dressed(wrapper: "Callable[..., Any]", function: "Callable[..., Any]") -> "
             setattr(wrapper, name, getattr(function, name))
     wrapper.__dict__.update(getattr(function, "__dict__", {}))
     wrapper.__wrapped__ = function  # type: ignore[attr-defined]  # where `inspect.signature` looks
-    return wrapper
+    return wrapper  # type: ignore[return-value]  # in those clothes
