@@ -147,6 +147,11 @@ class Paths:
     def __getitem__(self, key: str) -> str:
         return f"{self.directory}{os.sep}{self.files[key]}"
 
+    def in_the_home(self) -> bool:
+        """Whether the directory lies below the home, however both are spelled."""
+        home, directory = os.path.realpath(self.home), os.path.realpath(self.directory)
+        return directory.startswith(home.rstrip(os.sep) + os.sep)
+
 
 def word(value: object) -> str:
     """A switch's value as one lower-case word: text stripped, booleans and numbers by their text, None as ''."""
@@ -229,12 +234,12 @@ def not_ours(path: str, user: int | None) -> str:
 
 
 def of_others(path: str, user: int | None) -> str:
-    """`FOREIGN` where another user has the directory, or the nearest one above it that is there; "" where this user or
-    root has. What root makes in somebody's home locks them out of it.
+    """For root, `FOREIGN` where another user has the directory, or the nearest one above it that is there; else "": who
+    is not root makes nothing that locks others out of what is theirs.
     """
-    while user is not None and path:
+    while user == 0 and path:
         try:
-            return "" if os.stat(path).st_uid in (user, 0) else FOREIGN
+            return "" if os.stat(path).st_uid == 0 else FOREIGN
         except OSError:
             path = "" if os.path.dirname(path) == path else os.path.dirname(path)
     return ""

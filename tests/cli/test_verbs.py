@@ -924,3 +924,13 @@ def test_who_does_not_know_where_the_files_are_says_so(discreet: Discreet, home:
         f"Asked without mytool itself: if it keeps its files elsewhere than in {home}/.mytool/telemetry or under other "
         "names, it sees nothing of this; then try `mytool telemetry`."
     )
+
+
+def test_what_is_no_marker_is_said_to_be_removed(discreet: Discreet, home: Path) -> None:
+    """A directory at the name of the marker is a doubt that `on` cannot settle: the way out is told."""
+    marker = home / ".mytool" / "telemetry" / "enabled"
+    marker.mkdir(parents=True)
+    done = discreet("on")
+    assert done.stdout.splitlines()[1] == f"To change that: remove {marker}, which is no file"
+    marker.rmdir()
+    assert discreet("status").stdout.startswith("Telemetry of mytool is on")

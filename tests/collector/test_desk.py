@@ -487,6 +487,22 @@ def test_facts_that_say_who_it_was(start: Callable[..., Collector]) -> None:
     assert collector.desk.check.losses == {f"a {fact} that is none": 1 for fact in told}
 
 
+@pytest.mark.parametrize(
+    ("py", "kept"),
+    [
+        ("3.11.7", True), ("3.15.0rc1", True), ("node 20.1.0", True), ("openjdk 17.0.9+9", True), ("go 1.22-rc1", True),
+        ("node 21.0.0-nightly2023", True), ("", True), ("ada lovelace", False), ("203.0.113.9", False),
+        ("a b 3", False), ("3.1 ", False),
+    ],
+)  # fmt: skip
+def test_what_a_python_may_be(start: Callable[..., Collector], py: str, kept: bool) -> None:
+    """The version of an interpreter, ours or another, and nothing that somebody is called."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    collector.post("/t", {"records": [{**RECORDS[0], "properties": TAKEN, "py": py, "run": "abad1dea"}]})
+    (one,) = collector.records()
+    assert (one["py"], one["run"]) == (py if kept else "", "")
+
+
 @pytest.mark.parametrize("native", [True, False], ids=["ours", "of other software"])
 def test_who_an_event_is_of(collector: Collector, native: bool) -> None:
     """A `distinct_id` that is no run and no installation's number is somebody's name, and is left out."""
@@ -503,8 +519,13 @@ def test_what_a_span_says_of_a_person(collector: Collector) -> None:
         "traceId": "1" * 32,
         "spanId": "2" * 16,
         "name": "search",
-        "attributes": [{"key": key, "value": {"stringValue": value}} for key, value in {**told, "fmt": "json"}.items()],
+        "attributes": [
+            {"key": key, "value": {"stringValue": value}}
+            for key, value in {**told, "net.requests": "few", "fmt": "json"}.items()
+        ],
     }
     spans = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
     assert collector.post("/v1/traces", spans).status == 200
-    assert [record["properties"] for record in collector.records()] == [{"fmt": "json", "success": True}]
+    assert [record["properties"] for record in collector.records()] == [
+        {"net": {"requests": "few"}, "fmt": "json", "success": True}
+    ]

@@ -10,6 +10,7 @@ from discreet import names
 from discreet.consent import Decision, decide, look, stored
 
 STRANGER = 12345  # a user id that is nobody's here
+root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives files to other users")
 posix = pytest.mark.skipif(not hasattr(os, "chown"), reason="Windows has no owner of this kind")
 
 
@@ -104,30 +105,53 @@ def test_a_named_directory_needs_no_home(tmp_path: Path) -> None:
     assert not decide(look("mytool", "opt-in", {}, names.Paths("mytool", {}, "~/data"))).enabled
 
 
-@posix
+@root
 @pytest.mark.parametrize("made", [True, False], ids=["there", "not there"])
-def test_a_named_directory_in_another_users_home(made: bool, home: Path, disown: Callable[[Path], None]) -> None:
-    """Under `sudo` the author's own directory in the caller's home is no place either: it would lock them out."""
+@pytest.mark.parametrize("spelled", ["{}", "{}/", "{}/.", "{}/../home", "/{}", "linked"])
+def test_a_named_directory_in_another_users_home(
+    made: bool, spelled: str, home: Path, tmp_path: Path, disown: Callable[[Path], None]
+) -> None:
+    """Under `sudo` the author's own directory in the caller's home is no place either, however it is spelled: it would
+    lock them out.
+    """
     directory = home / ".local" / "share" / "mytool"
     if made:
         directory.mkdir(parents=True)
-    environ = {"HOME": str(home), "MYTOOL_TELEMETRY_OPT_IN": "true"}
-    assert decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ, str(directory)))).enabled
+    (tmp_path / "link").symlink_to(home)
+    environ = {"HOME": spelled.format(home) if spelled != "linked" else str(tmp_path / "link")}
+    environ["MYTOOL_TELEMETRY_OPT_IN"] = "true"
+    paths = names.Paths("mytool", environ, str(directory))
+    assert decide(look("mytool", "opt-in", environ, paths)).enabled
     disown(home)
-    decision = decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ, str(directory))))
+    decision = decide(look("mytool", "opt-in", environ, paths))
     assert (decision.enabled, decision.row) == (False, "home")
 
 
-@posix
-def test_a_named_directory_that_another_user_would_hold(tmp_path: Path, disown: Callable[[Path], None]) -> None:
-    """A directory that would be made in another user's is no place; in one of root's it is."""
+@root
+def test_a_named_directory_that_root_would_make(tmp_path: Path, disown: Callable[[Path], None]) -> None:
+    """A directory that root would make in another user's is no place; in one of root's it is."""
     environ = {"HOME": "/", "MYTOOL_TELEMETRY_OPT_IN": "true"}
     paths = names.Paths("mytool", environ, str(tmp_path / "a" / "b"))
     assert decide(look("mytool", "opt-in", environ, paths)).enabled
     disown(tmp_path)
     assert decide(look("mytool", "opt-in", environ, paths)).row == "home"
-    assert names.of_others("/nowhere/at/all", names.current_user()) == ""
-    assert names.of_others(str(tmp_path), None) == names.of_others("", 1) == ""
+    assert names.of_others("/nowhere/at/all", 0) == names.of_others("", 0) == ""
+
+
+@root
+@pytest.mark.parametrize("made", [True, False], ids=["there", "not there"])
+def test_a_named_directory_of_who_is_not_root(
+    made: bool, tmp_path: Path, disown: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory of the user's own, or one to be made where their group may, is a place in whosever home it lies."""
+    disown(tmp_path)
+    directory = tmp_path / "volume"
+    if made:
+        directory.mkdir()
+        os.chown(directory, STRANGER + 1, -1)
+    monkeypatch.setattr(names, "current_user", lambda: STRANGER + 1)
+    environ = {"HOME": str(tmp_path), "MYTOOL_TELEMETRY_OPT_IN": "true"}
+    assert decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ, str(directory)))).enabled
 
 
 def test_a_directory_named_enabled_is_no_yes(directory: Path) -> None:

@@ -264,3 +264,21 @@ def test_a_stale_lock_delays_nobody(hosts: Hosts, whose: str) -> None:
         hosts.wait_for_the_end()
         assert arrived(server.requests) == hosts.logged()
     assert json.loads((hosts.directory / "receipts.jsonl").read_bytes())["status"] == 200
+
+
+def test_a_fork_while_the_thread_delivers_waits_for_nobody(hosts: Hosts) -> None:
+    """The thread is at a request, and will not end soon: a fork neither waits for it nor looks whether it is gone."""
+    then = f"""
+{locked(hosts)}
+{AT_IT}
+from discreet.sending import fork
+fork._see_off = lambda thread: print("waits for", thread, file=sys.stderr)
+for _ in range(3):
+    worker = os.fork()
+    if not worker:
+        os._exit(0)
+    os.waitpid(worker, 0)
+"""
+    with serving(slowly) as server:
+        result = hosts.run(hosts.program(server.url, more="{'delivery': 'thread'}", then=then))
+    assert (result.returncode, result.stderr) == (3, b"to stderr\n")

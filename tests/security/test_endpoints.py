@@ -86,6 +86,21 @@ def test_no_secret_of_an_address_stands_anywhere(
     assert [path for path in files if SECRET.encode() in path.read_bytes()] == []
 
 
+def test_what_is_asked_to_be_forgotten_shows_no_token(
+    make_telemetry: Callable[..., Telemetry], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The query of an address reaches the receiver with the request of `forget`, too, and is not printed."""
+    with serving(BEHAVIOURS["ok"]) as server:
+        monkeypatch.setenv("MYTOOL_TELEMETRY_ENDPOINT", f"{server.url}?key={SECRET}")
+        telemetry = record(make_telemetry, opted_in=True)
+        assert [telemetry.main([verb]) for verb in ("flush", "flush")][-1] == 0
+        assert telemetry.main(["forget", "--yes"]) == 0
+        assert SECRET in server.requests[-1].target
+    said = capsys.readouterr()
+    assert f"POST {server.url}?..." in said.out
+    assert SECRET not in said.out + said.err
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])
 @pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "all_proxy"])
 def test_what_is_plain_stays_on_this_machine(host: str, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,7 @@ class Owner:
 
     name, version = "mytool", "1.4.0"
     declaration = None
-    identity, delivery = "run", "auto"
+    mode, identity, delivery = "opt-in", "run", "auto"
 
     def __init__(self, paths: names.Paths) -> None:
         self.paths = paths

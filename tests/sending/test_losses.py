@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -187,3 +188,25 @@ def test_a_link_is_replaced(paths: names.Paths, directory: Path, tmp_path: Path)
     losses.save({"disk": 1}, paths)
     assert victim.read_text() == "precious"
     assert not (directory / "losses.json").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("mode", "there", "kept"),
+    [
+        ("opt-in", "opt-in", True),  # a no came before the first write: the directory is as `off` left it
+        ("opt-in", "usage.jsonl", True),
+        ("opt-in", "not-ours", False),
+        ("opt-out", "opt-in", False),  # that file is all that `clear` leaves
+        ("opt-out", "losses.json", True),
+    ],
+)
+def test_what_is_counted_after_a_no(mode: str, there: str, kept: bool, tmp_path: Path) -> None:
+    """What a no drops is counted, but nothing is written again where `clear` erased all of it."""
+    directory = tmp_path / "data"
+    directory.mkdir()
+    (directory / there).write_text("{}" if there == "losses.json" else "false")
+    paths = names.Paths("mytool", {}, str(directory))
+    owner: Any = SimpleNamespace(paths=paths, mode=mode, off=True, signature=None, losses={"consent": 2})
+    losses.save_of(owner)
+    assert losses.read(paths["losses"]) == ({"consent": 2} if kept else {})
+    assert sorted(os.listdir(directory)) == sorted({there, *(["losses.json"] if kept else [])})

@@ -211,11 +211,14 @@ def _say_change(session: Session, decision: consent.Decision) -> None:
     if decision.enabled:
         steps = [f"{session.command} off"]
     else:
-        found = worded.lines(facts_of(session.telemetry))
+        facts = facts_of(session.telemetry)
+        found = worded.lines(facts)
         by_hand = [line for line in found if line.row not in ("stored consent", "default")]
         steps = [line.change for line in by_hand if line.change]
-        said = {line.verdict for line in found if line not in by_hand}
-        if consent.OFF in said or not any(line.verdict == consent.ON for line in found):
+        if facts.marker[0] == consent.OFF and not facts.home:
+            steps.append(f"remove {facts.marker_path}, which is no file")
+        yes = any(line.verdict == consent.ON for line in found) or facts.consent[0] == consent.ON
+        if facts.consent[0] == consent.OFF or not yes:
             steps.append(f"{session.command} on")
         if decision.row == "code":
             del steps[1:]  # nothing that the user types helps

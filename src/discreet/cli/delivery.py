@@ -110,7 +110,7 @@ def preview_wire(session: Session) -> int:
             session.say(f"# {where}: nothing waits")
         else:
             session.say(f"# {where}: {counted(number, 'record')}")
-            say_request(session, request, destination)
+            say_request(session, request)
     asking = renewal.next_request(plan, time.time(), delivery.may_go_to)
     if asking is not None:
         who = "the id of the installation" if plan.flags == "install" else "a random number, another one each time"
@@ -119,12 +119,9 @@ def preview_wire(session: Session) -> int:
     return 0
 
 
-def say_request(session: Session, request: "Request", destination: "Destination | None" = None) -> None:
-    """Print a request as it would be sent: address, names of headers, body; the query that stands in the destination's
-    own address, perhaps a token, as `...`.
-    """
-    query = destination.target.partition("?")[2] if destination is not None else ""
-    session.say(f"{request.method} {request.url.replace(f'?{query}', '?...', 1) if query else request.url}")
+def say_request(session: Session, request: "Request") -> None:
+    """Print a request as it would be sent: address, names of headers, body."""
+    session.say(f"{request.method} {request.shown}")
     session.say("headers: " + ", ".join(request.headers))
     if request.body:
         session.put(request.body.decode(), exactly=True)

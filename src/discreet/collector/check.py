@@ -10,23 +10,22 @@ How much a sender may be wrong depends on its format:
     foreign    software that knows no manifest: what was not declared is left out, the rest is taken
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from .. import names
 from ..privacy.accept import Acceptor
 from ..privacy.declaration import Declaration
 from ..sending.records import checked
 
 EXACT, FLAT, FOREIGN = "exact", "flat", "foreign"
-# What these facts may be made of, where there is a manifest: they hold no text of anybody's. `py` may be `node 20.1.0`.
-_LETTERS, _DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+# The forms of these facts, where there is a manifest: a text of somebody's is none. `py` may be `node 20.1.0`.
 _FACTS = {
-    "run": _DIGITS + "abcdef",
-    "version": names.VERSION_CHARACTERS,
-    "py": _DIGITS + _LETTERS + ". ",
-    "os": _DIGITS + _LETTERS,
+    "run": re.compile(r"([0-9a-f]{16})?"),
+    "version": re.compile(r"[A-Za-z0-9_.+!~-]*"),
+    "py": re.compile(r"(([a-z]{1,16} )?[0-9]+(\.[0-9]+){0,2}([A-Za-z+-][A-Za-z0-9+-]{0,32})?)?"),
+    "os": re.compile(r"[a-z0-9_]{0,32}"),
 }
 
 
@@ -51,8 +50,8 @@ class Check:
             if properties is None:
                 return self._refused("not declared")
             record["properties"] = properties
-            for fact, characters in _FACTS.items():
-                if record[fact].strip(characters) or (fact == "py" and record[fact].count(".") > 2):  # an address
+            for fact, form in _FACTS.items():
+                if form.fullmatch(record[fact]) is None:
                     record[fact] = ""
                     self.losses[f"a {fact} that is none"] += 1
         return record

@@ -33,8 +33,15 @@ OTHER = "other"  # the event of other software's span or event whose name none o
 _ORDERS = (KEYS, tuple(key for key in KEYS if key != "install"))
 _RUNTIMES = ("node", "go")
 _LARGEST_SECOND = 253_402_300_799  # of the year 9999
-# What OpenTelemetry says of a person or a machine, where it does.
-_PERSONAL = ("client.", "enduser.", "geo.", "host.", "http.client_ip", "net.", "network.", "source.", "user.")
+# What OpenTelemetry's semantic conventions say of a person or of a machine, by their exact names.
+# fmt: off
+_PERSONAL = frozenset((
+    "client.address", "client.port", "enduser.id", "enduser.pseudo.id", "enduser.role", "host.id", "host.ip",
+    "host.mac", "host.name", "http.client_ip", "net.peer.ip", "net.peer.name", "net.sock.host.addr",
+    "net.sock.peer.addr", "network.local.address", "network.peer.address", "source.address", "source.port",
+    "user.email", "user.full_name", "user.hash", "user.id", "user.name",
+))
+# fmt: on
 _SYSTEMS = {"windows": "win32", "mac os x": "darwin", "macos": "darwin"}  # of OpenTelemetry and PostHog
 
 
@@ -122,7 +129,7 @@ def _span(span: dict[str, Any], resource: dict[str, Any]) -> Decoded:
     if start and end and end >= start:
         properties.setdefault("duration_ms", (end - start + 500_000) // 1_000_000)  # of any size: no float has them all
     properties.setdefault("success", mapping(span.get("status")).get("code") != 2)
-    properties = {name: value for name, value in properties.items() if not name.startswith(_PERSONAL)}
+    properties = {name: value for name, value in properties.items() if name not in _PERSONAL}
     return _foreign(facts, properties), FOREIGN
 
 

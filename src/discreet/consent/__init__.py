@@ -216,7 +216,7 @@ def look(
             wrong = names.not_ours(path, user)
             if wrong == names.FOREIGN or (wrong and path == paths.directory):
                 facts.home = f"{path} {wrong}"
-        if paths.directory.startswith(paths.home.rstrip(os.sep) + os.sep) and names.of_others(paths.home, user):
+        if names.of_others(paths.home, user) and paths.in_the_home():
             facts.home = f"{paths.home} {names.FOREIGN}"
         for path, answer in ((facts.consent_path, facts.consent), (facts.marker_path, facts.marker)):
             if answer == FOREIGN:

@@ -7,7 +7,7 @@ border.
 | the command ends by                  | `success` | `exit_code` | `error`                               |
 |--------------------------------------|-----------|-------------|---------------------------------------|
 | returning, `SystemExit(None)` or (0) | true      | 0           |                                       |
-| `SystemExit(n)`                      | false     | n           |                                       |
+| `SystemExit(n)`                      | n == 0    | n, of 256 and more what the system keeps |          |
 | `SystemExit("text")`                 | false     | 1           |                                       |
 | `KeyboardInterrupt`                  | false     | 130         | `KeyboardInterrupt`                   |
 | any other exception                  | false     | 1           | a built-in or declared name, or `other` |

@@ -98,10 +98,8 @@ def _run(command: Command, function: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _stated(scope: object, result: object) -> object:
-    """The result; an integer that may be one is the exit status, as in `sys.exit(result)`, unless the command itself
-    stated one.
-    """
-    if type(result) is int and -256 < result < 256 and isinstance(scope, Scope):
+    """The result; an integer is the exit status, as in `sys.exit(result)`, unless the command itself stated one."""
+    if type(result) is int and isinstance(scope, Scope):
         scope._facts.setdefault("exit_code", result)
     return result
 

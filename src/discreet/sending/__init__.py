@@ -103,7 +103,7 @@ class Sender:
         self._wake.acquire()
         self._idle = False  # the thread sleeps because the queue is empty, and a record shall wake it
         self.running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
-        self.thread = 0  # the number that the system gave the last one
+        self.thread = 0  # what the system calls the one that ended last, until it is known to be gone
         self._lost = False  # something that was queued did not reach the log; the next `flush` says so
 
     def record(self, event: str, properties: "Mapping[str, object]") -> None:
@@ -184,7 +184,6 @@ class Sender:
 
     def _run(self, running: "_thread.LockType") -> None:
         """The thread's life: write what there is, then sleep until there is more, or to try again."""
-        self.thread = getattr(_thread, "get_native_id", int)()  # not every system tells
         pause, ours = RETRY_SECONDS[0], True
         try:
             while (last := self._drain_once()) is None:
@@ -207,6 +206,7 @@ class Sender:
             return
         finally:
             if ours:
+                self.thread = getattr(_thread, "get_native_id", int)()  # not every system tells
                 running.release()
         last.answer()
         if self.queue:  # put while this thread was ending, by somebody who saw it and left the writing to it

@@ -24,8 +24,9 @@ def rest(sender: "Sender") -> None:
     """
     if sender.running.locked() and not sender.closed:
         sender.end(FORK_SECONDS)
-    if sender.thread and not sender.running.locked():
+    if sender.thread:
         _see_off(sender.thread)
+        sender.thread = 0
 
 
 def _see_off(thread: int) -> None:

@@ -40,7 +40,8 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True) -> No
 def save_of(owner: "Owner") -> None:
     """`save` the counts of a recorder: not where `clear` erased all that was there."""
     stands = not owner.off and consent.stands(owner.paths, owner.signature)
-    if stands or any(os.path.lexists(owner.paths[key]) for key in ("log", "losses")):
+    there = ("log", "losses") if owner.mode == "opt-out" else ("log", "losses", "consent")  # a no that `clear` leaves
+    if stands or any(os.path.lexists(owner.paths[key]) for key in there):
         save(owner.losses, owner.paths, make=stands)
 
 

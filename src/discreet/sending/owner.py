@@ -34,6 +34,7 @@ class Owner(Noted, Protocol):
 
     version: str
     off: bool
+    mode: str
     delivery: str
     losses: dict[str, int]
 

@@ -37,7 +37,9 @@ def ask(receiver: "Destination", tool: str, who: str) -> Request:
     url = receiver.url.partition("?")[0].removesuffix("batch/") + "flags/?v=2"
     place = type(receiver)(**{**receiver.options(), "url": url})  # type: ignore[arg-type]  # options of one that was made
     content = {"api_key": receiver.api_key, "distinct_id": who, "geoip_disable": True}
-    return post(content, [{"tool": tool, "version": ""}], place)
+    request = post(content, [{"tool": tool, "version": ""}], place)
+    request.shown = request.url  # its query is no secret: it is written here
+    return request
 
 
 def read(body: bytes) -> "tuple[Found, bool]":

@@ -29,13 +29,17 @@ _GZIP_HEAD = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
 
 
 class Request:
-    """A request: `method`, `url` (without user information), `headers`, and `body` before its content encoding."""
+    """A request: `method`, `url` (without user information), `headers`, and `body` before its content encoding.
 
-    __slots__ = ("_sent", "body", "headers", "method", "url")
+    `shown` is the URL as it may be printed: the query of the destination's own address may be a token, and is `...`.
+    """
 
-    def __init__(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> None:
+    __slots__ = ("_sent", "body", "headers", "method", "shown", "url")
+
+    def __init__(self, method: str, url: str, headers: dict[str, str], body: bytes = b"", *, query: str = "") -> None:
         self.method = method
         self.url = url
+        self.shown = url.replace(f"?{query}", "?...", 1) if query else url
         self.headers = headers
         self.body = body
         self._sent: bytes | None = None
@@ -50,17 +54,19 @@ class Request:
     @property
     def target(self) -> str:
         """The request target: path and query."""
-        return "/" + self.url.partition("://")[2].partition("/")[2]
+        return _target(self.url)
 
     @property
     def content(self) -> bytes:
-        """What preview shows and a receipt's bytes and sha256 are of: the body, or the request target of a GET."""
-        return self.target.encode("ascii") if self.method == "GET" else self.body
+        """What preview shows and a receipt's bytes and sha256 are of: the body, or the request target of a GET, as it
+        may be shown.
+        """
+        return _target(self.shown).encode("ascii") if self.method == "GET" else self.body
 
 
 def get(url: str, records: "list[Record]", destination: "Destination") -> Request:
     """A GET of `url`, with the headers that carry `records` to `destination`."""
-    return Request("GET", url, _headers(destination, {"User-Agent": agent(records[-1])}))
+    return Request("GET", url, _headers(destination, {"User-Agent": agent(records[-1])}), query=_query(destination))
 
 
 def post(content: object, records: "list[Record]", destination: "Destination", *, compress: bool = True) -> Request:
@@ -72,7 +78,15 @@ def post(content: object, records: "list[Record]", destination: "Destination", *
     ours = {"User-Agent": agent(records[-1]), "Content-Type": "application/json"}
     if compress and len(body) > COMPRESSED_BYTES:
         ours["Content-Encoding"] = "gzip"
-    return Request("POST", address(destination), _headers(destination, ours), body)
+    return Request("POST", address(destination), _headers(destination, ours), body, query=_query(destination))
+
+
+def _target(url: str) -> str:
+    return "/" + url.partition("://")[2].partition("/")[2]
+
+
+def _query(destination: "Destination") -> str:
+    return destination.target.partition("?")[2]
 
 
 def size(content: object) -> int:
