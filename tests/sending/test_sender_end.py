@@ -3,12 +3,13 @@
 import errno
 import time
 from collections.abc import Callable
+from pathlib import Path
 from threading import Lock, Thread
 from typing import Any
 
 import pytest
 
-from discreet.sending import losses
+from discreet.sending import fork, losses
 
 WaitUntil = Callable[[Callable[[], object]], None]
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -85,6 +86,20 @@ def test_a_thread_that_was_quicker(owner: Any, wait_until: WaitUntil) -> None:
     assert owner.sender.end(LONG)
     assert not owner.sender.running.locked()
     assert owner.log.numbers == [1]
+
+
+@pytest.mark.parametrize(("there", "sleeps"), [("", 1), ("tasks", 0), ("tasks/7", 100)])
+def test_a_fork_waits_so_long_until_a_thread_is_gone(
+    there: str, sleeps: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A moment where the system does not tell; not at all where it says that it is gone; and never for ever."""
+    (tmp_path / there).mkdir(parents=True, exist_ok=True)
+    slept: list[float] = []
+    monkeypatch.setattr(fork, "_THREADS", str(tmp_path / "tasks"))
+    monkeypatch.setattr(fork.time, "sleep", slept.append)
+    fork._see_off(7)
+    assert len(slept) == sleeps
+    assert sum(slept) <= fork.FORK_SECONDS + 1e-9
 
 
 class Contested:
