@@ -48,7 +48,7 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
     if decision.enabled:
         session.say(f"Telemetry of {name} is on ({decision.level}). What it records is kept in {session.paths['log']}.")
         session.say(f"See it with `{session.command} preview`; stop it with `{session.command} off`.")
-        session.say_where()
+        session.say_where("on")
     else:
         session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
         _say_change(session, decision)
@@ -67,7 +67,7 @@ def off(session: Session, arguments: argparse.Namespace) -> int:
     if events:
         kept = f"{counted(events, 'event')} ({counted(size, 'byte')})"
         session.say(f"Kept in {session.paths.directory}: {kept}. Erase with `{session.command} clear`.")
-    session.say_where()
+    session.say_where("off")
     return 0
 
 

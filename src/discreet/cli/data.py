@@ -91,7 +91,7 @@ def erase(session: Session, found: list[str]) -> None:
         session.say(f"There is nothing of {session.telemetry.name} in {session.paths.directory}.")
     decision = session.decide()
     session.say(f"Telemetry of {session.telemetry.name} is {'on' if decision.enabled else 'off'}: {decision.reason}.")
-    session.say_where()
+    session.say_where("clear")
 
 
 def check_terminal(verb: str) -> None:

@@ -92,13 +92,13 @@ class Session:
         (variable, *_) = (name for name, _ in names.said(telemetry.name, telemetry.environ, "DEBUG"))
         return f"{variable} is set: events are shown on stderr, and neither written nor sent"
 
-    def say_where(self) -> None:
-        """Where no host's declaration is at hand: that the tool's files may lie elsewhere."""
+    def say_where(self, verb: str) -> None:
+        """Where no host's declaration is at hand: that the tool's files may lie elsewhere, and what to type then."""
         if self.alone:
             name = self.telemetry.name
             self.say(
-                f"Asked without {name} itself: if it keeps its files elsewhere than in {self.paths.directory} or under "
-                f"other names, it sees nothing of this; then try `{name} telemetry`."
+                f"Asked without {name} itself: if it keeps its files elsewhere, or under other names, this does not "
+                f"reach it. Then type `{name} telemetry {verb}`."
             )
 
     def check_place(self) -> None:
