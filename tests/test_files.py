@@ -105,6 +105,22 @@ def test_a_failure_leaves_the_old_file(path: Path, monkeypatch: pytest.MonkeyPat
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_file_that_was_made_although_its_opening_failed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system over a network may do what it says that it did not: nothing is left beside the old file."""
+    path.write_bytes(b"old")
+    opened = os.open
+
+    def lost(*arguments: Any) -> int:
+        os.close(opened(*arguments))
+        raise FULL
+
+    monkeypatch.setattr(os, "open", lost)
+    with pytest.raises(OSError, match="No space left"):
+        files.write_private(str(path), b"new")
+    monkeypatch.undo()
+    assert [path.read_bytes(), *path.parent.iterdir()] == [b"old", path]
+
+
 @pytest.mark.parametrize("replace", [True, False])
 def test_a_link_is_never_followed(path: Path, tmp_path: Path, replace: bool) -> None:
     """A symbolic link at the name is replaced, or wins as the thing it is; what it points to is never written."""

@@ -17,8 +17,9 @@ def write_private(path: str, content: bytes, *, replace: bool = True, mode: int 
     temporary file is gone then and the old content untouched.
     """
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS, 0o600)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS
     try:
+        descriptor = os.open(temporary, flags, 0o600)  # where it fails the file may have been made all the same
         try:
             rest = memoryview(content)
             while rest:
