@@ -931,6 +931,6 @@ def test_what_is_no_marker_is_said_to_be_removed(discreet: Discreet, home: Path)
     marker = home / ".mytool" / "telemetry" / "enabled"
     marker.mkdir(parents=True)
     done = discreet("on")
-    assert done.stdout.splitlines()[1] == f"To change that: remove {marker}, which is no file"
+    assert done.stdout.splitlines()[1] == f"To change that: remove {marker}, which cannot be read"
     marker.rmdir()
     assert discreet("status").stdout.startswith("Telemetry of mytool is on")

@@ -37,12 +37,8 @@ ROWS: dict[str, tuple[BaseException | dict[str, object] | None, bool, int, objec
     "SystemExit(3)": (SystemExit(3), False, 3, ...),
     "SystemExit(-1)": (SystemExit(-1), False, -1, ...),
     "SystemExit(255)": (SystemExit(255), False, 255, ...),
-    "SystemExit(large)": (
-        SystemExit(4917012345678),
-        False,
-        78,
-        ...,
-    ),  # what the shell sees; a telephone number it is not
+    # What the shell sees; a telephone number it is not.
+    "SystemExit(large)": (SystemExit(4917012345678), False, 78, ...),
     "SystemExit(256)": (SystemExit(256), True, 0, ...),
     "add(exit_code=large)": ({"exit_code": 4917012345678}, False, 78, ...),
     "SystemExit(True)": (SystemExit(True), False, 1, ...),

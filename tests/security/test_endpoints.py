@@ -92,8 +92,10 @@ def test_what_is_asked_to_be_forgotten_shows_no_token(
     """The query of an address reaches the receiver with the request of `forget`, too, and is not printed."""
     with serving(BEHAVIOURS["ok"]) as server:
         monkeypatch.setenv("MYTOOL_TELEMETRY_ENDPOINT", f"{server.url}?key={SECRET}")
-        telemetry = record(make_telemetry, opted_in=True)
-        assert [telemetry.main([verb]) for verb in ("flush", "flush")][-1] == 0
+        telemetry = make_telemetry()
+        telemetry.track("search", n=1)
+        assert telemetry.flush(5.0)
+        assert telemetry.main(["flush"]) == 0
         assert telemetry.main(["forget", "--yes"]) == 0
         assert SECRET in server.requests[-1].target
     said = capsys.readouterr()

@@ -216,7 +216,7 @@ def _say_change(session: Session, decision: consent.Decision) -> None:
         by_hand = [line for line in found if line.row not in ("stored consent", "default")]
         steps = [line.change for line in by_hand if line.change]
         if facts.marker[0] == consent.OFF and not facts.home:
-            steps.append(f"remove {facts.marker_path}, which is no file")
+            steps.append(f"remove {facts.marker_path}, which {facts.marker[1]}")
         yes = any(line.verdict == consent.ON for line in found) or facts.consent[0] == consent.ON
         if facts.consent[0] == consent.OFF or not yes:
             steps.append(f"{session.command} on")

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from .. import names
 from ..privacy.accept import Acceptor
 from ..privacy.declaration import Declaration
 from ..sending.records import checked
@@ -23,7 +24,7 @@ EXACT, FLAT, FOREIGN = "exact", "flat", "foreign"
 # The forms of these facts, where there is a manifest: a text of somebody's is none. `py` may be `node 20.1.0`.
 _FACTS = {
     "run": re.compile(r"([0-9a-f]{16})?"),
-    "version": re.compile(r"[A-Za-z0-9_.+!~-]*"),
+    "version": re.compile(f"[{re.escape(names.VERSION_CHARACTERS)}]*"),
     "py": re.compile(r"(([a-z]{1,16} )?[0-9]+(\.[0-9]+){0,2}([A-Za-z+-][A-Za-z0-9+-]{0,32})?)?"),
     "os": re.compile(r"[a-z0-9_]{0,32}"),
 }
