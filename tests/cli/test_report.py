@@ -186,6 +186,7 @@ def test_by_a_field_that_nothing_has(report: Report, place: Path, form: tuple[st
     "arguments",
     [
         ("--since", "yesterday"),
+        ("--by", "a/"),
         ("--since", "7"),
         ("--since", "1.5d"),
         ("--until", "2026-02-30"),
@@ -414,3 +415,29 @@ def test_short_work_shows_no_progress(home: Path, place: Path) -> None:
     """What takes less than a second shows no bar, not for an instant either."""
     fill(place, record(1))
     assert "reading" not in on_a_terminal(home, TERM="dumb")
+
+
+def test_a_part_says_that_it_is_one(report: Report, place: Path, tmp_path: Path) -> None:
+    """On the terminal and on a page that may be passed on; what is there of all says nothing."""
+    fill(place, record(1) + record(2, event="push"))
+    told = "Asked for: event push, since 2026-11-01."
+    page = tmp_path / "page.html"
+    assert told in report("--event", "push", "--since", "2026-11-01").stdout
+    report("--event", "push", "--since", "2026-11-01", "--html", str(page))
+    assert told in page.read_text(encoding="utf-8")
+    assert "Asked for" not in report().stdout
+    assert "Asked for: usage.jsonl.\n" in report(str(place / "usage.jsonl")).stdout
+
+
+def test_a_field_within_a_field(report: Report, place: Path) -> None:
+    """As the disclosure and the export spell it."""
+    fill(place, record(1, properties={"results": {"kind": "x"}}) + record(2, properties={"results": {"kind": "y"}}))
+    rows = json.loads(report("--json", "--by", "results/kind").stdout)["rows"]
+    assert {row["by"] for row in rows} == {"x", "y"}
+    assert "sync: results/kind" in report().stdout
+
+
+def test_a_time_that_ends_before_it_begins(report: Report) -> None:
+    """It says which two, as typed."""
+    done = report("--since", "2026-11-20", "--until", "2026-11-19")
+    assert said(done, 2, "--since 2026-11-20 is not before --until 2026-11-19")

@@ -95,7 +95,7 @@ def test_a_common_field_in_another_form(common: Any, own: Any) -> None:
     assert Agreement(found, before).additions() == []
     after = Declaration({"search": {}, "open": {}}, {"n": common})
     added = Agreement(found, after).additions()
-    assert added == ["search.n.x" if isinstance(common, dict) else "search.n"]
+    assert added == ["search.n/x" if isinstance(common, dict) else "search.n"]
 
 
 def test_what_was_agreed_to_goes_on() -> None:
@@ -114,7 +114,7 @@ def test_a_new_field_stays() -> None:
     found = covered.narrowed("search", {"fmt": "json", "n": 3, "results": {"found": 1, "lost": 2}})
     assert found == {"fmt": "json", "results": {"found": 1}}
     assert covered.narrowed("search", {"results": {"lost": 2}}) == {}
-    assert covered.additions() == ["search.n", "search.results.lost"]
+    assert covered.additions() == ["search.n", "search.results/lost"]
 
 
 def test_a_new_event_stays() -> None:

@@ -56,7 +56,7 @@ def test_a_long_time_and_estimates_are_told() -> None:
     """What a bar stands for is in the title."""
     pytest.importorskip("plotext")
     log = [record(day=f"2026-{month:02}-01", sample_rate=0.5) for month in range(1, 13)]
-    assert "estimated events by 7 days (UTC)" in activity(document(summed(log)), Style(80, blocks=True))
+    assert "estimated events by week (UTC)" in activity(document(summed(log)), Style(80, blocks=True))
 
 
 @pytest.mark.parametrize("log", [[], [record()]])

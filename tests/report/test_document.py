@@ -4,13 +4,14 @@ import json
 import math
 import random
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from discreet.privacy.declaration import Declaration
 from discreet.privacy.randomized import answer
-from discreet.report.document import FEW, Document, document, label, span, timeline
+from discreet.report.document import FEW, Document, document, label, spans, timeline
 from discreet.report.summarize import OTHERS, ROWS
 from report.test_summarize import record, summed
 
@@ -152,11 +153,11 @@ def test_mappings() -> None:
     found = document(summed(log), DECLARED)
     assert counts(field(found, "lang")) == {"py": 6, "js": 2}
     assert field(found, "lang")["kind"] == "items"
-    assert counts(field(found, "results.kind")) == {"x": 2, "other": 0}
-    assert field(found, "results.found")["numbers"]["sum"] == 14
+    assert counts(field(found, "results/kind")) == {"x": 2, "other": 0}
+    assert field(found, "results/found")["numbers"]["sum"] == 14
     unknown = document(summed(log))
     assert counts(field(unknown, "lang")) == {"py": 6, "js": 2}
-    assert field(unknown, "results.kind")["kind"] == "choice"
+    assert field(unknown, "results/kind")["kind"] == "choice"
 
 
 def test_few_numbers_are_told_one_by_one() -> None:
@@ -199,10 +200,10 @@ def days_of(*days: str) -> list[dict[str, Any]]:
 
 def test_a_timeline_has_no_holes() -> None:
     """Days without an event are there, with 0; what has no day is not."""
-    points = timeline(days_of("2026-11-18", "2026-11-21", OTHERS), 14)
+    days, points = timeline(days_of("2026-11-18", "2026-11-21", OTHERS), 14)
     assert points == [("2026-11-18", 1), ("2026-11-19", 0), ("2026-11-20", 0), ("2026-11-21", 1)]
-    assert span(points) == 1
-    assert timeline([], 14) == timeline(days_of(OTHERS), 14) == []
+    assert days == 1
+    assert timeline([], 14) == timeline(days_of(OTHERS), 14) == (1, [])
 
 
 @pytest.mark.parametrize("length", [1, 2, 13, 14, 15, 98, 99, 400, 3000, 3_652_059])
@@ -211,16 +212,27 @@ def test_a_timeline_is_short_and_complete(length: int, most: int) -> None:
     """However long the time: at most so many spans, all of one length, the last day in the last, no event lost."""
     last = date.max if length > 700_000 else date(2026, 11, 20)
     held = days_of(str(last - timedelta(days=length - 1)), str(last))
-    points = timeline(held, most)
+    days, points = timeline(held, most)
     assert 1 <= len(points) <= most
     assert sum(count for _, count in points) == min(length, 2)
     assert points[-1][1] >= 1
     assert points[-1][0] <= str(last)
-    assert len({span(points[at : at + 2]) for at in range(1, len(points) - 1)}) <= 1
+    assert points[0][0] == held[0]["day"]  # not before there was anything
+    begins = [date.fromisoformat(day) for day, _ in points]
+    assert {(two - one).days for one, two in pairwise(begins[1:])} <= {days}
+
+
+@pytest.mark.parametrize(
+    ("days", "expected"), [(1, "day"), (7, "week"), (28, "4 weeks"), (364, "52 weeks"), (365, "365 days")]
+)
+def test_what_a_span_of_days_is_called(days: int, expected: str) -> None:
+    """As people say it."""
+    assert spans(days) == expected
 
 
 def test_the_timeline_shows_estimates() -> None:
     """A sampled event counts for what it stands for."""
-    assert timeline([{"day": "2026-11-20", "count": 3, "estimate": {"value": 30.0, "error": 1}}], 5) == [
-        ("2026-11-20", 30)
-    ]
+    assert timeline([{"day": "2026-11-20", "count": 3, "estimate": {"value": 30.0, "error": 1}}], 5) == (
+        1,
+        [("2026-11-20", 30)],
+    )

@@ -84,7 +84,7 @@ Said first.
 | `fmt` | `a\|b` 1, `json` 1, `other` 1 |
 | `project` | 2 different (one value counts anew each month) |
 | `kinds` | `py` 3, `other` 1 |
-| `results/found` | 2 numbers: sum 4, mean 2, median 2, 1 to 3 |
+| `results/found` | 2 numbers: sum 4, mean 2, median 1, 1 to 3 |
 | `results/cached` | `no` 1, `yes` 1 |
 | `engine` | `3.1` 2 |
 
@@ -120,7 +120,7 @@ def test_what_nobody_declared() -> None:
     ("numbers", "said"),
     [
         ([3], "1 number: sum 3, mean 3, median 3, 3 to 3"),
-        ([1, 2, 3, 10], "4 numbers: sum 16, mean 4, median 2.5, 1 to 10"),
+        ([1, 2, 3, 10], "4 numbers: sum 16, mean 4, median 2, 1 to 10"),
         ([-5, 1234567, 0], "3 numbers: sum 1,234,562, mean 411,521, median 0, -5 to 1,234,567"),
         ([0.1] * 10, "10 numbers: sum 1, mean 0.1, median 0.1, 0.1 to 0.1"),
         ([2**53, 2**53], f"2 numbers: sum {2**54:,}, mean {2**53:,}, median {2**53:,}, {2**53:,} to {2**53:,}"),

@@ -212,7 +212,7 @@ def test_only_what_is_asked_for(tmp_path: Path) -> None:
         ("fmt", {"json": 2, "table": 1, None: 2}),
         ("n", {"1": 1, "2.5": 1, None: 3}),
         ("found", {"true": 1, None: 4}),
-        ("results.kind", {"x": 1, None: 4}),
+        ("results/kind", {"x": 1, None: 4}),
         ("os", {"linux": 5}),
     ],
 )

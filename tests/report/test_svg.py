@@ -52,3 +52,9 @@ def test_the_figures_of_the_axis_have_room(most: int) -> None:
 def test_what_is_told_is_text() -> None:
     """A title is no tag."""
     assert "<b>" not in columns([("2026-11-20", 1)], "<b>", "<b>")
+
+
+@pytest.mark.parametrize(("value", "places"), [(-12.0, []), (-3.0, [("0.00", "1.00")]), (50.0, [("46.00", "54.00")])])
+def test_an_error_is_drawn_around_the_value(value: float, places: list[tuple[str, str]]) -> None:
+    """What of it lies below zero is not there, instead of being moved to where it is none."""
+    assert re.findall(r'x1="([\d.]+)%" x2="([\d.]+)%" y1="6"', bar(value, 100, error=4)) == places

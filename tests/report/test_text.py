@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from discreet.privacy.conversions import Number
+from discreet.privacy.declaration import Declaration
 from discreet.report.columns import width as columns
 from discreet.report.document import Document, document
 from discreet.report.summarize import OTHERS, ROWS, Summary
@@ -30,7 +32,8 @@ def example() -> Document:
 
 
 PAGE = """\
-18 events from 2026-11-18 to 2026-11-20, recorded of about 21 +- 3
+18 events from 2026-11-18 to 2026-11-20, of about 21 +- 3 that happened
+10 of 12 succeeded (83 %), the others do not say.
 
 event                     runs   about  ok  failed    mean  median     p95
 command import.from_code    12       -  10       2   4.3 s   4.3 s   4.3 s
@@ -38,10 +41,10 @@ rare                         1  4 +- 3   -       -       -       -       -
 search                       4       -   -       -  115 ms  120 ms  130 ms
 session                      1       -   -       -       -       -       -
 
-day (UTC)   about
-2026-11-18      5  ############
-2026-11-19      0
-2026-11-20     16  ########################################
+day (UTC)   events, about
+2026-11-18              5  ############
+2026-11-19              0
+2026-11-20             16  ########################################
 
 versions  1.4.0 (18)
 systems   linux (18)
@@ -74,7 +77,7 @@ def test_with_blocks() -> None:
     assert (
         "command import.from_code    12      -  10       2   4.3 s   4.3 s   4.3 s  █████████████████████░░░░" in page
     )
-    assert "2026-11-18      5  ████████████▌" in page
+    assert "2026-11-18              5  ████████████▌" in page
     plain = render(example(), Style(100), BEGIN)
     bars = re.compile("[#x▉▊▋▌▍▎▏█░]+$", re.MULTILINE)
     assert bars.sub("", page).replace("±", "+-").split() == bars.sub("", plain).split()
@@ -100,7 +103,7 @@ def test_an_answer_by_lot_is_told_as_an_estimate() -> None:
     log = [record(private=n % 10 < 6) for n in range(1000)]
     page = render(document(summed(log), DECLARED), PLAIN, BEGIN)
     assert re.search(r"yes +600  60 %  716 \+- 3\d  #+\n", page)
-    assert "answered by lot, epsilon 1: how many it is truly, with the standard error" in page
+    assert "\n  answered by lot, epsilon 1: the estimate is of how many it is in truth," in page
 
 
 def test_an_answer_that_is_none_has_no_estimate() -> None:
@@ -263,7 +266,7 @@ def test_a_page_has_an_end() -> None:
     """Fields beyond `FIELDS` are counted, not shown."""
     page = render(document(summed([record(**{f"f{n}": n for n in range(FIELDS + 5)})])), PLAIN, BEGIN)
     assert page.count("search: f") == FIELDS
-    assert "5 fields more: see --json" in page
+    assert "5 fields more: see --html" in page
 
 
 def test_a_narrow_page_leaves_out_figures_from_the_right() -> None:
@@ -313,10 +316,11 @@ def test_several_tools_are_told_apart() -> None:
 
 
 def test_a_long_time_is_shown_in_spans() -> None:
-    """More than two weeks are shown by the week, and every event is in one of them."""
+    """More than four weeks are shown by the week, and every event is in one of them."""
     log = [record(day=f"2026-10-{day:02}") for day in range(1, 32)]
     table = render(document(summed(log)), PLAIN, BEGIN).split("\n\n")[2].splitlines()
-    assert table[0].split() == ["7", "days", "from", "events"]
+    assert table[0].split() == ["week,", "from", "events"]
+    assert table[1].split()[0] == "2026-10-01"  # not before the first event
     assert sum(int(line.split()[1]) for line in table[1:]) == 31
 
 
@@ -328,6 +332,36 @@ def test_the_field_that_rows_go_by_is_named() -> None:
     assert "\ncommand sync  " in page
     assert "\nsearch, (none) " in page
     assert "\nevent, fmt " in render(document(summed(log, "fmt")), PLAIN, BEGIN)
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_value_that_is_asked_for_is_not_cut_off(width: int) -> None:
+    """Three rows of one long name would else read the same."""
+    log = [record("command", command="import.from_a_long_name", fmt=fmt, ms=9000) for fmt in ("json", "table", "yaml")]
+    page = render(document(summed(log, "fmt")), Style(width), BEGIN)
+    assert all(f", {fmt}  " in page for fmt in ("json", "table", "yaml"))
+    assert max(map(len, page.splitlines())) <= width
+
+
+def test_what_was_asked_for_is_said() -> None:
+    """Passed on, a part reads as all of it otherwise."""
+    page = render(example(), PLAIN, BEGIN, only="Asked for: event rare.")
+    assert page.split("\n\n")[0].endswith("\nAsked for: event rare.")
+
+
+def test_buckets_are_told_one_by_one() -> None:
+    """Where each begins, in order; of these there is no mean. An undeclared number has one."""
+    declared = Declaration({"search": {"n": Number(buckets=[0, 10, 1000])}})
+    log = summed(record(n=value) for value in (1000, *[10] * 20, *[0] * 3))
+    page = render(document(log, declared), PLAIN, BEGIN)
+    assert re.search(r"\n  0 +3  12 % .*\n  10 +20 .*\n  1,000 +1 .*\n  recorded in buckets, by the number", page)
+    assert "mean" not in page.rpartition("search: n")[2]
+
+
+def test_exit_codes_are_told_one_by_one() -> None:
+    """However few: a mean of them says nothing."""
+    page = render(document(summed([record(exit_code=3), record(exit_code=0)])), PLAIN, BEGIN)
+    assert re.search(r"search: exit_code +values\n  0 +1  50 % .*\n  3 +1  50 % ", page)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from collections import Counter
 
 from .. import names
 from ..log import timestamp
+from ..privacy.spelled import BELOW
 from ..sending.records import is_time
 from . import data
 from .session import Failure, Misuse, Session, shown
@@ -78,7 +79,8 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
 
         nothing, begin = _nothing(session, arguments, found)
         begin = shown(begin, None)  # a directory may be part of it, and of its name anything
-        text = page(summary, declaration, skipped, tool=session.telemetry.name, nothing=nothing, begin=begin)
+        tool, only = session.telemetry.name, _only(arguments)
+        text = page(summary, declaration, skipped, tool=tool, only=only, nothing=nothing, begin=begin)
         _write(session, arguments.html, text)
     else:
         _print(session, arguments, found)
@@ -148,6 +150,18 @@ def _nothing(session: Session, arguments: argparse.Namespace, found: "Document")
     return "Nothing is recorded yet.", f"{session.command} on"
 
 
+def _only(arguments: argparse.Namespace) -> str:
+    """What of the log was asked for, as a sentence; "" for all of this user's."""
+    events, files = arguments.event or [], arguments.file
+    parts = [
+        f"event{'s' * (len(events) > 1)} {', '.join(events)}" if events else "",
+        f"since {arguments.since}" if arguments.since else "",
+        f"until {arguments.until}" if arguments.until else "",
+        (os.path.basename(files[0]) if len(files) == 1 else f"{len(files)} files") if files else "",
+    ]
+    return f"Asked for: {', '.join(filter(None, parts))}." if any(parts) else ""
+
+
 def _tell_of_by(session: Session, found: "Document") -> None:
     from ..report.summarize import NONE, OTHERS
 
@@ -166,7 +180,7 @@ def _print(session: Session, arguments: argparse.Namespace, found: "Document") -
     style = text.Style(width, _writable(_BLOCKS, encoding), terminal and not os.environ.get("NO_COLOR"), encoding)
     chart = charts.activity(found, style) if terminal and style.blocks else ""
     nothing, begin = _nothing(session, arguments, found)
-    session.put(text.render(found, style, begin, chart, nothing=nothing))
+    session.put(text.render(found, style, begin, chart, only=_only(arguments), nothing=nothing))
 
 
 def _writable(characters: str, encoding: str) -> bool:
@@ -181,13 +195,15 @@ def _writable(characters: str, encoding: str) -> bool:
 def _asked(arguments: argparse.Namespace, now: float) -> "Asked":
     from ..report.packs import EVERYTHING, Asked
 
-    if arguments.by is not None and not names.legal_name(arguments.by):
+    if arguments.by is not None and not all(map(names.legal_name, arguments.by.split(BELOW, 1))):
         raise Misuse(f"--by wants the name of a field, not {arguments.by!r}")
     for event in arguments.event or ():
         if not names.legal_name(event):
             raise Misuse(f"--event wants the name of an event, not {event!r}")
     since = _moment("--since", arguments.since, now, "T00:00:00Z") if arguments.since is not None else ""
     until = _moment("--until", arguments.until, now, "T~") if arguments.until is not None else EVERYTHING.until
+    if since >= until:
+        raise Misuse(f"--since {arguments.since} is not before --until {arguments.until}")
     return Asked(since, until, frozenset(arguments.event or ()), arguments.by or "")
 
 
@@ -200,7 +216,8 @@ def _moment(option: str, text: str, now: float, day: str) -> str:
         return text + day
     if is_time(text):
         return text
-    raise Misuse(f"{option} wants 7d, 24h or 2w, a day such as 2026-11-20 or a moment such as 2026-11-20T10:30:00Z")
+    wanted = "7d, 24h or 2w, a day such as 2026-11-20 or a moment such as 2026-11-20T10:30:00Z"
+    raise Misuse(f"{option} wants {wanted}, not {text!r}")
 
 
 def _summed(paths: "Sequence[str]", asked: "Asked", skipped: "Tally") -> "Summary":

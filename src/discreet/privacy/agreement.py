@@ -60,18 +60,18 @@ class Agreement:
         return found
 
     def additions(self, hosts: "Iterable[str]" = (), *, identity: str = "run") -> "list[str]":
-        """What of the present declaration, hosts and identity is not covered: `search`, `search.fmt`, `the host x`."""
-        found: list[str] = []
+        """What of the present declaration, hosts and identity is not covered: `the host x`, `search`, `search.fmt`."""
+        found = [f"the host {host}" for host in hosts if not self.host(host)]  # first, where a list is cut
+        found += ["the id of this installation"] if identity == "install" and not self.install else []
         for event in self._declaration.events:
             held_back = self._held_back(event)
             if held_back is None:
                 found.append(event)
             else:
-                found += sorted(f"{event}.{field.replace('/', '.')}" for field in held_back if field != ANY)
+                found += sorted(f"{event}.{field}" for field in held_back if field != ANY)
         if not self._declaration.closed and ANY not in self._lines:
             found.append("undeclared events")
-        found += [f"the host {host}" for host in hosts if not self.host(host)]
-        return found + (["the id of this installation"] if identity == "install" and not self.install else [])
+        return found
 
     def _rows(self, event: str) -> "Mapping[str, Row]":
         return self._declaration.rows(event) or self._declaration.fields

@@ -4,7 +4,7 @@ The rule that keeps it honest: it is one of the forms of a report and no conditi
 a chart that cannot be made leaves its place to the table. The axis begins at zero.
 """
 
-from .document import Document, span, timeline
+from .document import Document, spans, timeline
 from .text import BAR, Style
 
 _HEIGHT = 14  # lines
@@ -14,7 +14,7 @@ _BEYOND = 5  # columns: the last of these days is written around its bar, half o
 
 def activity(document: Document, style: Style) -> str:
     """Events by day, or by as many days as there is room for; "" without `plotext` 5.3, whose calls it takes."""
-    points = timeline(document["days"], max(style.width - 20, BAR))
+    days, points = timeline(document["days"], max(style.width - 20, BAR))
     try:
         import plotext  # type: ignore[import-not-found,import-untyped,unused-ignore]  # not needed by anybody
     except ImportError:
@@ -23,12 +23,11 @@ def activity(document: Document, style: Style) -> str:
         return ""
     places = list(range(len(points)))
     shown = places[:: -(-len(places) // _TICKS)]
-    days = span(points)
     about = "estimated events" if document["estimate"] else "events"
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plotsize(style.width - _BEYOND, _HEIGHT)
-    plotext.title(f"{about} by {'day' if days == 1 else f'{days} days'} (UTC)")
+    plotext.title(f"{about} by {spans(days)} (UTC)")
     plotext.bar(places, [held for _, held in points], width=0.8, color="cyan+")
     plotext.xticks(shown, [points[place][0] for place in shown])
     plotext.ylim(0, max(held for _, held in points))

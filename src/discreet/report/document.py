@@ -10,8 +10,9 @@ was counted, with its standard error, and never in its place.
     rows        event, command, by, count, estimate, ok, failed, duration_ms (see `_numbers`), most frequent first
     days        day, count, estimate, in order
     tools versions systems pythons      value, count, estimate (null), most frequent first
-    fields      event, field, kind, count, epsilon, and by kind:
+    fields      event, field (`results/kind`: within a mapping), kind, count, epsilon, and by kind:
                   choice, items   values: value, count, estimate
+                  buckets         values, in order: where a bucket begins, how many numbers fell into it
                   number          numbers (see `_numbers`); values too, if there are few
                   hash            different: how many, null for too many to tell
     skipped     lines that could not be used, by reason
@@ -21,11 +22,12 @@ An estimate is {"value": ..., "error": its standard error}.
 
 import math
 from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, TypeAlias
 
 from ..privacy import conversions, randomized
 from ..privacy.accept import is_hex
+from ..privacy.spelled import BELOW
 from .sketch import Numbers
 from .summarize import OTHERS, ROWS, Estimate, Summary, Values
 
@@ -36,7 +38,12 @@ if TYPE_CHECKING:
 Document: TypeAlias = dict[str, Any]
 
 NOTHING = "Nothing is recorded yet."  # what a form says in place of figures, where nobody knows better
-FEW = 12  # different numbers that are shown one by one: exit codes, buckets
+LOTS = (
+    "the estimate is of how many it is in truth, with the standard error of single answers; each installation repeats "
+    "its own, so only many installations tell"
+)
+BUCKETS = "recorded in buckets, by the number that each begins at"
+FEW = 12  # different numbers that are shown one by one, such as exit codes
 OFTEN = 3  # times that each of them has to occur for that, on average
 _HASH_DIGITS = 16
 
@@ -81,14 +88,21 @@ def amount(held: Mapping[str, Any]) -> float:
     return float(held["estimate"]["value"] if held["estimate"] else held["count"])
 
 
-def timeline(days: list[dict[str, Any]], most: int) -> list[tuple[str, float]]:
-    """At most `most` (at least 1) spans of equal length, the last ending with the last day: their first day, how many.
+def succeeded(found: Document) -> tuple[int, int]:
+    """How many of the events succeeded, and how many say whether they did."""
+    ok, failed = (sum(row[which] for row in found["rows"]) for which in ("ok", "failed"))
+    return ok, ok + failed
+
+
+def timeline(days: list[dict[str, Any]], most: int) -> tuple[int, list[tuple[str, float]]]:
+    """At most `most` (at least 1) spans of equal length, the last ending with the last day: how many days each has, and
+    of each its first day and how many events. The first one begins with the first event, and so may be shorter.
 
     Days without an event are there with 0. What lies outside of all calendars and tables is left out.
     """
     held = {date.fromisoformat(one["day"]).toordinal(): amount(one) for one in days if one["day"] != OTHERS}
     if not held:
-        return []
+        return 1, []
     first, last = min(held), max(held)
     length = max(math.ceil((last - first + 1) / most), 1)
     length = next((step for step in (1, 7, 28, 91, 364) if step >= length), length)
@@ -97,13 +111,13 @@ def timeline(days: list[dict[str, Any]], most: int) -> list[tuple[str, float]]:
     for day, number in held.items():
         sums[spans - 1 - (last - day) // length] += number
     begin = last - length * spans + 1
-    return [(str(date.fromordinal(max(begin + at * length, 1))), sums[at]) for at in range(spans)]
+    return length, [(str(date.fromordinal(max(begin + at * length, first))), sums[at]) for at in range(spans)]
 
 
-def span(points: list[tuple[str, float]]) -> int:
-    """How many days each of these spans has."""
-    one, two = (date.fromisoformat(day) for day, _ in points[-2:]) if len(points) > 1 else (date.min, date.min)
-    return max((two - one) // timedelta(days=1), 1)
+def spans(days: int) -> str:
+    """How the spans of so many days are called: `day`, `week`, `4 weeks`."""
+    weeks = days // 7
+    return "day" if days == 1 else f"{days} days" if days % 7 else "week" if weeks == 1 else f"{weeks} weeks"
 
 
 def _estimate(held: Estimate) -> dict[str, float] | None:
@@ -148,9 +162,14 @@ def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, 
     """What is to be told of a field: nothing, one part, or a part for each kind of value that it held."""
     if values.table:
         yield name, _table(values.table, row)
-    if values.numbers.count:
-        exact = values.numbers.exact
-        few = sorted(exact.items()) if exact and len(exact) <= min(FEW, values.numbers.count // OFTEN) else []
+    exact = values.numbers.exact
+    if exact and isinstance(row, conversions.Number) and row.buckets is not None:
+        counts = [_value(edge, count) for edge, count in sorted(exact.items())]
+        yield name, _part("buckets", values.numbers.count, counts)  # of edges there is no mean
+    elif values.numbers.count:
+        # A sum of exit codes says nothing, however many there are.
+        shown = exact and (name == "exit_code" or len(exact) <= min(FEW, values.numbers.count // OFTEN))
+        few = sorted(exact.items()) if exact and shown else []
         yield (
             name,
             {
@@ -164,7 +183,7 @@ def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, 
         yield name, _part("items", values.count, [_value(item, total) for item, total in ranked(totals)])
     else:
         for item, held in sorted(values.items.items()):
-            yield from _field(f"{name}.{item}", held, nested.get(item))
+            yield from _field(f"{name}{BELOW}{item}", held, nested.get(item))
 
 
 def _table(table: Mapping[bool | str, int], row: "Row | None") -> dict[str, Any]:
@@ -201,6 +220,11 @@ def head(by: str | None) -> str:
 
 def label(row: Mapping[str, Any], by: str | None = None) -> str:
     """A row's name for people: `search`, `command import.from_code`, `search, json`; `by` as in the document."""
+    return "".join(labels(row, by))
+
+
+def labels(row: Mapping[str, Any], by: str | None = None) -> tuple[str, str]:
+    """The same in two: of what the row is, and which value is apart, `, json`."""
     name = f"{row['event']} {row['command']}" if row["command"] else str(row["event"])
     told = row["by"] in (None, "") or (by in ("event", "command") and row["by"] == row[by])
-    return name if told else f"{name}, {row['by']}"
+    return name, "" if told else f", {row['by']}"

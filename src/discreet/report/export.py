@@ -75,7 +75,9 @@ class Aggregate:
             yield _sampled(number, own.pop(SAMPLE_RATE, Counter()))
         names = [name for name in rows if name in own] + sorted(own.keys() - rows.keys())
         if names:
-            yield table(("field", "figures"), [(code(name), _figures(rows.get(name), own[name])) for name in names])
+            yield table(
+                ("field", "figures"), [(code(name), _figures(rows.get(name), own[name], name)) for name in names]
+            )
 
     def _rows(self, event: str) -> dict[str, Conversion]:
         return dict(fields(self._declaration.rows(event) or self._declaration.fields))
@@ -86,7 +88,7 @@ def _plain(value: object) -> object:
     return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
-def _figures(row: Conversion | None, found: Counter[Any]) -> str:
+def _figures(row: Conversion | None, found: Counter[Any], name: str) -> str:
     """What is said of one field."""
     if isinstance(row, Hash):
         return f"{len(found):,} different (one value counts anew each month)"
@@ -94,6 +96,8 @@ def _figures(row: Conversion | None, found: Counter[Any]) -> str:
         return f"by lot (epsilon {row.epsilon}): {_counts(found)}; estimated: {_estimated(row, row.epsilon, found)}"
     if isinstance(row, Number) and row.buckets is not None:
         return "buckets: " + ", ".join(f"{code(_number(edge))} {found[edge]:,}" for edge in sorted(found))
+    if name == "exit_code":  # of which a sum says nothing
+        return _counts(Counter({str(value): number for value, number in found.items()}))
     words = Counter({value: number for value, number in found.items() if isinstance(value, str)})
     numbers = sorted((found - words).elements())
     return "; ".join(part for part in (_counts(words), _summed(numbers)) if part)
@@ -103,8 +107,7 @@ def _summed(numbers: Sequence[float]) -> str:
     if not numbers:
         return ""
     size, total = len(numbers), math.fsum(numbers)
-    low, high = numbers[(size - 1) // 2], numbers[size // 2]
-    median = low if low == high else (low + high) / 2
+    median = numbers[(size - 1) // 2]  # one of them, as in every other form
     return (
         f"{size:,} number{'s' * (size > 1)}: sum {_number(total)}, mean {_number(total / size)}, "
         f"median {_number(median)}, {_number(numbers[0])} to {_number(numbers[-1])}"

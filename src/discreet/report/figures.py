@@ -47,8 +47,10 @@ def share(part: float, whole: float) -> str:
 
 
 def named(value: object) -> str:
-    """A value of the log for people, as it stands there; `yes` and `no` for a boolean."""
-    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+    """A value of the log for people, as it stands there; `yes` and `no` for a boolean, a number as `number` has it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return number(value) if isinstance(value, (int, float)) else str(value)
 
 
 def counted(count: int, noun: str) -> str:

@@ -9,7 +9,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .document import NOTHING, Document, amount, document, head, label, span, timeline
+from .document import BUCKETS, LOTS, NOTHING, Document, amount, document, head, label, spans, succeeded, timeline
 from .figures import about, duration, named, number, share
 from .style import STYLE
 from .summarize import OTHERS, Summary
@@ -31,13 +31,14 @@ def page(
     skipped: Mapping[str, int] | None = None,
     *,
     tool: str = "",
+    only: str = "",
     nothing: str = NOTHING,
     begin: str = "",
     refresh: int = 0,
 ) -> str:
-    """The page of a summary, as `document` takes it with the next two. `tool` names it; `nothing` is what it says where
-    there is no record, `begin` what to type then; a browser asks for it again after `refresh` seconds (0: never). Never
-    raises.
+    """The page of a summary, as `document` takes it with the next two. `tool` names it; `only` says what was
+    asked for, if not everything; `nothing` is what it says where there is no record, `begin` what to type then; a
+    browser asks for it again after `refresh` seconds (0: never). Never raises.
     """
     found = document(summary.settle(), declaration, skipped)
     title = f"{tool}: report" if tool else "Report"
@@ -49,7 +50,7 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         + (f'<meta http-equiv="refresh" content="{refresh:d}">\n' if refresh else "")
         + f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<header><h1>{_text(title)}</h1>\n{_heading(found)}</header>\n<main>\n{body}\n</main>\n"
+        f"<header><h1>{_text(title)}</h1>\n{_heading(found, only)}</header>\n<main>\n{body}\n</main>\n"
         f"<footer>{_footer(found)}</footer>\n</body>\n</html>\n"
     )
 
@@ -58,21 +59,23 @@ def _text(value: object) -> str:
     return html.escape(str(value))
 
 
-def _heading(found: Document) -> str:
+def _heading(found: Document, only: str) -> str:
     if not found["events"]:
         return ""
     first, last = (_text(found[which] or OTHERS) for which in ("first", "last"))
     period = f"on {first}" if first == last else f"from {first} to {last}"
-    ok, failed = (sum(row[which] for row in found["rows"]) for which in ("ok", "failed"))
+    ok, said = succeeded(found)
     tiles = [("event" if found["events"] == 1 else "events", f"{found['events']:,}")]
     if found["estimate"]:
-        tiles.append(("estimated in all", about(found["estimate"])))
-    if ok + failed:
-        tiles += [("succeeded", share(ok, ok + failed)), ("failed", f"{failed:,}")]
+        tiles.append(("estimated to have happened", about(found["estimate"])))
+    if said:
+        of = "" if said == found["events"] else f", of {said:,} that say so"
+        tiles += [(f"succeeded{of}", share(ok, said)), ("failed", f"{said - ok:,}")]
     days = len(found["days"])
     tiles.append(("day with events" if days == 1 else "days with events", f"{days:,}"))
     shown = "".join(f"<div><dt>{_text(name)}</dt><dd>{_text(value)}</dd></div>" for name, value in tiles)
-    return f'<p>What was recorded {period} (UTC).</p>\n<dl class="tiles">{shown}</dl>\n'
+    asked = f" {_text(only)}" if only else ""
+    return f'<p>What was recorded {period} (UTC).{asked}</p>\n<dl class="tiles">{shown}</dl>\n'
 
 
 def _empty(nothing: str, begin: str) -> str:
@@ -116,15 +119,15 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind
 
 
 def _activity(found: Document) -> str:
-    points = timeline(found["days"], SPANS)
+    days, points = timeline(found["days"], SPANS)
     if not points:
         return ""
-    days = span(points)
     what = "Estimated events" if found["estimate"] else "Events"
-    title = f"{what} by {'day' if days == 1 else f'{days} days'} (UTC)"
+    title = f"{what} by {spans(days)} (UTC)"
     best = max(points, key=lambda point: point[1])
-    told = f"From {points[0][0]} to {points[-1][0]}; most, {number(best[1])}, from {best[0]}."
-    head = "Day" if days == 1 else f"{days} days from"
+    most = f"{number(best[1])}, {'on' if days == 1 else 'from'} {best[0]}"
+    told = f"From {found['first']} to {found['last']}; most, {most}."
+    head = "Day" if days == 1 else f"{spans(days)}, from".capitalize()
     rows = [(_text(day), f"{held:,.0f}", bar(held, best[1])) for day, held in points]
     table = _table(title, (head, what, ""), rows)
     return _section(
@@ -195,20 +198,16 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
     """Rows of values, their counts, shares and bars; beyond `VALUES` one sum of the rest."""
     shown = [one for one in values if one["value"] != OTHERS][:VALUES]
     rest = sum(one["count"] for one in values) - sum(one["count"] for one in shown)
-    most = max([*(_weight(one) + (one["estimate"] or {}).get("error", 0) for one in shown), rest, 0])
+    most = max([*(amount(one) + (one["estimate"] or {}).get("error", 0) for one in shown), rest, 0])
     rows = []
     for one in shown:
         guess = one["estimate"]
         cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
         cells += [about(guess) if guess else "\u2013"] if by_lot else []  # none for a choice that was given up
-        rows.append((*cells, bar(_weight(one), most, error=guess["error"] if guess else 0)))
+        rows.append((*cells, bar(amount(one), most, error=guess["error"] if guess else 0)))
     if rest > 0:
         rows.append(("others", number(rest), share(rest, whole), *(["\u2013"] if by_lot else []), bar(rest, most)))
     return rows
-
-
-def _weight(one: Mapping[str, Any]) -> float:
-    return max(amount(one), 0)
 
 
 def _fields(found: Document) -> str:
@@ -235,11 +234,13 @@ def _title(field: Mapping[str, Any]) -> str:
 def _field(field: Mapping[str, Any]) -> str:
     if field["kind"] == "hash":
         many = "too many to tell" if field["different"] is None else f"{field['different']:,}"
-        rows = [("values", f"{field['count']:,}"), ("different ones", many)]
-        return _table(_title(field), ("Pseudonyms", "Number"), rows)
+        rows = [("hashes", f"{field['count']:,}"), ("different ones", many)]
+        return _table(_title(field), ("Values", "Number"), rows)
     by_lot = field["epsilon"] is not None
-    note = f"Answered by lot, epsilon {number(field['epsilon'])}; \u00b1 the standard error" if by_lot else ""
+    note = f"Answered by lot, epsilon {number(field['epsilon'])}: {LOTS}." if by_lot else ""
+    if field["kind"] == "buckets":
+        note = f"{BUCKETS.capitalize()}."
     whole = sum(one["count"] for one in field["values"])
-    what = "Answers" if by_lot else "Items" if field["kind"] == "items" else "Events"
-    heads = ("Value", what, "Share", *(["Truly about"] if by_lot else []), "")
+    what = "Answers" if by_lot else {"items": "Items", "buckets": "Numbers"}.get(field["kind"], "Events")
+    heads = ("Value", what, "Share", *(["Estimated"] if by_lot else []), "")
     return _table(_title(field), heads, _listed(field["values"], whole, by_lot), "stack" if by_lot else "", note)

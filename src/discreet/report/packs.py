@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from .. import names
 from ..log import quote
+from ..privacy.spelled import BELOW
 from ..sending.records import is_text, is_time, strictly
 from .read import FOREIGN, Progress, Record, Tally, blocks, record_of
 
@@ -89,7 +90,7 @@ class Pack(NamedTuple):
 class Asked(NamedTuple):
     """What to read: from the moment `since` on and before `until`, as they stand in a record; only `events`, if any.
 
-    `by` is a field whose values are kept apart (`results.kind`: within a mapping), or one of the names of `Facts`.
+    `by` is a field whose values are kept apart (`results/kind`: within a mapping), or one of the names of `Facts`.
     """
 
     since: str = ""
@@ -207,7 +208,7 @@ def _by(by: str, facts: Facts, properties: Mapping[str, Any]) -> str | None:
         return str(getattr(facts, by))
     value = properties.get(by)
     if value is None:
-        outer, _, inner = by.partition(".")
+        outer, _, inner = by.partition(BELOW)
         held = properties.get(outer)
         value = held.get(inner) if type(held) is dict else None
     if type(value) is bool:

@@ -45,6 +45,8 @@ tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6rem}
 td:last-child,th:last-child{padding-right:0}
 td:has(.bar){width:35%;min-width:4rem}
 .wide td:has(.bar){width:28%;min-width:8rem}
+.three th,.three td{padding-right:.6rem}
+.three td:has(.bar){width:auto;min-width:2rem}
 .bar{display:block;overflow:visible}
 .chart{display:flex;font-size:12px}
 .chart svg{display:block;flex:none}
@@ -52,7 +54,7 @@ td:has(.bar){width:35%;min-width:4rem}
 .chart text{fill:var(--soft)}
 .chart line{stroke:var(--line)}
 .good{fill:var(--good)}
-.bad{fill:var(--bad)}
+.bad{fill:var(--bad);stroke:var(--card);stroke-width:1}
 .error{stroke:var(--error);stroke-width:1.5}
 .mark{stroke:var(--line)}
 .reach{stroke:var(--good);stroke-width:3}

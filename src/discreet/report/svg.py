@@ -12,15 +12,17 @@ _DIGIT = 7.2  # pixels of a digit in the size of the style, rounded up
 
 
 def bar(value: float, top: float, bad: float = 0, error: float = 0) -> str:
-    """A bar of `value` of `top`, the last part of it bad, with its standard error on both sides. For eyes only."""
+    """A bar of `value` of `top`, the last part of it bad, with its standard error on both sides; of what lies below 0
+    nothing is drawn. For eyes only.
+    """
     if not top or not math.isfinite(value / top):
         return ""
     good = _percent(value - bad, top)
     parts = f'<rect width="{good}%" height="12" class="good"/>'
     if bad:
         parts += f'<rect x="{good}%" width="{_percent(bad, top)}%" height="12" class="bad"/>'
-    if error:
-        low, high = _percent(max(value - error, 0), top), _percent(value + error, top)
+    if error and value + error > 0:
+        low, high = _percent(value - error, top), _percent(value + error, top)
         parts += f'<line x1="{low}%" x2="{high}%" y1="6" y2="6" class="error"/>'
         parts += "".join(f'<line x1="{x}%" x2="{x}%" y1="2" y2="10" class="error"/>' for x in (low, high))
     return _beside(parts)

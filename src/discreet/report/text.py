@@ -9,20 +9,21 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .columns import fitted, padded, safe, width, wrapped
-from .document import NOTHING, Document, amount, head, label, span, timeline
+from .columns import CUT, fitted, padded, safe, width, wrapped
+from .document import BUCKETS, LOTS, NOTHING, Document, amount, head, labels, spans, succeeded, timeline
 from .figures import about, counted, duration, named, number, share
 from .summarize import OTHERS
 
 NARROWEST = 30  # columns: a day beside a count of up to 10**13 events, or that count beside ten columns of a name
 SHARES = 8  # versions, systems, Pythons and values named; the rest is one sum
-RECENT = 14  # spans of time: two weeks of days, so that a weekday has one to compare with
+RECENT = 28  # spans of time: four weeks of days, or half a year of weeks
 FIELDS = 20  # shown; the rest is only counted
 BAR = 40  # columns of a bar at most, and eight at least
 
 _GAP = "  "
 _LABEL = 10  # columns before the versions, systems and Pythons
-_NAME = 16  # columns that the longest name gets before figures are left out for it
+_NAME = 16  # columns that the longest name gets before figures are left out for it, and its tail besides
+_TAIL = 24  # columns of a tail at most
 _EIGHTHS = "\u258f\u258e\u258d\u258c\u258b\u258a\u2589"
 _FULL, _SHADE = "\u2588", "\u2591"
 _COLOURS = {"bar": "36", "bad": "31", "title": "1"}  # SGR: cyan, red, bold
@@ -53,16 +54,20 @@ class Line(NamedTuple):
     figures: Sequence[str]
     value: float | None = None
     bad: float = 0
+    tail: str = ""  # of the name: what is asked for, and so not cut off it
 
 
-def render(document: Document, style: Style, begin: str = "", chart: str = "", *, nothing: str = NOTHING) -> str:
+def render(
+    document: Document, style: Style, begin: str = "", chart: str = "", *, only: str = "", nothing: str = NOTHING
+) -> str:
     """The report as lines of at most `style.width` columns (fewer than `NARROWEST` counts as that), no last newline.
 
-    `nothing` is what to say where there is no record, `begin` the command to type then, such as `mytool telemetry on`;
-    `chart` stands in place of the table of activity. Never raises.
+    `only` says what it was asked for, if not for everything; `nothing` what to say where there is no record, `begin`
+    the command to type then, such as `mytool telemetry on`; `chart` stands in place of the table of activity. Never
+    raises.
     """
     style = style._replace(width=max(style.width, NARROWEST))
-    parts = [_heading(document, style) if document["events"] else _nothing(style, nothing, begin)]
+    parts = [_heading(document, style, only) if document["events"] else _nothing(style, nothing, begin)]
     if document["events"]:
         parts.append(_rows(document, style))
         parts.append([chart] if chart else _days(document, style))
@@ -71,7 +76,7 @@ def render(document: Document, style: Style, begin: str = "", chart: str = "", *
         )
         parts += [_field(held, style) for held in document["fields"][:FIELDS]]
         if more := len(document["fields"]) - FIELDS:
-            parts += [[f"{counted(more, 'field')} more: see --json"]] if more > 0 else []
+            parts += [[f"{counted(more, 'field')} more: see --html"]] if more > 0 else []
     if document["skipped"]:
         parts.append(_skipped(document["skipped"], style))
     return "\n\n".join("\n".join(lines) for lines in parts)
@@ -82,12 +87,16 @@ def _nothing(style: Style, nothing: str, begin: str) -> list[str]:
     return [line for text in told for line in wrapped(style.safe(text).split(" "), style.width)]
 
 
-def _heading(document: Document, style: Style) -> list[str]:
+def _heading(document: Document, style: Style, only: str) -> list[str]:
     first, last = style.safe(document["first"] or OTHERS), style.safe(document["last"] or OTHERS)
     text = counted(document["events"], "event") + (f" on {first}" if first == last else f" from {first} to {last}")
     if document["estimate"]:
-        text += f", recorded of about {about(document['estimate'], style.sign)}"
-    return [_coloured(line, "title", style) for line in wrapped(text.split(" "), style.width)]
+        text += f", of about {about(document['estimate'], style.sign)} that happened"
+    told = [_coloured(line, "title", style) for line in wrapped(text.split(" "), style.width)]
+    ok, said = succeeded(document)
+    others = "" if said == document["events"] else ", the others do not say"
+    parts = [f"{ok:,} of {said:,} succeeded ({share(ok, said)}){others}." if said else "", style.safe(only)]
+    return told + [line for part in parts if part for line in wrapped(part.split(" "), style.width)]
 
 
 def _rows(document: Document, style: Style) -> list[str]:
@@ -104,15 +113,17 @@ def _rows(document: Document, style: Style) -> list[str]:
         figures += [f"{row[which]:,}" if told else "-" for which in ("ok", "failed")]
         figures += [duration(times.get(which)) for which in ("mean", "median", "p95")]
         bad = amount(row) * row["failed"] / (row["ok"] + row["failed"]) if told else 0
-        lines.append(Line(style.safe(label(row, document["by"])), figures, amount(row), bad))
+        name, tail = map(style.safe, labels(row, document["by"]))
+        lines.append(Line(name, figures, amount(row), bad, fitted(tail, _TAIL)))
     return _table(Line(head(document["by"]), titles), lines, style)
 
 
 def _table(head: Line, lines: list[Line], style: Style) -> list[str]:
     """The lines in columns; figures that have no room are left out from the right, and then there are no bars."""
-    longest = max(width(line.name) for line in (head, *lines))
+    longest = max(width(line.name + line.tail) for line in (head, *lines))
+    least = min(longest, _NAME + max(width(line.tail) for line in lines))
     widths = [max(map(len, column)) for column in zip(*(line.figures for line in (head, *lines)), strict=True)]
-    while len(widths) > 1 and _left(widths, style.width) < min(longest, _NAME):
+    while len(widths) > 1 and _left(widths, style.width) < least:
         widths.pop()
     room = min(longest, _left(widths, style.width))
     bar = min(_left([room, *widths], style.width), BAR) if len(widths) == len(head.figures) else 0
@@ -121,7 +132,7 @@ def _table(head: Line, lines: list[Line], style: Style) -> list[str]:
     for line in (head, *lines):
         # The figures that were left out have no width to be paired with.
         cells = [
-            padded(fitted(line.name, room), room),
+            padded(_cut(line, room), room),
             *(one.rjust(size) for one, size in zip(line.figures, widths, strict=False)),
         ]
         if bar >= 8 and line.value is not None and top:
@@ -129,6 +140,13 @@ def _table(head: Line, lines: list[Line], style: Style) -> list[str]:
         page.append(_GAP.join(cells).rstrip())
     page[0] = _coloured(page[0], "title", style)
     return page
+
+
+def _cut(line: Line, room: int) -> str:
+    """The name in a room; what is too long is cut out before its tail, as far as that goes."""
+    whole = line.name + line.tail
+    before = room - width(line.tail)
+    return fitted(line.name, before) + line.tail if width(whole) > room and before > len(CUT) else fitted(whole, room)
 
 
 def _left(widths: list[int], room: int) -> int:
@@ -165,10 +183,9 @@ def _shares(title: str, document: Document, style: Style) -> list[str]:
 
 
 def _days(document: Document, style: Style) -> list[str]:
-    points = timeline(document["days"], RECENT)
-    days = span(points)
-    title = "day (UTC)" if days == 1 else f"{days} days from"
-    about = "about" if document["estimate"] else "events"
+    days, points = timeline(document["days"], RECENT)
+    title = "day (UTC)" if days == 1 else f"{spans(days)}, from"
+    about = "events, about" if document["estimate"] else "events"
     lines = [Line(style.safe(day), [f"{held:,.0f}"], held) for day, held in points]
     return _table(Line(title, [about]), lines, style)
 
@@ -181,24 +198,27 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
         return wrapped(told.split(" "), style.width)
     lines = []
     values = [one for one in field["values"] if one["value"] != OTHERS]
+    most = len(values) if field["kind"] == "buckets" else SHARES
     whole = sum(one["count"] for one in field["values"])
     by_lot = field["epsilon"] is not None
-    for one in values[:SHARES]:
+    for one in values[:most]:
         guess = one["estimate"]  # of what is answered by lot, but for a choice that was given up since
         figures = [number(one["count"]), share(one["count"], whole)]
         figures += [about(guess, style.sign) if guess else "-"] if by_lot else []
         lines.append(Line(_GAP + style.safe(named(one["value"])), figures, max(amount(one), 0)))
-    if rest := whole - sum(one["count"] for one in values[:SHARES]):
+    if rest := whole - sum(one["count"] for one in values[:most]):
         lines.append(
             Line(_GAP + "others", [number(rest), share(rest, whole), *(["-"] if by_lot else [])], max(rest, 0))
         )
-    head = Line(title, [field["kind"] if field["kind"] == "items" else "values", "", *(["truly"] if by_lot else [])])
+    what = "numbers" if field["kind"] == "buckets" else "items" if field["kind"] == "items" else "values"
+    head = Line(title, [what, "", *(["estimated"] if by_lot else [])])
     page = _table(head, lines, style) if lines else [_coloured(fitted(title, style.width), "title", style)]
     if field["kind"] == "number" and not lines:
         page += _indented(_numbers(field["numbers"]), style)
     if by_lot:
-        told = f"answered by lot, epsilon {number(field['epsilon'])}: how many it is truly, with the standard error"
-        page += _indented(told, style)
+        page += _indented(f"answered by lot, epsilon {number(field['epsilon'])}: {LOTS}", style)
+    if field["kind"] == "buckets":
+        page += _indented(BUCKETS, style)
     return page
 
 
