@@ -233,7 +233,7 @@ def test_what_an_opt_out_tool_added_since_is_told(make_telemetry: Any, capsys: A
     (place / "notice").write_text("2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21\n> example.org\n*\nsession\n")
     assert telemetry.main(["status"]) == 0
     assert "  new      since its notice: command, " in (out := capsys.readouterr().out)
-    assert "It stays on this machine until you agree:\n" in out
+    assert "Of this nothing is sent until you agree: mytool telemetry on\n" in out
 
 
 def test_what_was_added_since_is_told(host: Host) -> None:
@@ -247,11 +247,14 @@ def test_what_was_added_since_is_told(host: Host) -> None:
         host.record(1)
         for verb in ("status", "explain"):
             told = host.verb(verb)
-            assert "new      since you agreed: search.m. It stays on this machine until you agree again:" in told
-            assert "mytool telemetry on\n" in told
+            assert "new      since you agreed: search.m. `mytool telemetry disclosure` says what it is.\n" in told
+            assert "Of this nothing is sent until you agree again: mytool telemetry on\n" in told
         assert host.verb("flush").splitlines()[-1] == "Not sent, being new since you agreed: search.m."
-        host.verb("on")
+        told = host.verb("on")
+        assert f"is kept in {host.directory / 'usage.jsonl'}, and sent to http://127.0.0.1:" in told
+        assert "This agrees to what is new since you agreed: search.m.\n" in told
         assert "since you agreed" not in host.verb("status")
+        assert "This agrees" not in host.verb("on")
     assert len(requests) == 1
 
 

@@ -192,7 +192,7 @@ def test_what_it_says_to_type(discreet: Discreet, home: Path, place: Path) -> No
     """A command that it says to type can be typed from anywhere."""
     done = discreet("on")
     commands = re.findall(r"`discreet (.*?)`", done.stdout)
-    assert len(commands) == 2
+    assert len(commands) == 3
     line = "".join(f"{sys.executable} -m discreet {command} || exit 1\n" for command in commands)
     again = subprocess.run(
         ["bash", "-c", line], cwd="/", env=clean_environment(home), capture_output=True, text=True, check=False

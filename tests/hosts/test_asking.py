@@ -554,3 +554,21 @@ def test_a_question_loads_nothing_where_none_is_asked(run_python: Any) -> None:
 
 SOURCE = Path(asking.__file__).parents[2]
 RUN = "exec(open(sys.argv.pop(1)).read())"
+
+
+def test_whoever_reads_is_not_hurried(answers: Any, undecided: Any, capsys: Any) -> None:
+    """After `?` there are ten minutes, which is said below the page, and however often it is read it is no answer."""
+    answers += [*["?\n"] * 7, "y\n"]
+    assert undecided().ask() is True
+    err = capsys.readouterr().err
+    assert err.count("No is the default: press Enter, or wait 30 seconds.") == 1
+    assert err.count("No is the default: press Enter, or wait 600 seconds.\n") == 7
+
+
+def test_five_words_that_are_no_answer(answers: Any, undecided: Any, capsys: Any) -> None:
+    """The last is told that it was none, instead of what could be typed."""
+    answers += ["what\n"] * 5
+    assert undecided().ask() is False
+    err = capsys.readouterr().err
+    assert err.count("Type y for yes") == 4
+    assert "None of that is a yes.\nNothing is recorded." in err

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from .. import consent, names, rotation
 from ..consent import explain as worded
 from ..hosts import tree
+from ..hosts.asking import whereabouts
 from ..sending import losses, period, settings
 from ..telemetry import facts_of
 from .delivery import additions, destinations, disclosed, since, waiting
@@ -42,12 +43,19 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 def on(session: Session, arguments: argparse.Namespace) -> int:
     """Store a yes as of now, and tell whether it takes effect."""
     session.check_place()
+    before = session.decide()
+    added = _new(session, before)
     period.answer(session.paths, "enhanced" if arguments.enhanced else "true", disclosed(session))
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
-        session.say(f"Telemetry of {name} is on ({decision.level}). What it records is kept in {session.paths['log']}.")
-        session.say(f"See it with `{session.command} preview`; stop it with `{session.command} off`.")
+        kept = f"kept in {session.paths['log']}."  # alone nobody knows where it is sent
+        kept = kept if session.alone else whereabouts(session.telemetry, destinations(session)[0])
+        session.say(f"Telemetry of {name} is on ({decision.level}). What it records is {kept}")
+        if added:
+            session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
+        all_of_it = "" if session.alone else f", what it may be with `{session.command} disclosure`"
+        session.say(f"See it with `{session.command} preview`{all_of_it}; stop it with `{session.command} off`.")
         session.say_where("on")
     else:
         session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
@@ -182,8 +190,16 @@ def _say_additions(session: Session, decision: consent.Decision) -> None:
     added = additions(session, decision)
     if added:
         shown = ", ".join(added[:_ADDITIONS]) + (f" and {len(added) - _ADDITIONS} more" if added[_ADDITIONS:] else "")
-        session.say(f"  new      since {since(decision)}: {shown}. It stays on this machine until you agree{again}:")
-        session.say(f"           {session.command} on")
+        session.say(f"  new      since {since(decision)}: {shown}. `{session.command} disclosure` says what it is.")
+        session.say(f"           Of this nothing is sent until you agree{again}: {session.command} on")
+
+
+def _new(session: Session, decision: consent.Decision) -> list[str]:
+    """What a later version added; nothing where that cannot be told, which is no reason to refuse a yes."""
+    try:
+        return additions(session, decision)
+    except (Failure, OSError):
+        return []
 
 
 def _say_dropped(session: Session) -> None:

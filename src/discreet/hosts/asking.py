@@ -39,7 +39,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
     _say(
         f"{name} asks once: may it record how it is used?",
         *_summary(recorder),
-        f"No is the default: press Enter, or wait {seconds:g} seconds. `?` shows all of it.",
+        f"{_default(seconds)} `?` shows all of it.",
     )
     try:
         answer = _answer(recorder, seconds)
@@ -59,7 +59,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
         _say(f"The answer could not be kept ({error.strerror}), so it is no for now.")
         return None
     if answer:
-        _say(f"Telemetry of {name} is on. `{verbs} preview` shows it, `{verbs} off` stops it.")
+        _say(f"Telemetry of {name} is on. See what it records with `{verbs} preview`; stop it with `{verbs} off`.")
     else:
         _say(f"Nothing is recorded. `{verbs} on` would change that.")
     return answer
@@ -133,12 +133,13 @@ def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
 
 def _answer(recorder: Recorder, seconds: float) -> bool:
     """What is typed; no where it is nothing, or never an answer. Raises `KeyboardInterrupt`."""
-    for _ in range(_TRIES):
+    tries = _TRIES
+    while tries:
         _say("Record it? [y/N/?] ", end="")
         typed = terminal.line(sys.stdin, seconds)
         word = (typed or "").strip().lower()
-        if typed is None:
-            _say()
+        if not (typed or "").endswith("\n"):
+            _say()  # no Enter has begun a new line
         if word in ("y", "yes"):
             return True
         if word in ("", "n", "no"):
@@ -148,10 +149,16 @@ def _answer(recorder: Recorder, seconds: float) -> bool:
             from ..privacy.page import markdown
             from .reading import plain
 
-            _say(*plain(markdown(content(recorder))))
+            seconds = _SECONDS[1]  # whoever wants to read all of it is not to be hurried
+            _say(*plain(markdown(content(recorder))), "", _default(seconds))
         else:
-            _say("Type y for yes, n for no, or ? to read all of it.")
+            tries -= 1
+            _say("Type y for yes, n for no, or ? to read all of it." if tries else "None of that is a yes.")
     return False
+
+
+def _default(seconds: float) -> str:
+    return f"No is the default: press Enter, or wait {seconds:g} seconds."
 
 
 def _summary(recorder: Recorder) -> "Iterator[str]":
@@ -167,9 +174,14 @@ def _summary(recorder: Recorder) -> "Iterator[str]":
         yield f"  and {len(events) - _EVENTS} more"
     yield ""
     yield "Never recorded: what you type, text of yours, paths, names of files, hosts and users."
-    hosts = sorted({"/".join(one.shown.split("/")[:3]) for one in _receivers(recorder)})
-    kept = f"Records are kept in {recorder.paths['log']}"
-    yield f"{kept}, and sent to {', '.join(hosts)}." if hosts else f"{kept}. Nothing is sent."
+    yield f"Records are {whereabouts(recorder, _receivers(recorder))}"
+
+
+def whereabouts(recorder: Recorder, receivers: "tuple[Destination, ...]") -> str:
+    """Where records are kept, and where they are sent to: the end of a sentence."""
+    hosts = sorted({"/".join(one.shown.split("/")[:3]) for one in receivers})
+    sent = f", and sent to {', '.join(hosts)}." if hosts else ". Nothing is sent."
+    return f"kept in {recorder.paths['log']}{sent}"
 
 
 def _say(*lines: str, end: str = "\n") -> None:
