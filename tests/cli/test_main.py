@@ -95,6 +95,14 @@ def test_wrong_use(capsys: pytest.CaptureFixture[str], arguments: list[str], sen
     assert sentence in err.splitlines()[-1]
 
 
+@pytest.mark.parametrize("verb", ["status", "sent", "log sync"])
+def test_words_too_many_are_told_with_the_usage_of_their_verb(capsys: pytest.CaptureFixture[str], verb: str) -> None:
+    """That of the whole would not say what the verb takes."""
+    status, _, err = typed(["--tool", "mytool", *verb.split(), "--jso"], capsys)
+    assert status == 2
+    assert err.startswith(f"usage: discreet --tool mytool {verb.split(maxsplit=1)[0]} [-h]")
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     """The help explains both options and ends in an example that is a right use."""
     status, out, _ = typed(["--help"], capsys)

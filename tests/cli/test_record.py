@@ -231,7 +231,10 @@ def test_log_in_a_tool_that_declares(make_telemetry: Any, capsys: Any, place: Pa
     """In the tool itself, declared text is recorded and undeclared left out; an undeclared event is a wrong use."""
     telemetry = make_telemetry(events={"sync": {"format": OneOf("json", "table")}})
     assert telemetry.main(["log", "sync", "--set", "format=json", "--set", "files=3"]) == 0
-    assert "recorded without files: " in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "mytool telemetry: recorded without files: mytool declares what sync may hold, and they are not among it; "
+        "there are format\n"
+    )
     assert recorded(place) == [("sync", {"format": "json"})]
     for _ in ("on", "off"):
         assert telemetry.main(["log", "push", "--set", "files=3"]) == 2
@@ -287,7 +290,7 @@ def test_log_hashes_a_number_as_the_text_it_is(make_telemetry: Any, place: Path)
 @pytest.mark.parametrize(
     ("pair", "sentence"),
     [
-        ("n=many", "--set n=many: it is declared as number, and that is none"),
+        ("n=many", "--set n=many: it is declared as number, and 'many' is none"),
         ("files=3", "--set files: it is a field of fields, which is for the tool's own code to record"),
     ],
 )
@@ -383,6 +386,10 @@ def test_run_of_what_cannot_be_run(discreet: Discreet, tmp_path: Path, place: Pa
         (["--event", "Apply", "--", "true"], "'Apply' is not a legal event name"),
         (["--quiet", "true"], "unrecognized arguments: --quiet"),
         (["--set", "Files=1", "--", "true"], "not 'Files=1'"),
+        (
+            ["sync", "--", "true", "a b"],
+            "is sync the event, or the command? run --event sync -- true 'a b', or run -- sync -- true 'a b'",
+        ),
     ],
 )
 @pytest.mark.usefixtures("agreed")

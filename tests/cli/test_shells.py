@@ -300,6 +300,7 @@ LINES = [
     (["run", "--", ""], None),
     (["run", "--help"], None),
     (["run", "-x", "y"], None),
+    (["run", "sync", "--", "y"], None),
     (["run", "--event"], None),
     (["run", "--event", "-x", "y"], None),
     (["run", "--event", "E", "y"], None),

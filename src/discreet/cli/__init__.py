@@ -102,12 +102,23 @@ def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> "argparse._Sub
     return rows
 
 
-def check_verb(
-    parser: Parser, rows: "argparse._SubParsersAction[argparse.ArgumentParser]", arguments: argparse.Namespace
-) -> None:
-    """End with a wrong use, `SystemExit`, where no verb was typed; argparse would not say which there are."""
+def parsed(
+    parser: Parser,
+    rows: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    argv: Sequence[str] | None,
+    hint: "Callable[[argparse.Namespace, list[str]], str]" = lambda _arguments, _rest: "",
+) -> argparse.Namespace:
+    """The arguments. Raises `SystemExit` as `parse_args` does, but says which verbs there are, and how the one that was
+    typed is used, unless `hint` knows where words belong that it does not take.
+    """
+    arguments, rest = parser.parse_known_args(argv)
     if "verb" not in arguments:
         parser.error(f"the following arguments are required: VERB; there are {', '.join(rows.choices)}")
+    if rest:
+        belongs = hint(arguments, rest)
+        wrong = parser if belongs else rows.choices[arguments.verb.word]
+        wrong.error(f"unrecognized arguments: {' '.join(rest)}{belongs}")
+    return arguments
 
 
 def add_verb(rows: "argparse._SubParsersAction[argparse.ArgumentParser]", verb: Verb, head: str) -> None:
@@ -169,6 +180,5 @@ def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str
         allow_abbrev=False,
     )
     rows = add_verbs(parser)
-    arguments = parser.parse_args(argv)
-    check_verb(parser, rows, arguments)
+    arguments = parsed(parser, rows, argv)
     return run_verb(Session(telemetry, command), arguments)

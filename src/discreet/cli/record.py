@@ -5,6 +5,7 @@ well. `run` itself is in hosts/shell.py, since a Makefile's `run` passes by the 
 """
 
 import argparse
+import shlex
 from collections.abc import Iterator, Mapping
 
 from .. import names
@@ -57,6 +58,11 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     """Run a command, record it, and end as it ended."""
     _check_event(arguments.event)
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
+    if argv[1:2] == ["--"] == arguments.argv[1:2]:  # of an event's name there may be a program
+        first, words = shlex.quote(argv[0]), shlex.join(arguments.argv[2:])
+        raise Misuse(
+            f"is {first} the event, or the command? run --event {first} -- {words}, or run -- {first} -- {words}"
+        )
     if not argv or not argv[0]:
         raise Misuse(f"what is to be run? For example: {session.command} run -- make apply")
     properties, _, _ = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
@@ -102,10 +108,16 @@ def _record(session: Session, event: str, properties: dict[str, object]) -> None
     if not telemetry.flush(_FLUSH_SECONDS):
         raise Failure(f"the event could not be written to {session.paths['log']}")
     if watched.left_out:
-        session.complain(
-            f"recorded without {', '.join(watched.left_out)}: only true, false, numbers of up to nine digits and what "
-            f"{telemetry.name} itself declares are recorded"
-        )
+        session.complain(f"recorded without {', '.join(watched.left_out)}: {_only(session, event)}")
+
+
+def _only(session: Session, event: str) -> str:
+    """What of an event is recorded: why the rest was left out."""
+    declaration, name = session.telemetry.declaration, session.telemetry.name
+    if declaration is None or not declaration.closed:
+        return f"only true, false, numbers of up to nine digits and what {name} itself declares are recorded"
+    fields = ", ".join(declaration.rows(event) or declaration.fields) or "none"
+    return f"{name} declares what {event} may hold, and they are not among it; there are {fields}"
 
 
 def _check_event(event: str) -> None:
@@ -144,7 +156,7 @@ def _declared(session: Session, event: str, texts: dict[str, str]) -> "tuple[dic
                 if row.convert(value) is None or row.level not in ("basic", level):
                     empty.append(key)
             except ValueError:
-                wrong.append(f"--set {key}={text}: it is declared as {row.word}, and that is none")
+                wrong.append(f"--set {key}={text}: it is declared as {row.word}, and {text!r} is none")
     return properties, wrong, empty
 
 

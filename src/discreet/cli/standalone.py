@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from ..hosts import shell
 from ..telemetry import Recorder
-from . import Verb, add_verb, add_verbs, check_verb, collect, run_verb
+from . import Verb, add_verb, add_verbs, collect, parsed, run_verb
 from .session import Parser, Session, shown
 
 USAGE = "%(prog)s [-h] [--version] {--tool NAME | --manifest FILE} [--data-dir DIR] VERB ..."
@@ -48,7 +48,7 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     head, named = _head(argv)
     rows = add_verbs(parser, head if named else f"{head} --tool NAME")
     add_verb(rows, COLLECT, head)
-    arguments = _parsed(parser, rows, argv)
+    arguments = parsed(parser, rows, argv, _hint)
     tool, manifest, directory = arguments.tool, arguments.manifest, arguments.data_dir
     received = collect.UNNAMED if arguments.verb is COLLECT and tool is None and manifest is None else tool
     try:
@@ -69,19 +69,8 @@ def _head(argv: Sequence[str]) -> tuple[str, bool]:
     return head, "--tool" in typed or "--manifest" in typed
 
 
-def _parsed(
-    parser: Parser, rows: "argparse._SubParsersAction[argparse.ArgumentParser]", argv: Sequence[str]
-) -> argparse.Namespace:
-    """The arguments. Raises `SystemExit` as `parse_args` does, with more of a hint at what is right."""
-    arguments, rest = parser.parse_known_args(argv)
-    check_verb(parser, rows, arguments)
-    if rest:
-        parser.error(f"unrecognized arguments: {' '.join(rest)}{_hint(arguments, rest)}")
-    return arguments
-
-
 def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
-    """The end of a sentence about words that no verb takes: where they belong, if that is likely."""
+    """Where words that no verb takes belong, if that is likely."""
     verb = arguments.verb.word
     for word in rest:
         option = word.partition("=")[0]
