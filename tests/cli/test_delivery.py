@@ -218,7 +218,9 @@ def test_status_where_nothing_is_sent(host: Host) -> None:
         refused = {"MYTOOL_TELEMETRY_ENDPOINT": "http://x.example.org/"}
         sentence = "MYTOOL_TELEMETRY_ENDPOINT is refused: url: plain http is for loopback only; use https\n"
         assert f"  sent to  nowhere\n  setting  {sentence}" in host.verb("status", env=refused)
-        assert "sends nothing anywhere: its destination is refused\n" in host.verb("flush", status=1, env=refused)
+        assert "sends nothing anywhere: no destination can be used\n" in host.verb("flush", status=1, env=refused)
+        waiting = {"MYTOOL_TELEMETRY_ENDPOINT": "https://x.example.org/batch/"}
+        assert "  sent to  nowhere\n  setting  PostHog gets nothing before " in host.verb("status", env=waiting)
         told = host.verb("status", env={"MYTOOL_TELEMETRY_HEADERS": "nonsense"})
         assert "(json): 2 waiting, " in told
         assert "  setting  MYTOOL_TELEMETRY_HEADERS is refused: " in told

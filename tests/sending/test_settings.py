@@ -113,6 +113,18 @@ def test_posthog_without_a_key_waits() -> None:
     assert (one.format, one.api_key) == ("posthog", "phc")
 
 
+def test_what_waits_for_a_key_is_told() -> None:
+    """It would look as if nothing were to be sent at all."""
+    told = ["PostHog gets nothing before MYTOOL_TELEMETRY_POSTHOG_API_KEY is set"]
+    for environ, code in (
+        ({}, (WAITING,)),
+        ({"POSTHOG_HOST": "https://eu.i.posthog.com"}, ()),
+        ({"ENDPOINT": "https://mine.example.org/batch/"}, CODE),
+    ):
+        assert in_force(environ, code)[1] == told
+    assert in_force({"POSTHOG_API_KEY": "phc"}, (WAITING,))[1] == []
+
+
 def test_posthog_never_stands_beside_an_endpoint() -> None:
     """With `ENDPOINT`, `POSTHOG_*` adds nothing."""
     settings = {

@@ -224,7 +224,11 @@ def _plan(session: Session, verb: str) -> "Plan":
     session.check_place()
     found = in_force(session)
     if not found:
-        why = "its destination is refused" if destinations(session)[1] else "no destination is set"
+        why = "no destination is set"
+        if session.telemetry.mode == "local":
+            why = 'with consent="local" all stays on this machine'
+        elif destinations(session)[1]:
+            why = "no destination can be used"
         raise Failure(f"{session.telemetry.name} sends nothing anywhere: {why}")
     plan = plan_of(session.telemetry, found)
     if os.path.lexists(session.paths["flags"]):  # some run of the tool has looked one up

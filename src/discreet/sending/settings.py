@@ -27,7 +27,7 @@ _ADDRESSES = ("ENDPOINT", "POSTHOG_HOST")
 
 
 class Settings:
-    """The settings of one tool; `problems` are sentences about values that were refused, without the values."""
+    """The settings of one tool; `problems` are sentences about values that were refused or are missing, without the values."""
 
     def __init__(self, tool: str, environ: "Mapping[str, str]", settings: "Mapping[str, object]") -> None:
         self._head = names.prefix(tool)
@@ -45,7 +45,10 @@ class Settings:
             at = next((at for at, one in enumerate(found) if one.format in ("json", "otlp")), None)
             if at is not None:
                 found = (*found[:at], self._with_headers(found[at]), *found[at + 1 :])
-        return tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
+        ready = tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
+        if len(ready) < len(found):
+            self._tell_of_key()
+        return ready
 
     def refused(self) -> "list[str]":
         """The `problems` of all values, those among them that nothing asks for as things are. Never raises."""
@@ -86,6 +89,8 @@ class Settings:
         key, host = self._api_key(), self._get("POSTHOG_HOST")
         at = next((at for at, one in enumerate(code) if one.format == "posthog"), len(code))
         if at == len(code) and not key:
+            if host and self._made("POSTHOG_HOST", {"url": batch_url(host), "format": "posthog"}):
+                self._tell_of_key()
             return code
         options = code[at].options() if at < len(code) else {"url": batch_url(POSTHOG_HOST), "format": "posthog"}
         options |= {"url": batch_url(host), "allow_http": False} if host else {}
@@ -138,7 +143,12 @@ class Settings:
     def _refuse(self, key: str, why: str) -> None:
         configured = key.lower() in self._settings and not self._variable(key)
         where = f"settings: {key.lower()}" if configured else f"{self._head}_TELEMETRY_{key}"
-        sentence = f"{where} is refused: {why}"
+        self._tell(f"{where} is refused: {why}")
+
+    def _tell_of_key(self) -> None:
+        self._tell(f"PostHog gets nothing before {self._head}_TELEMETRY_POSTHOG_API_KEY is set")
+
+    def _tell(self, sentence: str) -> None:
         if sentence not in self.problems:
             self.problems.append(sentence)
 
