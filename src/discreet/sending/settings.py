@@ -27,7 +27,7 @@ _ADDRESSES = ("ENDPOINT", "POSTHOG_HOST")
 
 
 class Settings:
-    """The settings of one tool; `problems` are sentences about values that were refused or are missing, without the values."""
+    """The settings of one tool; `problems` are sentences about what is refused or missing, without the values."""
 
     def __init__(self, tool: str, environ: "Mapping[str, str]", settings: "Mapping[str, object]") -> None:
         self._head = names.prefix(tool)
