@@ -123,22 +123,20 @@ class Recorder:
 
     @property
     def decision(self) -> "Decision":
-        """May we record: `enabled`, `level`, `reason` and `source`, decided once a process. Never raises OSError."""
-        if self._decision is None:
-            from .consent import decide, signature
+        """May we record: `enabled`, `level`, `reason` and `source`, decided once a process. Never raises for a file."""
+        from .consent import Decision, decide, signature
 
+        if self._decision is None:
             # Before the files are read: a change in between is then noticed at the first write.
             self.signature = signature(self.paths)
             self._decision = decide(facts_of(self))
         if self.off and self._decision.enabled:
-            from .consent import Decision
-
             self._decision = Decision(False, "basic", "default", "default", "late")
         return self._decision
 
     @property
     def enabled(self) -> bool:
-        """`decision.enabled`, without working out the reason where that can be spared. Never raises OSError."""
+        """`decision.enabled`, without working out the reason where that can be spared. Never raises for a file."""
         return not (self.off or (self._decision is None and self._plainly_off())) and self.decision.enabled
 
     def recording(self) -> bool:
@@ -156,7 +154,7 @@ class Recorder:
     def swallow(self, reason: str, error: Exception) -> None:
         """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises."""
         self.lose(reason)
-        if os.environ.get("DISCREET_DEBUG") == "1":
+        if os and os.environ.get("DISCREET_DEBUG") == "1":  # a finalizer may be the last to call
             sys.__excepthook__(type(error), error, error.__traceback__)
 
     def lose(self, reason: str, number: int = 1) -> None:
@@ -168,6 +166,8 @@ class Recorder:
         cleaner = self._filter or self._open()
         if cleaner is None:
             return
+        sender: Sender = self._sender  # type: ignore[assignment]  # made with the filter
+        encoder = sender.encoder  # before a value is converted, which may take its time, and outlast a `clear`
         given = {**properties, **more} if properties and more else properties or more
         if self.flagged is not None:
             given = self.flagged.ride(event, given)
@@ -178,7 +178,7 @@ class Recorder:
 
             event, cleaned = clean_object(cleaner, event, given)
         if cleaned is not None:
-            self._sender.record(event, cleaned)  # type: ignore[union-attr]  # made with the filter
+            sender.record(event, cleaned, encoder)
 
     def _open(self) -> "Filter | None":
         """Pass the gate, and build the road behind it; None where telemetry is off."""
@@ -219,7 +219,9 @@ class Recorder:
         from .consent import decide, signature
 
         now = signature(self.paths, strictly=True)
-        if now == self.signature:
+        # Where no file holds the yes, `clear` leaves no other trace.
+        kept = self._salted() if self._pseudonyms or self.identity == "install" else None
+        if now == self.signature and not (kept and kept.erased(self._sender.id if self._sender else "")):
             return not self.off
         self.signature = now
         self._decision = decide(facts_of(self))
@@ -246,10 +248,8 @@ class Recorder:
             if environ.get(switch) in ("1", "true", "yes", "on"):
                 return True
         for key in ("TELEMETRY_OPT_IN", "_TELEMETRY__OPT_IN", "TELEMETRY_DIR", "_TELEMETRY__DIR"):
-            if f"{head}_{key}" in environ:
+            if f"{head}_{key}" in environ or self._place[1] or self.located is not None:
                 return False
-        if self._place[1] or self.located is not None:
-            return False
         place = self._place[0] or f"~/.{self.name}/telemetry"
         if place[:2] == "~/":  # without a home the gate is off in any case
             place = os.path.join(environ.get("USERPROFILE" if os.name == "nt" else "HOME", ""), place[2:])

@@ -143,7 +143,7 @@ class Owner:
     def record(self, *numbers: int) -> None:
         """Record events that can be told apart."""
         for n in numbers:
-            self.sender.record("search", {"n": n})
+            self.sender.record("search", {"n": n}, self.sender.encoder)
 
 
 @pytest.fixture

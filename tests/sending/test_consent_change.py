@@ -140,7 +140,8 @@ def test_a_no_holds_for_what_comes_late(running: Telemetry, data: Path, read_log
     running.track("search", n=1)
     assert not running.flush(LONG)
     assert running._sender is not None
-    running._sender.record("search", {"n": 2})  # as a thread would that had passed the gate before
+    # As a thread would that had passed the gate before.
+    running._sender.record("search", {"n": 2}, running._sender.encoder)
     assert not running.flush(LONG)
     running.close(LONG)
     assert numbers(read_log(data)) == [0]

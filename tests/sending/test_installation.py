@@ -246,3 +246,47 @@ def test_a_record_between_two_consents(
     telemetry.track("search", n=4)
     telemetry.flush(LONG)
     assert [record["properties"] for record in read_log(directory)] == [{"n": 4}]
+
+
+def test_what_clear_erased_is_used_no_more_under_a_variable(
+    make_telemetry: MakeTelemetry, read_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No file holds the yes, so none tells of `clear` but the id and the salt themselves: both are others after it, as
+    is the run, and what waited is not written.
+    """
+    monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "true")
+    telemetry = make_telemetry(opted_in=False, identity="install", fields={"word": "hash"})
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", word="w")
+    assert telemetry.flush(LONG)
+    (before,) = read_log(directory)
+    assert make_telemetry(opted_in=False).main(["clear", "--yes"]) == 0
+    telemetry.track("search", word="w", n=1)
+    assert not telemetry.flush(LONG)
+    telemetry.track("search", word="w", n=2)
+    assert telemetry.flush(LONG)
+    (after,) = read_log(directory)
+    assert after["properties"]["n"] == 2
+    assert all(before[key] != after[key] for key in ("install", "run"))
+    assert before["properties"]["word"] != after["properties"]["word"]
+
+
+def test_an_event_that_outlasts_clear(make_telemetry: MakeTelemetry, read_log: Any) -> None:
+    """What was converted with the salt of before is not written under the run of after."""
+    telemetry = make_telemetry(fields={"word": "hash", "n": "count"})
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", word="w")
+    assert telemetry.flush(LONG)
+
+    class Slow(list[int]):
+        def __len__(self) -> int:
+            verbs = make_telemetry(opted_in=False)
+            assert verbs.main(["clear", "--yes"]) == 0
+            assert verbs.main(["on"]) == 0
+            telemetry.track("other", n=[1])
+            assert not telemetry.flush(LONG)  # another thread's: from here on the run is another
+            return 1
+
+    telemetry.track("search", word="w", n=Slow())
+    telemetry.flush(LONG)
+    assert read_log(directory) == []

@@ -52,7 +52,7 @@ def test_the_queue_is_bounded_by_size(owner: Any) -> None:
     owner.log.lines.clear()
     text = "x" * 15_000
     for n in range(1000):
-        owner.sender.record("search", {"n": n, "text": text})
+        owner.sender.record("search", {"n": n, "text": text}, owner.sender.encoder)
     owner.log.open.set()
     assert owner.sender.flush(LONG)
     waited = sum(map(len, owner.log.lines[1:]))
@@ -68,8 +68,9 @@ def test_a_record_over_16_kib_is_dropped(owner: Any) -> None:
     owner.record(1)
     owner.sender.flush(LONG)
     room = names.RECORD_BYTES - len(owner.log.lines[0]) - len(',"text":""')
-    owner.sender.record("search", {"n": 2, "text": "x" * room})
-    owner.sender.record("search", {"n": 3, "text": "x" * (room + 1)})
+    encoder = owner.sender.encoder
+    owner.sender.record("search", {"n": 2, "text": "x" * room}, encoder)
+    owner.sender.record("search", {"n": 3, "text": "x" * (room + 1)}, encoder)
     assert owner.counted == {"record_size": 1}
     owner.record(4)
     assert owner.sender.flush(LONG)

@@ -106,9 +106,8 @@ class Sender:
         self.thread = 0  # what the system calls the one that ended last, until it is known to be gone
         self._lost = False  # something that was queued did not reach the log; the next `flush` says so
 
-    def record(self, event: str, properties: "Mapping[str, object]") -> None:
-        """Queue a filtered event for the log. Never waits; raises what `Encoder.encode` raises."""
-        encoder = self.encoder
+    def record(self, event: str, properties: "Mapping[str, object]", encoder: Encoder) -> None:
+        """Queue an event, filtered while `encoder` was ours. Never waits; raises what `Encoder.encode` raises."""
         line = encoder.encode(event, properties)
         if len(line) > names.RECORD_BYTES:
             self.owner.lose("record_size")

@@ -29,13 +29,13 @@ class Pseudonyms:
     still the one of `signed`, or the gate says yes to what `look` sees in that moment.
     """
 
-    __slots__ = ("_look", "_month", "_paths", "_salt", "_signed")
+    __slots__ = ("_look", "_month", "_paths", "_signed", "salt")
 
     def __init__(self, paths: names.Paths, signed: object, look: "Callable[[], consent.Facts]") -> None:
         self._paths = paths
         self._signed = signed
         self._look = look
-        self._salt = b""
+        self.salt = b""  # until it is used
         self._month = (-1, "")
 
     def __call__(self, event: str, field: str, raw: bytes) -> str:
@@ -43,7 +43,7 @@ class Pseudonyms:
 
         Raises `OSError` where the salt can be neither read nor made: the event is dropped then.
         """
-        salt = self._salt or self._found()
+        salt = self.salt or self._found()
         now = time.time()
         day, month = self._month
         if day != now // 86400:
@@ -56,18 +56,32 @@ class Pseudonyms:
 
         Raises `OSError` as above: there is no answer then, and the event is dropped.
         """
-        return drawn(self._salt or self._found(), event, field, message)
+        return drawn(self.salt or self._found(), event, field, message)
 
     def bucket(self, key: str) -> float:
         """Where this installation stands, from 0 to below 1, in the shares of a flag. Raises `OSError` as above."""
-        return bucket(self._salt or self._found(), key)
+        return bucket(self.salt or self._found(), key)
+
+    def erased(self, install: str) -> bool:
+        """Whether the salt, or this id of the installation, is in use and no more what its file holds. Never raises
+        OSError: what cannot be read just now is there.
+        """
+        for key, held in (("salt", self.salt.hex()), ("id", install)):
+            try:
+                if held and _read(self._paths, key) != held:
+                    return True
+            except FileNotFoundError:
+                return True
+            except OSError:
+                continue
+        return False
 
     def _found(self) -> bytes:
         if not os.path.lexists(self._paths["salt"]) and self._only_shows():
-            self._salt = os.urandom(_SALT_BYTES)  # of this process, and in no file
+            self.salt = os.urandom(_SALT_BYTES)  # of this process, and in no file
         else:
-            self._salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make))
-        return self._salt
+            self.salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make))
+        return self.salt
 
     def _only_shows(self) -> bool:
         """Whether events are shown in the place of being recorded: then nothing is made."""
@@ -123,12 +137,16 @@ def bucket(salt: bytes, key: str) -> float:
     return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53
 
 
+def _read(paths: names.Paths, key: str) -> str:
+    return names.read_small(paths[key], names.current_user()).decode("ascii", "replace").strip()
+
+
 def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]") -> str:
     """The hex digits that the file holds, or fresh ones put there first; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
         try:
-            text = names.read_small(path, names.current_user()).decode("ascii", "replace").strip()
+            text = _read(paths, key)
         except FileNotFoundError:
             if not agreed():
                 raise  # `clear` or `off` came meanwhile, and nothing is to lie there after them
