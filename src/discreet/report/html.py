@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SPANS = 60  # columns of the chart of activity at most
 VALUES = 20  # of one field; the rest is one sum
+_NONE, _LEFT_OUT = "\u2013", ' class="none"'  # in place of a figure; on a narrow screen nothing is
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -106,7 +107,8 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind
     kept = [f' data-head="{head}"' if head and kind else "" for head in heads[1:]]
     body = "\n".join(
         f'<tr><th scope="row">{name}</th>'
-        f"{''.join(f'<td{head}>{cell}</td>' for head, cell in zip(kept, cells, strict=True))}</tr>"
+        + "".join(f"<td{head}{_LEFT_OUT * (cell == _NONE)}>{cell}</td>" for head, cell in zip(kept, cells, strict=True))
+        + "</tr>"
         for name, *cells in rows
     )
     # Where it is wide, it can be scrolled with the keys.
@@ -147,7 +149,7 @@ def _rows(found: Document) -> str:
         bad = amount(row) * row["failed"] / told if told else 0
         cells = [_label(row, found), f"{row['count']:,}"]
         cells += [about(row["estimate"]) if row["estimate"] else f"{row['count']:,}"] if sampled else []
-        cells += [f"{row['ok']:,}", f"{row['failed']:,}", share(row["ok"], told)] if told else ["\u2013"] * 3
+        cells += [f"{row['ok']:,}", f"{row['failed']:,}", share(row["ok"], told)] if told else [_NONE] * 3
         rows.append((*cells, bar(amount(row), top, bad)))
     heads = [_head(found), "Runs", *(["In all, about"] if sampled else []), "Succeeded", "Failed", "Success", ""]
     title = "How often, and how well; the end of a bar, in orange, is what failed"
@@ -203,10 +205,10 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
     for one in shown:
         guess = one["estimate"]
         cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
-        cells += [about(guess) if guess else "\u2013"] if by_lot else []  # none for a choice that was given up
+        cells += [about(guess) if guess else _NONE] if by_lot else []  # none for a choice that was given up
         rows.append((*cells, bar(amount(one), most, error=guess["error"] if guess else 0)))
     if rest > 0:
-        rows.append(("others", number(rest), share(rest, whole), *(["\u2013"] if by_lot else []), bar(rest, most)))
+        rows.append(("others", number(rest), share(rest, whole), *([_NONE] if by_lot else []), bar(rest, most)))
     return rows
 
 

@@ -73,7 +73,8 @@ td:has(.bar){min-width:2rem}
 .stack tbody th{font-weight:600}
 .stack td[data-head]::before{content:attr(data-head);display:block;font-size:.85rem;color:var(--soft)}
 .stack td:has(.bar){padding:.35rem 0}
-.stack td:empty{display:none}}
+.stack td:empty,.stack .none{display:none}
+.stack table{margin-top:.6rem}}
 @media print{:root{color-scheme:light;--page:#fff;--card:#fff;--text:#000;--soft:#444;--line:#ccc;--good:#3b7ea1;
 --bad:#b4451f;--error:#000}
 body{padding:0;max-width:none;font-size:11pt}
