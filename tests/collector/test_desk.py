@@ -15,6 +15,7 @@ import pytest
 from collector.conftest import Collector, head, written
 from discreet import names
 from discreet.cli.collect import flags
+from discreet.collector import desk as room
 from discreet.collector.check import Check
 from discreet.collector.http import BODY_BYTES
 from discreet.privacy.declaration import Declaration
@@ -334,6 +335,8 @@ BODIES = {
     "a bomb": (413, partial(gzipped, b" ", BODY_BYTES + 1)),
     "a large bomb": (413, partial(gzipped, b" ", 20 * BODY_BYTES)),
     "brackets in gzip": (400, partial(gzipped, NEST)),
+    "a million values in gzip": (413, partial(gzipped, b'{"records":[' + b"{}," * 1_000_000 + b"{}]}")),
+    "values one in another": (413, partial(gzipped, b"[" + b"[[[]]]," * 100_000 + b"[]]")),
     "an empty body": (400, (b"",)),
     "a list": (400, (b"[]",)),
 }
@@ -347,6 +350,51 @@ def test_bodies_that_are_refused(collector: Collector, name: str, path: str) -> 
     body, *headers = made() if callable(made) else made
     assert collector.post(path, body, *headers).status == status
     assert collector.send(RECORDS, "json").status == 200
+
+
+SPAN = {"traceId": "1" * 32, "spanId": "2" * 16, "name": "search"}
+
+
+def many(number: int) -> dict[str, object]:
+    """So many records for each path, as short as they can be."""
+    events = [{"event": "search", "uuid": str(one)} for one in range(number)]
+    spans = [{**SPAN, "spanId": f"{one:016x}"} for one in range(number)]
+    half = number // 2
+    return {
+        "/t": {"records": [{**RECORDS[0], "id": str(one)} for one in range(number)]},
+        "/batch/": {"batch": events},
+        "/v1/traces": {"resourceSpans": [{"scopeSpans": [{"spans": part}]} for part in (spans[:half], spans[half:])]},
+    }
+
+
+@pytest.mark.parametrize("path", ["/t", "/v1/traces", "/batch/"])
+def test_only_so_many_records_in_a_request(
+    start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    """One too many, and nothing of it is taken: its sender is told to halve it, and each half is taken."""
+    monkeypatch.setattr(room, "RECORDS", 20)
+    collector = start()
+    answer = collector.post(path, many(21)[path])
+    assert (answer.status, answer.body) == (413, b"a request has at most 20 records\n")
+    assert not collector.records()
+    assert collector.post(path, many(20)[path]).status == 200
+    assert len(collector.records()) == 20
+
+
+def test_a_small_request_of_very_many_records(collector: Collector) -> None:
+    """Four kilobytes that are a million events when unpacked: refused before one of them is looked at."""
+    body, header = gzipped(b'{"batch":[' + b"{}," * 1_390_000 + b"{}]}")
+    assert len(body) < 4200
+    assert collector.post("/batch/", body, header).status == 413
+    assert (collector.desk.refused, collector.records()) == (0, [])
+
+
+@pytest.mark.parametrize("event", [{}, {"event": ""}, {"event": None, "uuid": "x"}, {"event": 5, "uuid": "x"}])
+def test_an_event_without_a_name(collector: Collector, event: dict[str, object]) -> None:
+    """It is no event, of whichever software: refused, and the one beside it is taken."""
+    assert collector.post("/batch/", {"batch": [event, {"event": "search", "uuid": "y"}]}).status == 200
+    assert [record["event"] for record in collector.records()] == ["search"]
+    assert collector.desk.refused == 1
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 
 from collector.conftest import Collector, head, read, written
 from discreet.collector import server as room
-from discreet.collector.desk import Desk
-from discreet.collector.http import BODY_BYTES
+from discreet.collector.desk import Answer, Desk, Work
+from discreet.collector.http import BODY_BYTES, Request
 from discreet.collector.store import Store
 from discreet.sending import wire
 from wire.cases import RECORDS
@@ -92,6 +92,24 @@ def test_many_requests_of_one_connection(collector: Collector) -> None:
     statuses = [int(part[:3]) for part in came.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [204] * 100 + [200, 422, 200]
     assert len(collector.records()) == 116
+
+
+def test_others_have_their_turn(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two requests of one connection, however many came at once, everybody else is looked at."""
+    turns: list[str] = []
+    real = collector.desk.answer
+
+    def answer(request: Request) -> Answer | Work:
+        turns.append("request")
+        collector.server.loop.call_soon(turns.append, "another")
+        return real(request)
+
+    monkeypatch.setattr(collector.desk, "answer", answer)
+    with collector.connect() as connection:
+        connection.sendall(BEACON * 3 + head("GET /healthz HTTP/1.1"))
+        while connection.recv(65536):
+            pass
+    assert turns == ["request", "another"] * 4
 
 
 def test_a_slow_answer_keeps_the_order(collector: Collector) -> None:

@@ -127,7 +127,7 @@ keys = b'{' + b'"a":1,' * 1_000_000 + b'"a":1}'
 assert refused(LookupError, records.parse, keys.decode())
 assert refused(ValueError, flags_answer.read, keys)
 assert flags_answer.read(b'{"flags":' + keys.replace(b":1", b":{}") + b"}")[0] == {"a": ("false", "")}
-assert posted(b'{"records":[' + keys + b"]}") == 422
+assert posted(b'{"records":[' + keys + b"]}") == 413
 small_files(keys.replace(b"a", b"-"))
 """,
     "a log of newlines": """

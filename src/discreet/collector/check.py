@@ -87,7 +87,7 @@ def _readings(name: str, value: object) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield {f"{name}.{inner}": held for inner, held in value.items()}
         yield {name: {inner: _spelled(held) for inner, held in value.items()}}
-    else:
+    elif not isinstance(value, str):
         yield {name: _spelled(value)}
 
 

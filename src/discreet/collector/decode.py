@@ -148,6 +148,8 @@ def _event(event: dict[str, Any]) -> Decoded:
     properties = {name: value for name, value in told.items() if not name.startswith("$")}
     if native:
         return _record(facts, {}) | {"properties": properties}, FLAT
+    if not (isinstance(facts["event"], str) and facts["event"]):
+        return None, FOREIGN  # a span may have no name, but no client of PostHog sends an event without one
     return _foreign(facts, properties), FOREIGN
 
 

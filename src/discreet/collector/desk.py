@@ -22,6 +22,7 @@ import time
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, NamedTuple
 
 from .. import names
@@ -34,6 +35,9 @@ from .store import Store
 from .values import Malformed, identity
 
 _JSON, TEXT = "application/json", "text/plain; charset=utf-8"
+RECORDS = 10_000  # of a request: our client sends 500, a Collector of OpenTelemetry batches of 8,192
+# Of a body, more than twice what our client can put into one: nothing else is answered while they are looked at.
+VALUES = 200_000
 _FULL_SECONDS = "300"  # until a client may try again where there is no room
 
 
@@ -170,10 +174,13 @@ class Desk:
 
     def _take(self, found: Iterable[decode.Decoded]) -> tuple[int, int, int, str]:
         """Check and write; how many were stored, repeated and refused, and why the first of these was. Raises `OSError`
-        where nothing was taken.
+        where nothing was taken, and `Refusal` for too many.
         """
+        decoded = list(islice(found, RECORDS + 1))
+        if len(decoded) > RECORDS:
+            raise Refusal(413, f"a request has at most {RECORDS:,} records")
         records, refused, why = [], 0, ""
-        for number, (record, manner) in enumerate(list(found), start=1):
+        for number, (record, manner) in enumerate(decoded, start=1):
             if record is not None and self._tool and record.get("tool") in ("", decode.UNKNOWN):
                 record["tool"] = self._tool
             taken = self._line(record, manner)
@@ -242,6 +249,9 @@ def _content(request: Request) -> object:
     body = request.body
     if request.headers.get("content-encoding", "").lower() == "gzip":
         body = _expanded(body)
+    # Each value but the first stands behind one of these. Those in texts count as well: few are anybody's text.
+    if sum(map(body.count, (b",", b"[", b"{"))) > VALUES:
+        raise Refusal(413, f"a body has at most {VALUES:,} values")
     try:
         return strictly(body.decode())
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError

@@ -178,6 +178,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _advance(self) -> None:
+        """Go as far as the bytes allow, to one answer at most: the next one has to wait until everybody had a turn."""
         try:
             while not (self._busy or self._ending or self._transport.is_closing()):
                 if self._request is None:
@@ -185,11 +186,13 @@ class Connection(asyncio.Protocol):
                     if request is None:
                         return
                     self._begin(request)
-                elif self._reader.body(self._request):
+                elif not self._reader.body(self._request):
+                    return
+                else:
                     request, self._request = self._request, None
                     self._release()
                     self._answer(request)
-                else:
+                    self._server.loop.call_soon(self._advance)
                     return
         except Refusal as refusal:
             self._refuse(refusal)
