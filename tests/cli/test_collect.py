@@ -107,6 +107,16 @@ def test_a_manifest(collect: Callable[..., Any], tmp_path: Path) -> None:
     assert ended(process)[1].endswith("  2 not declared\n  1 of another tool\n")
 
 
+@pytest.mark.parametrize("identity", ["run", "install"])
+def test_an_installation_by_the_manifest(collect: Callable[..., Any], tmp_path: Path, identity: str) -> None:
+    """Its number is kept only where the manifest says that there is one."""
+    (tmp_path / "telemetry.toml").write_text(MANIFEST.replace("\n", f'\nidentity = "{identity}"\n', 1))
+    process = collect(before=("--manifest", "telemetry.toml"))
+    assert ask(f"{address(process)}/t?t=mytool&e=search&n=1&install={'ab' * 16}")[0] == 204
+    (file,) = (tmp_path / "collected").glob("*.jsonl")
+    assert json.loads(file.read_text()).get("install", "") == ("ab" * 16 if identity == "install" else "")
+
+
 def test_a_tool(collect: Callable[..., Any]) -> None:
     """With `--tool` alone: of that tool, whatever it sends."""
     process = collect(before=("--tool", "mytool"))

@@ -535,12 +535,66 @@ def test_facts_that_say_who_it_was(start: Callable[..., Collector]) -> None:
     assert collector.desk.check.losses == {f"a {fact} that is none": 1 for fact in told}
 
 
+INSTALL = "abababababababababababababababab"
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("declared", [True, False], ids=["with a manifest", "without one"])
+@pytest.mark.parametrize(
+    ("install", "kept"),
+    [(INSTALL, INSTALL), ("ada@example.org /home/ada", ""), (INSTALL.upper(), ""), (INSTALL[1:], ""), ("", "")],
+)
+def test_what_an_installation_may_be(
+    start: Callable[..., Collector], form: str, install: str, kept: str, *, declared: bool
+) -> None:
+    """The number that a client makes, and nothing else that somebody is called; without a manifest the format json,
+    which is taken as it is, may hold any text.
+    """
+    check = Check("mytool", DECLARED, declared=True, install=True) if declared else None
+    collector = start(check=check, tool="mytool")
+    record = {**RECORDS[0], "properties": TAKEN, "install": install}
+    assert collector.send([record], form).status in (200, 204)
+    (one,) = collector.records()
+    kept = install if form == "json" and not declared else kept
+    assert one.get("install", "") == kept
+    assert ("install" in one) == bool(kept) or (form == "json" and not declared)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_installation_that_is_not_declared(start: Callable[..., Collector], form: str) -> None:
+    """A tool whose manifest knows runs alone has no installations, whatever is sent."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    collector.send([{**RECORDS[0], "properties": TAKEN, "install": INSTALL}], form)
+    (one,) = collector.records()
+    assert "install" not in one
+    assert collector.desk.check.losses == {"an install that is none": 1}
+
+
+@pytest.mark.parametrize(
+    ("fact", "told", "kept"),
+    [
+        ("version", "1.4.0+g1a2b3c~dirty", True),
+        ("version", "v" * 64, True),
+        ("version", "v" * 65, False),
+        ("os", "dragonflybsd", True),
+        ("os", "emscripten", True),
+        ("os", "the_laptop_of_ada", False),
+    ],
+)
+def test_how_long_a_fact_may_be(start: Callable[..., Collector], fact: str, told: str, *, kept: bool) -> None:
+    """As long as a client's own, and no longer."""
+    collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")
+    collector.post("/t", {"records": [{**RECORDS[0], "properties": TAKEN, fact: told}]})
+    assert [record[fact] for record in collector.records()] == [told if kept else ""]
+
+
 @pytest.mark.parametrize(
     ("py", "kept"),
     [
         ("3.11.7", True), ("3.15.0rc1", True), ("node 20.1.0", True), ("openjdk 17.0.9+9", True), ("go 1.22-rc1", True),
         ("node 21.0.0-nightly2023", True), ("", True), ("ada lovelace", False), ("203.0.113.9", False),
-        ("a b 3", False), ("3.1 ", False),
+        ("a b 3", False), ("3.1 ", False), ("3.11-adas-laptop-at-home", False), ("ada 3.1", False), ("3.11+ada", False),
+        ("4915112345678", False), ("3.11rc4915112345678", False), ("2024.11.23456", False),
     ],
 )  # fmt: skip
 def test_what_a_python_may_be(start: Callable[..., Collector], py: str, kept: bool) -> None:

@@ -55,7 +55,8 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
         raise Misuse(f"--limit is a number of MiB, at least 1, not {arguments.limit}")
     telemetry = session.telemetry
     tool = "" if telemetry.name == UNNAMED else telemetry.name
-    check = Check(tool, telemetry.declaration, declared=not session.alone)
+    known = telemetry.identity == "install"
+    check = Check(tool, telemetry.declaration, declared=not session.alone, install=known)
     hosts = frozenset(name.lower() for name in arguments.accept_host)
     hosts = hosts | _LOOPBACK if alone or hosts else hosts
     answers = _flags(arguments.flags)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .. import names
-from ..privacy.accept import Acceptor
+from ..privacy.accept import Acceptor, is_hex
 from ..privacy.declaration import Declaration
 from ..sending.records import checked
 
@@ -24,17 +24,25 @@ EXACT, FLAT, FOREIGN = "exact", "flat", "foreign"
 # The forms of these facts, where there is a manifest: a text of somebody's is none. `py` may be `node 20.1.0`.
 _FACTS = {
     "run": re.compile(r"([0-9a-f]{16})?"),
-    "version": re.compile(f"[{re.escape(names.VERSION_CHARACTERS)}]*"),
-    "py": re.compile(r"(([a-z]{1,16} )?[0-9]+(\.[0-9]+){0,2}([A-Za-z+-][A-Za-z0-9+-]{0,32})?)?"),
-    "os": re.compile(r"[a-z0-9_]{0,32}"),
+    "version": re.compile(f"[{re.escape(names.VERSION_CHARACTERS)}]{{0,{names.NAME_LENGTH}}}"),
+    "py": re.compile(
+        r"((bun|deno|go|node|nodejs|openjdk|php|pypy|ruby|dotnet) )?[0-9]{1,3}(\.[0-9]{1,3}){0,2}"
+        r"(\+[0-9]{1,3}|[+-]?(a|alpha|b|beta|dev|ea|lts|nightly|rc)[0-9]{0,8})?|"
+    ),
+    "os": re.compile(r"[a-z0-9_]{0,16}"),
 }
 
 
 class Check:
-    """The check of records of one tool ("" is any), by its declaration (None: there is no manifest)."""
+    """The check of records of one tool ("" is any), by its declaration where one is `declared`, by a manifest;
+    `install` is whether that says that installations have a number.
+    """
 
-    def __init__(self, tool: str = "", declaration: Declaration | None = None, *, declared: bool = False) -> None:
+    def __init__(
+        self, tool: str = "", declaration: Declaration | None = None, *, declared: bool = False, install: bool = False
+    ) -> None:
         self._tool = tool
+        self._install = install
         self.declaration = declaration
         self._acceptor = Acceptor(declaration, "enhanced") if declared else None
         self.losses: Counter[str] = Counter()  # reason to number, of records and of properties
@@ -55,6 +63,8 @@ class Check:
                 if form.fullmatch(record[fact]) is None:
                     record[fact] = ""
                     self.losses[f"a {fact} that is none"] += 1
+            if not (self._install and is_hex(record.get("install"), 32)) and record.pop("install", ""):
+                self.losses["an install that is none"] += 1
         return record
 
     def _refused(self, reason: str) -> str:

@@ -154,12 +154,14 @@ def _event(event: dict[str, Any]) -> Decoded:
 
 
 def _record(facts: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of these facts; the rest of it is empty, and so is a `run` that is none, which may say who it was."""
+    """A record of these facts; the rest of it is empty. A run or an installation that is none is left out: it may say
+    who it was.
+    """
     found = {"v": 1, **{key: facts.get(key, "") for key in KEYS[1:-1] if key != "install"}}
     found["id"] = identity(found["id"])
     found["run"] = found["run"] if is_hex(found["run"], 16) else ""
     found["time"] = found["time"] or cut(timestamp(time.time()), "hour")
-    if facts.get("install"):
+    if is_hex(facts.get("install"), 32):
         found["install"] = facts["install"]
     found["properties"] = _nested(properties)
     return found
@@ -171,8 +173,6 @@ def _foreign(facts: dict[str, Any], properties: Mapping[str, Any]) -> dict[str, 
         facts["tool"] = UNKNOWN
     if not names.legal_name(facts.get("event")):
         facts["event"] = OTHER
-    if not is_hex(facts.get("install"), 32):
-        facts.pop("install", None)
     for fact in ("version", "py", "os"):
         if not (isinstance(facts.get(fact), str) and is_flat(facts[fact])):
             facts[fact] = ""
