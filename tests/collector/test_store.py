@@ -2,6 +2,7 @@
 
 import errno
 import os
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,41 @@ def test_an_erasure_that_a_crash_cut_short_is_done_at_the_start(opened: Callable
     store.forget([row(1)[1]])  # and its work is never done
     opened()
     assert lines(tmp_path / "out") == [row(2)[2]]
+
+
+@pytest.mark.parametrize("name", ["2026-11-20.mytool.jsonl", "2026-11-20.forgotten"])
+def test_a_line_without_an_end_fills_no_memory(opened: Callable[..., Store], tmp_path: Path, name: str) -> None:
+    """Whatever lies in the directory, it is read in pieces, at the start and by an erasure; what follows is found."""
+    opened().add([row(1)])
+    file = tmp_path / "out" / name
+    with file.open("ab") as stream:
+        stream.truncate(stream.tell() + (64 << 20))  # a hole: it takes no room on the disk
+        stream.write(f"\n{row(2)[2 if name.endswith('jsonl') else 1]}\n".encode())
+    tracemalloc.start()
+    try:
+        store = opened()
+        store.forget([row(3)[1]])()
+        opened()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
+    assert opened().add([row(1), row(2)]) == 0
+
+
+def test_a_line_longer_than_a_record_is_erased_whole(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """Nothing of it is left, and nothing beside it is touched, however many pieces it is read in."""
+    opened().add([row(1)])
+    file = tmp_path / "out" / "2026-11-20.mytool.jsonl"
+    with file.open("a") as stream:
+        for length in (16 * 1024 - 1, 16 * 1024, 40_000):
+            stream.write(f"{row(2)[2][:60].ljust(length, 'x')}\n")
+        stream.write(f"{row(3)[2]}\n")
+    size = file.stat().st_size
+    opened().forget([row(2)[1]])()
+    assert lines(tmp_path / "out") == [row(1)[2], row(3)[2]]
+    assert file.stat().st_size == size
+    assert b"x" not in file.read_bytes()
 
 
 def test_an_erasure_beside_writing(opened: Callable[..., Store], tmp_path: Path) -> None:

@@ -156,10 +156,10 @@ class Store:
                 file.seek(0)
                 if tool:
                     _blank(file, self._forgotten)
-                    for _, line in _lines(file):
+                    for _, _, line in _lines(file):
                         self._remember([hash(line[_ID].decode("ascii", "replace"))])
                 else:
-                    self._forgotten.update(hash(line.decode("ascii", "replace").strip()) for _, line in _lines(file))
+                    self._forgotten.update(hash(line.decode("ascii", "replace").strip()) for _, _, line in _lines(file))
         self._turn()
 
     def _turn(self) -> None:
@@ -237,12 +237,15 @@ def _open_no_link(path: str, flags: int) -> int:
     return files.open_ours(path, flags | names.NO_FOLLOW)
 
 
-def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Each line with where it begins."""
+def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
+    """Each line: where it begins, how many bytes it has, and the first of them, no more than a record may have."""
     at = 0
-    for line in file:
-        yield at, line
-        at += len(line)
+    while head := file.readline(names.RECORD_BYTES):
+        length, piece = len(head), head
+        while not piece.endswith(b"\n") and (piece := file.readline(names.RECORD_BYTES)):
+            length += len(piece)
+        yield at, length, head
+        at += length
 
 
 def _whole(file: BinaryIO) -> int:
@@ -263,12 +266,12 @@ def _blank(file: BinaryIO, keys: set[int], size: int | None = None) -> None:
     if not keys:
         return
     found = [
-        (at, len(line) - 1)
-        for at, line in _lines(file)
+        (at, length - 1)
+        for at, length, line in _lines(file)
         if (size is None or at < size) and line.startswith(HEAD) and hash(line[_ID].decode("ascii", "replace")) in keys
     ]
     for at, length in found:
         file.seek(at)
-        file.write(b" " * length)
+        file.writelines(b" " * min(length - done, names.RECORD_BYTES) for done in range(0, length, names.RECORD_BYTES))
     file.flush()
     file.seek(0)
