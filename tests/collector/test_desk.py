@@ -614,20 +614,55 @@ def test_who_an_event_is_of(collector: Collector, native: bool) -> None:
     assert [record["run"] for record in collector.records()] == [""]
 
 
-def test_what_a_span_says_of_a_person(collector: Collector) -> None:
-    """An address or a user in a span of other software is not looked at."""
-    told = {"client.address": "203.0.113.9", "http.client_ip": "203.0.113.9", "enduser.id": "ada", "user.email": "a@b"}
-    span = {
-        "traceId": "1" * 32,
-        "spanId": "2" * 16,
-        "name": "search",
-        "attributes": [
-            {"key": key, "value": {"stringValue": value}}
-            for key, value in {**told, "net.requests": "few", "fmt": "json"}.items()
-        ],
-    }
-    spans = {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
-    assert collector.post("/v1/traces", spans).status == 200
-    assert [record["properties"] for record in collector.records()] == [
-        {"net": {"requests": "few"}, "fmt": "json", "success": True}
-    ]
+PERSONAL = (
+    "client.address", "client.port", "client.socket.address", "http.client_ip", "net.host.ip", "net.peer.ip",
+    "net.peer.name", "net.sock.peer.addr", "net.sock.peer.name", "net.sock.host.addr", "network.local.address",
+    "network.peer.address", "network.carrier.name", "source.address", "source.port", "host.id", "host.ip", "host.mac",
+    "host.name", "geo.locality.name", "geo.postal_code", "geo.location.lat", "enduser.id", "enduser.pseudo.id",
+    "user.email", "user.hash", "user.id", "user.roles", "device.id", "device.model.name", "db.user",
+    "process.owner", "process.command", "process.command_line", "process.executable.path", "process.user.name",
+    "process.real_user.id", "process.working_directory", "exception.message", "exception.stacktrace",
+    "tls.client.subject", "user_agent.original", "http.user_agent", "code.file.path", "code.filepath", "log.file.path",
+    "process.title", "process.saved_user.name", "code.stacktrace",
+)  # fmt: skip
+# What only begins like these, or says nothing of a person: somebody else's own names stay.
+PLAIN = {
+    "net": {"requests": "few"}, "fmt": "json", "host": {"arch": "arm64"}, "network": {"transport": "tcp"},
+    "source": {"language": "py"}, "users": {"active": "many"}, "clients": {"kind": "cli"}, "device_count": "3",
+    "exception": {"type": "ValueError"}, "process": {"runtime.name": "cpython", "command_count": "2"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/v1/traces", "/batch/"])
+def test_what_other_software_says_of_a_person(collector: Collector, path: str) -> None:
+    """An address, a place, a user, a device, in a span or an event, flat or nested, is not looked at."""
+    told = {**dict.fromkeys(PERSONAL, "ada"), **flat(PLAIN)}
+    nested = [{name.partition(".")[0]: {name.partition(".")[2]: "ada"}} for name in PERSONAL]
+    attributes = [{"key": key, "value": {"stringValue": value}} for key, value in told.items()]
+    body: dict[str, object] = {"resourceSpans": [{"scopeSpans": [{"spans": [{**SPAN, "attributes": attributes}]}]}]}
+    if path == "/batch/":
+        body = {"batch": [{"event": "search", "properties": properties} for properties in (told, *nested)]}
+    assert collector.post(path, body).status == 200
+    assert "ada" not in "".join(map(str, collector.records()))
+    first = collector.records()[0]["properties"]
+    assert {name: value for name, value in first.items() if name != "success"} == PLAIN
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_our_own_client_is_not_other_software(collector: Collector, form: str) -> None:
+    """A field that an author declared and calls so is kept: nobody's convention is meant by it."""
+    properties = {"user": {"roles": 3}, "client": {"port": 1}, "geo.places": 2}
+    assert collector.send([{**RECORDS[0], "properties": properties}], form).status in (200, 204)
+    (record,) = collector.records()
+    assert flat(record["properties"]) == flat(properties)
+
+
+def test_what_a_manifest_declares_is_no_convention(start: Callable[..., Collector]) -> None:
+    """Of other software too: its author has said what `device.screens` is, and what leaves of it."""
+    rows = {"device.screens": "count", "client.id": "count"}
+    check = Check("mytool", Declaration({"search": {"purpose": "p", "fields": rows}}, None), declared=True)
+    collector = start(check=check, tool="mytool")
+    told = {"device.screens": {"intValue": 2}, "client.id": {"stringValue": "ada"}, "user.id": {"stringValue": "ada"}}
+    span = {**SPAN, "attributes": [{"key": key, "value": value} for key, value in told.items()]}
+    assert collector.post("/v1/traces", {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).status == 200
+    assert [record["properties"] for record in collector.records()] == [{"device.screens": 2}]

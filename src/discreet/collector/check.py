@@ -7,7 +7,8 @@ How much a sender may be wrong depends on its format:
 
     exact      the json format: it says everything as the log does, so a record is right as it is or it is none
     flat       beacon, otlp, posthog of this package: right but for nesting and, in a URL, the kinds of values
-    foreign    software that knows no manifest: what was not declared is left out, the rest is taken
+    foreign    software that knows no manifest: what was not declared is left out, the rest is taken; where there is no
+               manifest, what OpenTelemetry calls so that it says who or where somebody is, is left out
 """
 
 import re
@@ -31,6 +32,21 @@ _FACTS = {
     ),
     "os": re.compile(r"[a-z0-9_]{0,16}"),
 }
+# Of OpenTelemetry's semantic conventions, today's and earlier ones, what tells of a person, a place or one machine:
+# namespaces of nothing else, and single names of others, such as `host.`, which also hold what may be kept.
+# fmt: off
+_PERSONAL_FAMILIES = (
+    "client.", "device.", "enduser.", "geo.", "net.host.", "net.peer.", "net.sock.", "network.carrier.",
+    "network.local.", "network.peer.", "process.real_user.", "process.saved_user.", "process.user.", "tls.client.",
+    "user.", "user_agent.",
+)
+_PERSONAL = frozenset((
+    "code.file.path", "code.filepath", "code.stacktrace", "db.user", "exception.message", "exception.stacktrace",
+    "host.id", "host.ip", "host.mac", "host.name", "http.client_ip", "http.user_agent", "log.file.path",
+    "process.command", "process.command_args", "process.command_line", "process.executable.path", "process.owner",
+    "process.title", "process.working_directory", "source.address", "source.port",
+))
+# fmt: on
 
 
 class Check:
@@ -65,6 +81,8 @@ class Check:
                     self.losses[f"a {fact} that is none"] += 1
             if not (self._install and is_hex(record.get("install"), 32)) and record.pop("install", ""):
                 self.losses["an install that is none"] += 1
+        elif manner == FOREIGN:
+            record["properties"] = _impersonal(record["properties"])
         return record
 
     def _refused(self, reason: str) -> str:
@@ -89,6 +107,23 @@ class Check:
     def _accept(self, event: str, properties: dict[str, Any]) -> dict[str, Any] | None:
         assert self._acceptor is not None  # noqa: S101  # the caller looked
         return self._acceptor.properties(event, properties)
+
+
+def _impersonal(properties: dict[str, Any]) -> dict[str, Any]:
+    """Nested properties without those that are personal by their whole names."""
+    found: dict[str, Any] = {}
+    for name, value in properties.items():
+        if isinstance(value, dict):
+            kept = {inner: held for inner, held in value.items() if not _is_personal(f"{name}.{inner}")}
+            if kept:
+                found[name] = kept
+        elif not _is_personal(name):
+            found[name] = value
+    return found
+
+
+def _is_personal(name: str) -> bool:
+    return name in _PERSONAL or name.startswith(_PERSONAL_FAMILIES)
 
 
 def _readings(name: str, value: object) -> Iterator[dict[str, Any]]:

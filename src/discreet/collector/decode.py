@@ -6,8 +6,7 @@
     posthog    {"batch": [...]}
 
 The rule that keeps it honest: what is not said is left empty, never made up, but for two things that a record must
-have: a moment, which is this hour, and an id. What other software knows of a person, an address above all, is not
-looked at.
+have: a moment, which is this hour, and an id. What stands for a run or an installation has their form, or is left out.
 
 Flat names are nested at their first dot, as they most likely were: `results.size=5` is `{"results":{"size":5}}`.
 """
@@ -33,15 +32,6 @@ OTHER = "other"  # the event of other software's span or event whose name none o
 _ORDERS = (KEYS, tuple(key for key in KEYS if key != "install"))
 _RUNTIMES = ("node", "go")
 _LARGEST_SECOND = 253_402_300_799  # of the year 9999
-# What OpenTelemetry's semantic conventions say of a person or of a machine, by their exact names.
-# fmt: off
-_PERSONAL = frozenset((
-    "client.address", "client.port", "enduser.id", "enduser.pseudo.id", "enduser.role", "host.id", "host.ip",
-    "host.mac", "host.name", "http.client_ip", "net.peer.ip", "net.peer.name", "net.sock.host.addr",
-    "net.sock.peer.addr", "network.local.address", "network.peer.address", "source.address", "source.port",
-    "user.email", "user.full_name", "user.hash", "user.id", "user.name",
-))
-# fmt: on
 _SYSTEMS = {"windows": "win32", "mac os x": "darwin", "macos": "darwin"}  # of OpenTelemetry and PostHog
 
 
@@ -129,7 +119,6 @@ def _span(span: dict[str, Any], resource: dict[str, Any]) -> Decoded:
     if start and end and end >= start:
         properties.setdefault("duration_ms", (end - start + 500_000) // 1_000_000)  # of any size: no float has them all
     properties.setdefault("success", mapping(span.get("status")).get("code") != 2)
-    properties = {name: value for name, value in properties.items() if name not in _PERSONAL}
     return _foreign(facts, properties), FOREIGN
 
 
