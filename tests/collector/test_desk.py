@@ -196,6 +196,20 @@ def test_the_kinds_of_values_with_a_manifest(start: Callable[..., Collector]) ->
     assert [record["properties"] for record in collector.records()] == [{"fmt": "12"}]
 
 
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("false", False), ("False", False)])
+def test_a_boolean_of_a_query(start: Callable[..., Collector], text: str, value: bool) -> None:
+    """As our client spells it, or as `urlencode` does of Python's own; a choice that is called so stays a choice."""
+    title, lower = {"one_of": ["True", "False"]}, {"one_of": ["true", "false"]}
+    rows = {"success": "boolean", "answer": title, "word": lower, "more": {"answer": title}}
+    check = Check("mytool", Declaration({"search": {"purpose": "p", "fields": rows}}, None), declared=True)
+    collector = start(check=check, tool="mytool")
+    asked = f"success={text}&answer={text.title()}&word={text.lower()}&more.answer={text.title()}"
+    assert collector.get(f"/t?e=search&{asked}").status == 204
+    assert [record["properties"] for record in collector.records()] == [
+        {"success": value, "answer": text.title(), "word": text.lower(), "more": {"answer": text.title()}}
+    ]
+
+
 def test_other_software_with_a_manifest(start: Callable[..., Collector]) -> None:
     """Its undeclared properties are left out and counted, its declared ones kept; what names no tool is this tool's."""
     collector = start(check=Check("mytool", DECLARED, declared=True), tool="mytool")

@@ -131,9 +131,11 @@ def _readings(name: str, value: object) -> Iterator[dict[str, Any]]:
     yield {name: value}
     if isinstance(value, dict):
         yield {f"{name}.{inner}": held for inner, held in value.items()}
-        yield {name: {inner: _spelled(held) for inner, held in value.items()}}
+        for spelled in (_spelled, str):  # Python spells booleans otherwise
+            yield {name: {inner: spelled(held) for inner, held in value.items()}}
     elif not isinstance(value, str):
         yield {name: _spelled(value)}
+        yield {name: str(value)}
 
 
 def _spelled(value: object) -> str:
