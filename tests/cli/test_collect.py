@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
+from discreet.__main__ import main
 from discreet.collector.store import Store
 
 TOKEN = "correct-horse-battery"
@@ -89,6 +91,24 @@ def test_from_start_to_end(collect: Callable[..., Any], tmp_path: Path, number: 
     assert "1 event" in subprocess.run(report, capture_output=True, text=True, check=True).stdout
 
 
+def test_what_was_erased_is_told(collect: Callable[..., Any]) -> None:
+    """How many records, at the end; of ids that were never here, none."""
+    process = collect()
+    url = address(process)
+    ids = [f"f53ef912-8765-4a51-89ab-00000000000{number}" for number in range(3)]
+    for one in ids[:2]:
+        assert ask(f"{url}/t?t=mytool&e=search&i={one}")[0] == 204
+    for _ in range(2):
+        assert ask(f"{url}/t", {"forget": ids}) == (200, b'{"forgotten":3}')
+    assert ended(process)[1] == "Events: 2 stored, 0 that came again, 0 refused, 2 erased.\n"
+
+
+def test_the_help_names_what_an_option_takes(collect: Callable[..., Any]) -> None:
+    """The limit is told in MiB, as the page of the verbs says."""
+    out, _ = collect("--help", COLUMNS="200").communicate(timeout=20)
+    assert "[--limit MIB]" in out
+
+
 def test_the_default_directory(collect: Callable[..., Any], tmp_path: Path) -> None:
     """`collected`, where it was started."""
     process = collect()
@@ -145,7 +165,7 @@ def test_a_token(collect: Callable[..., Any], tmp_path: Path, by: str) -> None:
     [
         (("--host", "0.0.0.0"), {}, "set DISCREET_COLLECT_TOKEN, or say --no-token"),
         (("--host", "::"), {}, "set DISCREET_COLLECT_TOKEN, or say --no-token"),
-        (("--host", "example.org"), {}, "set DISCREET_COLLECT_TOKEN, or say --no-token"),
+        (("--host", "0"), {}, "--host 0 is open to other machines: set DISCREET_COLLECT_TOKEN, or say --no-token"),
         ((), {"DISCREET_COLLECT_TOKEN": "short"}, "the token must have 16 characters or more"),
         ((), {"DISCREET_COLLECT_TOKEN": " "}, "the token must have 16 characters or more"),
         (("--token-file", "empty"), {}, "the token must have 16 characters or more"),
@@ -167,6 +187,39 @@ def test_a_wrong_use(
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (2, "")
     assert said in err
+    assert not (tmp_path / "collected").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "known", "status", "said"),
+    [
+        ("nohost.invalid", False, 1, "nohost.invalid, port 4318: Name or service not known\n"),
+        ("host..invalid", True, 1, "host..invalid: this is no name of a host\n"),
+        ("there.invalid", True, 2, "--host there.invalid is open to other machines: set DISCREET_COLLECT_TOKEN, or "),
+    ],
+)
+def test_a_name_that_nobody_knows(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    host: str,
+    said: str,
+    *,
+    known: bool,
+    status: int,
+) -> None:
+    """It is open to nobody, and its user is told what is wrong with it before anything of a token."""
+    monkeypatch.chdir(tmp_path)
+
+    def look_up(name: str, *_: Any) -> list[Any]:
+        name.encode("idna")  # as the real one begins
+        if not known:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [()]
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    assert main(["collect", "--host", host]) == status
+    assert f"discreet: {said}" in capsys.readouterr().err
     assert not (tmp_path / "collected").exists()
 
 

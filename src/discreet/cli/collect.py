@@ -30,7 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=4318, help="the port; 0 is any free one (default: %(default)s)")
     parser.add_argument("--out", default="collected", metavar="DIR", help="where to write (default: ./%(default)s)")
-    parser.add_argument("--limit", type=int, default=_LIMIT, help="MiB of all files (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=_LIMIT, metavar="MIB", help="of all files (default: %(default)s)")
     parser.add_argument("--token-file", metavar="FILE", help=f"holds the token that is asked for; or set {TOKEN}")
     parser.add_argument("--no-token", action="store_true", help="listen beyond this machine and ask nobody")
     parser.add_argument("--accept-host", action="append", default=[], metavar="NAME", help="another name in `Host`")
@@ -48,6 +48,7 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     token = _token(arguments.token_file)
     alone = _is_loopback(arguments.host)
     if not (alone or token or arguments.no_token):
+        _look_up(arguments.host, arguments.port)
         raise Misuse(f"--host {arguments.host} is open to other machines: set {TOKEN}, or say --no-token")
     if not 0 <= arguments.port < 65_536:
         raise Misuse(f"--port is a number from 0 to 65535, not {arguments.port}")
@@ -69,7 +70,8 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
         asyncio.run(_serve(session, desk, arguments.host, arguments.port))
     finally:
         store.close()
-    session.say(f"Events: {desk.stored:,} stored, {desk.repeated:,} that came again, {desk.refused:,} refused.")
+    erased = f", {desk.erased:,} erased" if desk.erased else ""
+    session.say(f"Events: {desk.stored:,} stored, {desk.repeated:,} that came again, {desk.refused:,} refused{erased}.")
     for reason, number in sorted(check.losses.items()):
         session.say(f"  {number:,} {reason}")
     return 0
@@ -96,16 +98,26 @@ async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:
 
     try:
         await server.serve(host, port, ready)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         raise Failure(_unheard(error, host, port)) from None
-    except UnicodeError:
-        raise Failure(f"{host}: this is no name of a host") from None
 
 
-def _unheard(error: OSError, host: str, port: int) -> str:
+def _look_up(host: str, port: int) -> None:
+    """Raise `Failure` for a name that nobody knows: it is open to no machine at all."""
+    import socket  # loaded with the room behind
+
+    try:
+        socket.getaddrinfo(host, None)
+    except (OSError, UnicodeError) as error:
+        raise Failure(_unheard(error, host, port)) from None
+
+
+def _unheard(error: OSError | UnicodeError, host: str, port: int) -> str:
     """Why it cannot listen there: asyncio's own sentence shows the address as Python writes it."""
-    from socket import gaierror  # loaded with the room behind
+    from socket import gaierror  # as above
 
+    if isinstance(error, UnicodeError):
+        return f"{host}: this is no name of a host"
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is taken; --port 0 takes any free one"
     if error.errno in (errno.EADDRNOTAVAIL, None):  # a later asyncio tells no more than that it tried them all

@@ -62,7 +62,7 @@ class Desk:
     ) -> None:  # fmt: skip
         self.store = store
         self.check = check
-        self.stored = self.repeated = self.refused = 0
+        self.stored = self.repeated = self.refused = self.erased = 0
         self.address = ""
         self._hosts = hosts
         self._token = token.encode()
@@ -212,7 +212,7 @@ class Desk:
         erase = self.store.forget(ids)
 
         def work() -> Answer:
-            erase()
+            self.erased += erase()
             return Answer(200, _json({"forgotten": len(ids)}))
 
         return work

@@ -81,8 +81,9 @@ class Store:
         """Whether a record of that tool has a place: `TOOLS` of them have, those that come first."""
         return tool in self._tools or len(self._tools) < TOOLS
 
-    def forget(self, ids: Iterable[str]) -> Callable[[], None]:
-        """From now on take none of these ids; the rest of the work, for another thread, erases their lines.
+    def forget(self, ids: Iterable[str]) -> Callable[[], int]:
+        """From now on take none of these ids; the rest of the work, for another thread, erases their lines and says how
+        many those were.
 
         Raises `OSError` where that cannot be kept for the next start.
         """
@@ -97,10 +98,12 @@ class Store:
         # What is written from now on has none of these ids, and what a failed write left will be cut off.
         sizes = [(path, os.path.getsize(path)) for path in self.files()]
 
-        def erase() -> None:
+        def erase() -> int:
+            number = 0
             for path, size in sizes:
                 with _opened(path) as file:
-                    _blank(file, keys, size)
+                    number += _blank(file, keys, size)
+            return number
 
         return erase
 
@@ -261,10 +264,10 @@ def _whole(file: BinaryIO) -> int:
     return 0
 
 
-def _blank(file: BinaryIO, keys: set[int], size: int | None = None) -> None:
-    """Write spaces over the lines, of the first `size` bytes, whose ids have these hashes."""
+def _blank(file: BinaryIO, keys: set[int], size: int | None = None) -> int:
+    """Write spaces over the lines, of the first `size` bytes, whose ids have these hashes; how many those were."""
     if not keys:
-        return
+        return 0
     found = [
         (at, length - 1)
         for at, length, line in _lines(file)
@@ -275,3 +278,4 @@ def _blank(file: BinaryIO, keys: set[int], size: int | None = None) -> None:
         file.writelines(b" " * min(length - done, names.RECORD_BYTES) for done in range(0, length, names.RECORD_BYTES))
     file.flush()
     file.seek(0)
+    return len(found)
