@@ -3,8 +3,8 @@
     POST https://example.org/records          to a json destination, with its own headers; never compressed
     {"forget":["<uuid>", ...]}                at most 500; a 2xx says that the receiver has taken it
 
-The rule that keeps it honest: nothing is in a request but ids that a receipt names for that very address, so it tells
-no receiver of anything that it was not sent.
+The rule that keeps it honest: nothing is in a request but ids that a receipt names for that very host and path, so it
+tells no receiver of anything that it was not sent.
 """
 
 import json
