@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,12 +37,51 @@ def test_machine_policy_off(
     assert decision.reason == f"the policy file {path} {says}"
 
 
+@pytest.mark.parametrize("owner", ["mytool", "discreet"])
+@pytest.mark.parametrize("there", ["a file", "a dead link", "a link to a file", "a dead link in it"])
+def test_a_policy_that_cannot_be_reached(
+    owner: str, there: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in the place of the directory, and is none, may have led to a no; so it is one."""
+    monkeypatch.setattr(consent, "POLICY_ROOT", str(tmp_path))
+    directory = tmp_path / owner
+    if there == "a file":
+        directory.write_text("false\n")
+    elif there == "a dead link in it":
+        directory.mkdir()
+        (directory / "telemetry").symlink_to(tmp_path / "unmounted")
+    else:
+        directory.symlink_to(tmp_path / "policy")
+    if there == "a link to a file":
+        (tmp_path / "policy").write_text("false\n")
+    environ = {"MYTOOL_TELEMETRY_OPT_IN": "true", "HOME": str(tmp_path)}
+    decision = decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ)))
+    assert (decision.enabled, decision.row) == (False, "machine policy")
+    assert decision.reason == f"the policy file {directory / 'telemetry'} cannot be read"
+
+
+def test_a_policy_that_is_not_there_costs_one_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no directory of policies, as nearly everywhere, one look besides the opening tells so."""
+    monkeypatch.setattr(consent, "POLICY_ROOT", str(tmp_path))
+    looked: list[str] = []
+
+    def noting(real: Any) -> Any:
+        return lambda path, *rest, **named: (looked.append(str(path)), real(path, *rest, **named))[1]
+
+    for name in ("stat", "lstat"):
+        monkeypatch.setattr(os, name, noting(getattr(os, name)))
+    environ = {"MYTOOL_TELEMETRY_OPT_IN": "true", "HOME": str(tmp_path)}
+    assert decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ))).enabled
+    directories = [str(tmp_path / "mytool"), str(tmp_path / "discreet")]
+    assert [one for one in looked if one.startswith(tuple(directories))] == directories
+
+
 def test_machine_policy_leaves_the_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A policy that says true consents for nobody; a missing one, or one below a file, says nothing."""
+    """A policy that says true consents for nobody; a missing one, with or without its directory, says nothing."""
     monkeypatch.setattr(consent, "POLICY_ROOT", str(tmp_path))
     (tmp_path / "mytool").mkdir()
     (tmp_path / "mytool/telemetry").write_text("true\n")
-    (tmp_path / "discreet").write_text("a file\n")
+    (tmp_path / "discreet").mkdir()
     for environ, enabled in (({}, False), ({"MYTOOL_TELEMETRY_OPT_IN": "true"}, True)):
         world = {"HOME": str(tmp_path), **environ}
         assert decide(look("mytool", "opt-in", world, names.Paths("mytool", world))).enabled == enabled

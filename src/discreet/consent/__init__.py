@@ -44,9 +44,7 @@ class Facts:
     """
 
     def __init__(self, tool: str, mode: str, environ: "Mapping[str, str]") -> None:
-        self.tool = tool
-        self.mode = mode
-        self.environ = environ
+        self.tool, self.mode, self.environ = tool, mode, environ
         self.settings: Mapping[str, object] = {}
         self.lifted: tuple[str, ...] = ()
         self.policy: tuple[tuple[str, Answer], ...] = ()
@@ -65,9 +63,7 @@ class Decision:
     def __init__(self, enabled: bool, level: str, row: str, source: str, detail: str = "") -> None:
         self.enabled = enabled
         self.level = level
-        self.row = row
-        self.source = source
-        self._detail = detail
+        self.row, self.source, self._detail = row, source, detail
 
     @property
     def reason(self) -> str:
@@ -147,7 +143,7 @@ def readings(facts: Facts) -> "Iterator[Reading]":
         said = names.word(value)
         if said == "enhanced" or said in names.TRUE_WORDS:
             yield "opt-in variable", ON, name, said
-        elif said:
+        elif value:  # blanks, too, are something that was said, and no yes
             yield "opt-in variable", OFF, name, value
     yield from _readings_of_place(facts)
 
@@ -263,7 +259,7 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
     try:
         content = names.read_small(path, user, _ANSWER_BYTES)
     except (FileNotFoundError, NotADirectoryError):
-        return _missing(path)
+        return _missing(path, os.path.dirname(path) if meaning == PASS else "")
     except OSError as error:
         return OFF, str(error.strerror) if error.errno == names.NOT_OURS else "cannot be read"
     # `echo true >` in Windows PowerShell writes UTF-16 with a byte order mark, some editors UTF-8 with one.
@@ -288,8 +284,12 @@ def _present(path: str, user: int | None) -> "Answer":
     return ON, "is present"
 
 
-def _missing(path: str) -> "Answer":
-    return (OFF, "cannot be read") if os.path.islink(path) else SILENT  # what leads nowhere now may lead to a no
+def _missing(path: str, above: str = "") -> "Answer":
+    """Of a file that is not there; `above` is the directory of one whose place nobody but an administrator makes."""
+    if above and not os.path.lexists(above):
+        return SILENT  # as nearly everywhere
+    lost = os.path.islink(path) or (above and not os.path.isdir(above))
+    return (OFF, "cannot be read") if lost else SILENT  # what leads nowhere now may lead to a no
 
 
 def _was_shown(path: str, user: int | None) -> bool:
