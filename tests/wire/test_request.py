@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from discreet import names
 from discreet.destination import Destination
 from discreet.sending.wire.request import COMPRESSED_BYTES, Request, address, agent, get, gzip, post
 from wire.cases import RECORDS, destination
@@ -65,14 +66,17 @@ def test_a_header_of_ones_own_beats_the_user_information() -> None:
 
 
 def test_the_destinations_headers_go_along_but_replace_none_of_ours() -> None:
-    """What the body is and who sends it is not for a header of the destination to say; all else is, each once."""
-    given_headers = {"X-Team": "a", "content-type": "text/plain", "USER-AGENT": "mytool (linux, host)", "x-team": "b"}
-    assert post({}, PLAIN, destination("json", headers=given_headers)).headers == {
+    """What the body is and who sends it is not for a header of the destination to say; all else is, each once. Such a
+    header is refused when a destination is made; here one came past that.
+    """
+    made = destination("json", headers={"X-Team": "a", "x-team": "b"})
+    made.headers |= {"content-type": "text/plain", "USER-AGENT": "mytool (linux, host)"}
+    assert post({}, PLAIN, made).headers == {
         "x-team": "b",
         "Content-Type": "application/json",
         "User-Agent": "mytool/1.4.0",
     }
-    assert get("https://example.org/", PLAIN, destination("beacon", headers=given_headers)).headers == {
+    assert get("https://example.org/", PLAIN, made).headers == {
         "x-team": "b",
         "content-type": "text/plain",
         "User-Agent": "mytool/1.4.0",
@@ -85,12 +89,20 @@ def test_the_destinations_headers_go_along_but_replace_none_of_ours() -> None:
         ("1.4.0", "mytool/1.4.0"),
         ("", "mytool"),
         ("1!2.0rc1.post2.dev3+local-4", "mytool/1!2.0rc1.post2.dev3+local-4"),
+        ("1.0~rc1", "mytool/1.0~rc1"),
         ("2.0 (grün)/x", "mytool/2.0__gr_n__x"),
     ],
 )
 def test_the_user_agent_is_tool_and_version(version: str, expected: str) -> None:
     """And no other detail; what a header cannot hold is an underscore."""
     assert agent({"tool": "mytool", "version": version}) == expected
+
+
+def test_a_legal_version_stays_as_it_is() -> None:
+    """Whatever a version may hold is a token character, so none of it is lost on the way."""
+    assert set(names.VERSION_CHARACTERS) <= TOKEN
+    legal = names.VERSION_CHARACTERS
+    assert agent({"tool": "mytool", "version": legal}) == f"mytool/{legal}"
 
 
 @given(st.text())

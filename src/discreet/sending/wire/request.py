@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..records import Record
 
 COMPRESSED_BYTES = 1024  # a body over this is worth compressing: below it a packet or two are saved at the most
-_VERSION_CHARACTERS = names.TOOL_CHARACTERS + ".+!"  # PEP 440, all of them token characters of RFC 9110, section 5.6.2
 _COMPACT = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 # RFC 1952, section 2.3: deflate, no flags, no time, no statement on the effort, an unknown system. The header that
 # zlib itself would write names the system it runs on.
@@ -101,8 +100,10 @@ def address(destination: "Destination") -> str:
 
 
 def agent(record: "Record") -> str:
-    """`<tool>/<version>`, or `<tool>` where there is no version; what a header cannot hold is a `_`."""
-    version = "".join(character if character in _VERSION_CHARACTERS else "_" for character in record["version"])
+    """`<tool>/<version>`, or `<tool>` where there is no version; what is legal in none is a `_`."""
+    # All of them are token characters (RFC 9110, section 5.6.2): of a legal version nothing is lost.
+    legal = names.VERSION_CHARACTERS
+    version = "".join(character if character in legal else "_" for character in record["version"])
     return f"{record['tool']}/{version}" if version else str(record["tool"])
 
 
