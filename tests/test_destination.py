@@ -27,6 +27,7 @@ URL = "https://example.org/t"
         *(("headers", {name: "v"}) for name in ("", "a b", "a:b", "ä", "a\n", 5)),
         *(("headers", {"a": value}) for value in ("x\r\ny: z", "x\n", "ä", None, 5, "\x00")),
         *(("headers", {name: "v"}) for name in ("Host", "content-length", "Transfer-Encoding", "Connection")),
+        *(("headers", {name: "v"}) for name in ("Content-Encoding", "USER-AGENT", "content-type")),
         *(("headers", value) for value in ([("a", "b")], "a: b", 5)),
         *(("allow_http", value) for value in ("false", 0, 1, None)),
     ],
@@ -229,9 +230,10 @@ def test_loopback_is_a_matter_of_spelling() -> None:
 
 
 def test_a_key_says_nothing_of_a_password_or_a_token() -> None:
-    """The digits that stand in a file are the same whatever user, password and query are: they could be tried out."""
+    """The digits that stand in a file are the same whatever user, password, query, headers and key of an API are: they
+    could be tried out.
+    """
     secret = URL.replace("://", f"://user:{SECRET}@") + f"?token={SECRET}"
-    assert Destination(secret).key == Destination(URL).key
-    assert Destination(secret).project == Destination(URL).project
+    assert Destination(secret, headers={"X-Key": SECRET}, api_key=SECRET).key == Destination(URL).key
     with pytest.raises(ValueError, match="must differ in format, host or path"):
         made([URL, secret])

@@ -16,6 +16,8 @@ PRECISIONS = ("second", "minute", "hour", "day")
 POSTHOG_HOST = "https://us.i.posthog.com"
 TIMEOUT_SECONDS = 10.0  # of one connection, and of one answer
 _LOOPBACK = ("localhost", "::1")
+# Headers that say what a request is and who makes it: no destination's own would be heeded.
+_OURS = ("host", "user-agent", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection")
 TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
 
 
@@ -78,15 +80,10 @@ class Destination:
 
     @property
     def key(self) -> str:
-        """What tells this destination from another in `delivery.json`: format, host and path. Not by its user
-        information or its query: they may be a password or a token, which anybody could try against these digits.
+        """What tells this destination from another in `delivery.json` and `flags.json`: format, host and path. Not its
+        user information, its query or its key: they may be secrets, which anybody could try against these digits.
         """
         return identity(f"{self.format} {self.shown}")
-
-    @property
-    def project(self) -> str:
-        """What tells the project behind this destination from another in `flags.json`."""
-        return identity(f"{self.api_key} {self.shown}")
 
     @property
     def shown(self) -> str:
@@ -220,7 +217,7 @@ def _checked_headers(headers: "Mapping[str, str]") -> "dict[str, str]":
             raise ValueError("headers: a name must be a token (RFC 9110)")
         if not isinstance(value, str) or not _printable(value):
             raise ValueError(f"headers: the value of {name} must be printable ASCII on one line")
-        if name.lower() in ("host", "content-length", "transfer-encoding", "content-encoding", "connection"):
+        if name.lower() in _OURS:
             raise ValueError(f"headers: {name} is set by the delivery itself")
     return dict(headers)
 

@@ -138,15 +138,17 @@ def test_ages(seconds: int, due: bool, stale: bool) -> None:
     assert cache.is_stale(NOW + seconds) is stale
 
 
-def test_another_project_is_another_source(paths: names.Paths, directory: Path) -> None:
-    """Flags of one key or host are due at once where another one is in force."""
+def test_another_host_is_another_source(paths: names.Paths, directory: Path) -> None:
+    """Flags of one host are due at once where another one is in force. A key leaves no trace that it could be tried
+    out against, so another project at the same host is not told from it.
+    """
     directory.mkdir()
     here = Destination.posthog("phc_one")
     cache = filled(a=True)
-    cache.source = here.project
+    cache.source = here.key
     flags.save(paths, cache)
     assert not flags.due(paths, (here,), NOW)
-    assert flags.due(paths, (Destination.posthog("phc_two"),), NOW)
+    assert not flags.due(paths, (Destination.posthog("phc_two"),), NOW)
     assert flags.due(paths, (Destination.posthog("phc_one", "https://eu.i.posthog.com"),), NOW)
 
 

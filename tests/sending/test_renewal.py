@@ -250,15 +250,31 @@ def test_what_is_too_old_is_not_merged(world: World, receiver: Receiver) -> None
     assert receiver.known == {"c": "new"}
 
 
-def test_another_project(world: World, receiver: Receiver) -> None:
-    """Where the user names another key, what the author's project said counts no more, and that one is asked."""
+def test_another_host(world: World, receiver: Receiver) -> None:
+    """Where the user names another host, what the author's said counts no more, and that one is asked."""
     receiver.says = said(a="ours")
     receiver.renew()
-    world.destinations = (Destination.posthog("phc_mine"),)
+    world.destinations = (Destination.posthog("phc_key", "https://eu.i.posthog.com"),)
     receiver.says = {"flags": {}, "errorsWhileComputingFlags": True}
     receiver.renew()
-    assert json.loads(receiver.asked[-1].body)["api_key"] == "phc_mine"
+    assert receiver.asked[-1].url.startswith("https://eu.i.posthog.com/")
     assert receiver.known == {}
+
+
+def test_another_key(world: World, receiver: Receiver) -> None:
+    """Another project at the same host is asked when the flags are due, and its answer takes the place of the former:
+    nothing in the file tells one key from another.
+    """
+    receiver.says = said(a="ours", b="ours")
+    receiver.renew()
+    world.destinations = (Destination.posthog("phc_mine"),)
+    receiver.renew()
+    assert len(receiver.asked) == 1
+    world.now += HOUR
+    receiver.says = said(a="theirs")
+    receiver.renew()
+    assert json.loads(receiver.asked[-1].body)["api_key"] == "phc_mine"
+    assert receiver.known == {"a": "theirs"}
 
 
 def test_the_next_attempt_is_put_off_before_one_is_made(world: World, receiver: Receiver) -> None:

@@ -56,6 +56,14 @@ def test_headers_follow_the_endpoint() -> None:
     assert one.headers == {"X-Key": SECRET}
 
 
+@pytest.mark.parametrize("name", ["Host", "Content-Length", "Content-Encoding", "User-Agent", "content-type"])
+def test_a_header_that_the_request_makes_itself(name: str) -> None:
+    """It is refused and told, not dropped in silence; and with it all that the variable says."""
+    (one,), problems = in_force({"ENDPOINT": "https://mine.example.org/t", "HEADERS": f"X-Key: {SECRET}\n{name}: x"})
+    assert one.headers == {}
+    assert problems == [f"MYTOOL_TELEMETRY_HEADERS is refused: headers: {name} is set by the delivery itself"]
+
+
 def test_headers_without_an_endpoint() -> None:
     """Without `ENDPOINT`, `HEADERS` go to the code's first json or otlp destination, beside its own headers."""
     found, _ = in_force({"HEADERS": "X-Key: mine"}, (POSTHOG, *CODE))

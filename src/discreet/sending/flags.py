@@ -59,7 +59,7 @@ def asked(destinations: "tuple[Destination, ...]") -> "Destination | None":
 def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float) -> bool:
     """Whether flags are to be asked for. Never raises."""
     receiver = asked(destinations)
-    return receiver is not None and read(paths["flags"]).is_due(receiver.project, now)
+    return receiver is not None and read(paths["flags"]).is_due(receiver.key, now)
 
 
 def is_key(key: object) -> bool:

@@ -68,9 +68,9 @@ def _due(plan: "Plan", now: float) -> "tuple[Destination | None, flags.Cache]":
     """Whom to ask, if that is due, and what it last said."""
     receiver = flags.asked(plan.destinations) if plan.flags else None
     cache = flags.read(plan.paths["flags"])
-    if receiver is None or not cache.is_due(receiver.project, now):
+    if receiver is None or not cache.is_due(receiver.key, now):
         return None, cache
-    return receiver, cache if cache.source == receiver.project else flags.Cache(receiver.project)
+    return receiver, cache if cache.source == receiver.key else flags.Cache(receiver.key)
 
 
 def _who(plan: "Plan") -> str:
