@@ -23,6 +23,21 @@ def file_names(files: Mapping[str, str]) -> Mapping[str, str]:
         ):
             raise ValueError(f"files: {key!r} must be a plain file name, not {value!r}")
     merged = {**names.FILES, **files}
-    if len(set(merged.values())) < len(merged):
+    used = "\0".join(merged.values()).lower()  # on macOS and Windows two names that differ in case are one file's
+    if len(set(used.split("\0"))) < len(merged):
         raise ValueError("files: two files have the same name")
+    if set(used) & set("0123456789"):  # else none is a name that this package makes of another: these have a digit
+        _check_made(merged)
     return files
+
+
+def _check_made(merged: Mapping[str, str]) -> None:
+    """Raise `ValueError` for a name that this package gives by itself: whatever has it is written over, or erased."""
+    from . import files, rotation
+
+    made = [rotation.rotated(merged["log"], number).lower() for number in range(1, names.LOG_FILES)]
+    for key, value in merged.items():
+        if value.lower() in made:
+            raise ValueError(f"files: {key!r} must not be {value!r}, which a rotated log is called")
+        if files.unfinished(value.lower()):
+            raise ValueError(f"files: {key!r} must not be {value!r}, which a file is called while it is written")
