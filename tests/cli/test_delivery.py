@@ -356,6 +356,7 @@ def test_flags_are_shown_before_they_are_asked_for(make_telemetry: Any, capsys: 
         assert telemetry.main(["preview", "--wire"]) == 0
         assert "flags" not in capsys.readouterr().out  # nobody has looked one up
         Path(telemetry.paths["flags"]).touch()
+        Path(telemetry.paths["id"]).write_text("0" * 32)  # as a record has made it
         assert telemetry.main(["preview", "--wire"]) == 0
         shown = capsys.readouterr().out.splitlines()
         assert shown[-4:-1] == [
@@ -374,6 +375,30 @@ def test_flags_are_shown_before_they_are_asked_for(make_telemetry: Any, capsys: 
         assert telemetry.main(["preview", "--wire"]) == 0
         assert "/flags/" not in capsys.readouterr().out
         assert telemetry.flag("ranking") is True
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_what_is_shown_makes_no_id(
+    make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], debug: str
+) -> None:
+    """The id of the installation is made by who asks, not by who looks: before that, what is shown says so."""
+    monkeypatch.setenv("MYTOOL_TELEMETRY_DEBUG", debug)
+    telemetry = make_telemetry(destination=Destination.posthog("phc_key"), identity="install", delivery="thread")
+    Path(telemetry.paths["flags"]).touch()
+    before = sorted(os.listdir(telemetry.paths.directory))
+    assert telemetry.main(["preview", "--wire"]) == 0
+    *_, said, _, _, body = capsys.readouterr().out.splitlines()
+    assert said == (
+        "# feature flags; the distinct_id is the id of the installation, which is made by the first request: here a "
+        "random number"
+    )
+    assert len(json.loads(body)["distinct_id"]) == 32
+    assert sorted(os.listdir(telemetry.paths.directory)) == before
+    Path(telemetry.paths["id"]).write_text("0" * 32)
+    assert telemetry.main(["preview", "--wire"]) == 0
+    *_, said, _, _, body = capsys.readouterr().out.splitlines()
+    assert said == "# feature flags; the distinct_id is the id of the installation"
+    assert json.loads(body)["distinct_id"] == "0" * 32
 
 
 def test_a_random_number_is_shown_as_one(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -114,6 +114,8 @@ def preview_wire(session: Session) -> int:
     asking = renewal.next_request(plan, time.time(), delivery.may_go_to)
     if asking is not None:
         who = "the id of the installation" if plan.flags == "install" else "a random number, another one each time"
+        if plan.flags == "install" and not os.path.lexists(session.paths["id"]):
+            who += ", which is made by the first request: here a random number"
         session.say(f"# feature flags; the distinct_id is {who}")
         say_request(session, asking)
     return 0

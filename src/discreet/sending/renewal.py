@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .wire import Request
 
+_ID_BYTES = 16
 ANSWER_BYTES = 512 * 1024  # of an answer that are read: some hundred flags with all that is said of each
 
 
@@ -59,9 +60,14 @@ def renew(
 
 
 def next_request(plan: "Plan", now: float, may_go_to: "Callable[[Destination], bool]") -> "Request | None":
-    """The request for flags that is due; None where none is, or nobody wants to know."""
+    """The request for flags that is due; None where none is, or nobody wants to know. Makes no id of the installation:
+    where there is none yet, a random number stands for it.
+    """
     receiver, _ = _due(plan, now)
-    return None if receiver is None or not may_go_to(receiver) else wire.ask(receiver, plan.tool, _who(plan))
+    if receiver is None or not may_go_to(receiver):
+        return None
+    known = os.path.lexists(plan.paths["id"])
+    return wire.ask(receiver, plan.tool, _who(plan) if known else os.urandom(_ID_BYTES).hex())
 
 
 def _due(plan: "Plan", now: float) -> "tuple[Destination | None, flags.Cache]":
@@ -76,9 +82,11 @@ def _due(plan: "Plan", now: float) -> "tuple[Destination | None, flags.Cache]":
 def _who(plan: "Plan") -> str:
     """Whom the flags are decided for: the installation where the author asked for it, else nobody twice."""
     try:
-        return installation.install_id(plan.paths, plan.signature) if plan.flags == "install" else os.urandom(16).hex()
+        if plan.flags == "install":
+            return installation.install_id(plan.paths, plan.signature)
     except OSError:
-        return os.urandom(16).hex()  # as records go without it
+        pass  # as records go without it
+    return os.urandom(_ID_BYTES).hex()
 
 
 def _take(cache: flags.Cache, body: bytes, now: float) -> str:
