@@ -75,6 +75,19 @@ def test_schema(verb: Verb, identity: str) -> None:
     assert ("install" in json.loads(out)["properties"]) is (identity == "install")
 
 
+@pytest.mark.parametrize("form", ["json", "schema"])
+def test_no_format_is_obeyed(verb: Verb, form: str) -> None:
+    """Whatever a terminal might obey is an escape of JSON's, so that programs read what the author wrote."""
+    odd = "a\x9b31m\u202eb\u2066\x7f\ue000\U000e0041c grün \U0001f600"
+    telemetry = Telemetry("mytool", fields={"n": discreet.OneOf("one", purpose=odd)})
+    status, out, err = verb("--format", form, of=telemetry)
+    assert (status, err) == (0, "")
+    assert all(line.isprintable() for line in out.splitlines())
+    assert r"a\u009b31m\u202eb\u2066\u007f\ue000\udb40\udc41c grün 😀" in out
+    known = json.loads(out)
+    assert known == (content(telemetry) if form == "json" else schema("mytool", telemetry.declaration, install=False))
+
+
 def test_write_then_check(verb: Verb, readme: Path, telemetry: Telemetry) -> None:
     """What was out of date is written, and is up to date then; its headings stand below the one above them."""
     status, _, err = verb("--check", str(readme))

@@ -194,6 +194,23 @@ def test_nothing_is_written_over(telemetry: Telemetry, log: Path, capsys: Any, t
     assert not target.exists() or target.read_text() == "mine"
 
 
+@pytest.mark.parametrize("name", ["enabled", "notice", "usage.2.jsonl", "usage.md"])
+def test_not_among_the_files_of_telemetry(
+    telemetry: Telemetry, log: Path, capsys: Any, tmp_path: Path, name: str
+) -> None:
+    """However the directory is spelled, nothing is put there: a file named `enabled` would be a yes."""
+    log.write_text(line())
+    (tmp_path / "link").symlink_to(log.parent)
+    before = sorted(log.parent.iterdir())
+    for path in (log.parent / name, tmp_path / "link" / name):
+        assert telemetry.main(["export", "--out", str(path)]) == 2
+        assert capsys.readouterr().err == (
+            f"mytool telemetry: --out would write among the files of telemetry, to {path}; give it a file of its own, "
+            "such as --out usage.md\n"
+        )
+    assert sorted(log.parent.iterdir()) == before
+
+
 def test_a_place_that_cannot_be_written(telemetry: Telemetry, log: Path, capsys: Any, tmp_path: Path) -> None:
     """A directory that is not there is a sentence and exit status 1; no name at all is a wrong use."""
     log.write_text(line())

@@ -156,6 +156,22 @@ def remove(session: Session, found: list[str]) -> Failure | None:
     return Failure(f"not everything could be erased: {'; '.join(failures)}") if failures else None
 
 
+def check_target(session: Session, option: str, path: str, example: str) -> None:
+    """Raise `Misuse` where a page would be written among the files of telemetry: one of their names would be a yes, and
+    so would one that is not there yet.
+    """
+    if same(session.paths.directory, os.path.dirname(os.path.realpath(path))):
+        raise Misuse(
+            f"{option} would write among the files of telemetry, to {path}; give it a file of its own, such as "
+            f"{option} {example}"
+        )
+
+
+def same(one: str, two: str) -> bool:
+    """Whether both paths lead to the same thing, and there is one."""
+    return os.path.exists(one) and os.path.exists(two) and os.path.samefile(one, two)
+
+
 def log_files(session: Session) -> list[str]:
     """The paths that the log may have, oldest records first. Raises `Failure` where it has no place."""
     from ..report import read

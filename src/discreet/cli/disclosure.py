@@ -95,7 +95,9 @@ def _say_differences(session: Session, path: str, found: str, wanted: str) -> No
 
 
 def _printed(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    """JSON in which nothing is left that a terminal might obey: what is not printable is an escape."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return "".join(each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def _read(path: str) -> str:

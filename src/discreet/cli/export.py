@@ -24,6 +24,8 @@ def export(session: Session, arguments: argparse.Namespace) -> int:
     """Add the log up: counts and sums by event and by day, as Markdown."""
     if arguments.out == "":
         raise Misuse("--out wants the name of a new file")
+    if arguments.out is not None:
+        data.check_target(session, "--out", arguments.out, "usage.md")
     from ..report.export import Aggregate
     from ..report.read import lines
     from ..sending.distrust import OLDEST_SECONDS, Distrust

@@ -109,20 +109,14 @@ def _check_target(session: Session, path: str, logs: "Sequence[str]") -> None:
     if path in _STDOUT:
         return
     instead = "give it a file of its own, such as --html page.html"
-    if any(_same(log, path) for log in logs):
+    if any(data.same(log, path) for log in logs):
         raise Misuse(f"--html would write over {path}, a log to be read; {instead}")
-    # A name that is not there yet is none to take either: one of them would be a yes.
-    if _same(session.paths.directory, os.path.dirname(os.path.realpath(path))):
-        raise Misuse(f"--html would write among the files of telemetry, to {path}; {instead}")
+    data.check_target(session, "--html", path, "page.html")
     if os.path.isfile(path):
         with open(path, "rb") as file:
             begun = file.read(len(_PAGE_BEGINS))
         if begun and begun.lower() != _PAGE_BEGINS:
             raise Misuse(f"--html would write over {path}, which is no page; {instead}")
-
-
-def _same(one: str, two: str) -> bool:
-    return os.path.exists(one) and os.path.exists(two) and os.path.samefile(one, two)
 
 
 def _write(session: Session, path: str, page: str) -> None:
