@@ -855,6 +855,27 @@ def test_clear_from_outside_an_opt_out_tool(discreet: Discreet, place: Path) -> 
     assert (place / "opt-in").read_text().startswith("false ")
 
 
+@pytest.mark.parametrize("answer", [b"false 2026-11-20T10:30:00Z\n", b"0", b" OFF since ever"])
+def test_clear_from_outside_keeps_a_no(discreet: Discreet, place: Path, answer: bytes) -> None:
+    """Without the tool nobody knows whether it is an opt-out tool, which without that no would show its notice and
+    begin: so a no stays, and all else is erased.
+    """
+    put(place, {"opt-in": answer, "usage.jsonl": record(1), "salt": b"x"})
+    done = discreet("clear", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.name for path in place.iterdir()] == ["opt-in"]
+    assert (place / "opt-in").read_text().startswith("false ")
+    assert f"Telemetry of mytool is off: {place / 'opt-in'} says false" in done.stdout
+
+
+@pytest.mark.parametrize("answer", ["true", "false"])
+def test_clear_in_an_opt_in_tool(make_telemetry: Any, place: Path, answer: str) -> None:
+    """The tool itself, which is off until somebody says yes, keeps nothing: the no is erased as well."""
+    put(place, {"opt-in": answer.encode(), "usage.jsonl": record(1)})
+    assert make_telemetry(opted_in=False).main(["clear", "--yes"]) == 0
+    assert not place.exists()
+
+
 def test_clear_says_what_still_says_yes(discreet: Discreet, place: Path) -> None:
     """After `clear` the effective state is told: a yes in the environment still stands."""
     put(place, {"opt-in": b"true"})

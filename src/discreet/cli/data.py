@@ -13,6 +13,7 @@ from collections import Counter, deque
 from .. import files, names, rotation
 from ..consent import stored
 from ..log import timestamp
+from ..telemetry import facts_of
 from . import delivery
 from .session import Failure, Misuse, Session, counted, positive
 
@@ -77,9 +78,12 @@ def clear(session: Session, arguments: argparse.Namespace) -> int:
 def erase(session: Session, found: list[str]) -> None:
     """Erase these files and say so, and what telemetry is then. Raises `Failure` where something stays."""
     # A notice is only ever shown by an opt-out tool, which without a stored no would begin again by itself.
-    begins_by_itself = session.telemetry.mode == "opt-out" or session.paths.files["notice"] in found
+    keeps_no = session.telemetry.mode == "opt-out" or session.paths.files["notice"] in found
+    if session.alone:  # before its notice, too, it may be one: a no that was stored stays one
+        said = facts_of(session.telemetry).consent[1]
+        keeps_no = keeps_no or said.removeprefix("says ").partition(" ")[0] in names.FALSE_WORDS
     failure = remove(session, found)
-    if begins_by_itself:
+    if keeps_no:
         stored.store(session.paths, "false", timestamp(time.time()))
     elif found:
         files.remove_empty_directories(session.paths.directory, below=session.paths.below)
