@@ -194,6 +194,108 @@ def test_the_gate_decides(monkeypatch: pytest.MonkeyPatch, variables: dict[str, 
     assert telemetry.lifted == ()
 
 
+def below(directory: Path) -> dict[str, bytes]:
+    """Every file below a directory, with its content."""
+    return {str(path): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+VERBS = (["status"], ["off"], ["on", "--enhanced"], ["log", "sync"], ["preview"], ["clear", "--yes"], ["on"])
+
+
+@pytest.mark.parametrize("whose", ["named", "default", "made inside", "manifest"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"data_dir": "~/elsewhere"},
+        {"files": {"consent": "yes", "log": "log"}},
+        {"consent": "opt-out"},
+        {"consent": "off"},
+    ],
+    ids=str,
+)
+def test_no_verb_reaches_the_users_own_files(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], options: dict[str, Any], whose: str
+) -> None:
+    """Whatever is typed inside, the answer, the log and all else of whoever runs the tests stay as they are."""
+    (tmp_path / "telemetry.toml").write_text('name = "mytool"\n')
+    make: Callable[..., Telemetry] = {
+        "named": Telemetry,
+        "default": discreet.init,
+        "made inside": Telemetry,
+        "manifest": lambda _, **given: Telemetry.from_manifest(tmp_path / "telemetry.toml", **given),
+    }[whose]
+    real = make("mytool", **options)
+    place = Path(real.paths.directory)
+    place.mkdir(parents=True)
+    for name in real.paths.files.values():
+        (place / name).write_text("false" if name == real.paths.files["consent"] else "mine")
+    before, paths = below(home), real.paths
+    with capture(None if whose in ("default", "made inside") else real):
+        telemetry = make("mytool", **options) if whose == "made inside" else real
+        directory = Path(telemetry.paths.directory)
+        assert not directory.is_relative_to(home)
+        assert telemetry.flag("new", rollout=1.0) is (None if options.get("consent") == "off" else True)
+        for verb in VERBS:
+            assert telemetry.main(verb) == 0
+        assert (directory / telemetry.paths.files["consent"]).read_text().startswith("true ")
+        assert below(home) == before
+    assert not directory.exists()
+    assert not directory.parent.parent.exists()
+    assert real.paths is paths
+    assert below(home) == before
+    assert str(home) not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("variables", [{"MYTOOL_TELEMETRY_DIR": "{home}/there"}, {"HOME": ""}], ids=str)
+def test_wherever_the_environment_has_the_files(
+    monkeypatch: pytest.MonkeyPatch, home: Path, capsys: pytest.CaptureFixture[str], variables: dict[str, str]
+) -> None:
+    """A directory that a variable names is as safe, and without any home the verbs have a place as well."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value.format(home=home))
+    telemetry = Telemetry("mytool")
+    with capture(telemetry):
+        assert telemetry.main(["off"]) == telemetry.main(["clear", "--yes"]) == telemetry.main(["on"]) == 0
+        assert telemetry.main(["status"]) == 0
+    assert str(home) not in capsys.readouterr().out
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("level", ["basic", "enhanced"])
+def test_the_state_that_is_told(capsys: pytest.CaptureFixture[str], level: str) -> None:
+    """The verbs know of the yes that is taken for granted."""
+    telemetry = Telemetry("mytool")
+    with capture(telemetry, level=level):
+        assert telemetry.main(["status"]) == 0
+        assert capsys.readouterr().out.startswith(
+            f"Telemetry of mytool is on ({level}): {telemetry.paths['consent']} says"
+        )
+
+
+@pytest.mark.parametrize("level", ["basic", None])
+@pytest.mark.parametrize("verb", [["off"], ["clear", "--yes"]])
+def test_a_no_inside(home: Path, level: str | None, verb: list[str]) -> None:
+    """Who says no inside is not recorded from then on: not by that object, even after another yes, as in any process;
+    nor by another one of the tool, which is on again after a yes.
+    """
+    if level is None:  # the answer that the gate goes by
+        (home / ".mytool" / "telemetry").mkdir(parents=True)
+        (home / ".mytool" / "telemetry" / "opt-in").write_text("true")
+    with capture(level=level) as events:
+        telemetry = discreet.init("mytool")
+        telemetry.track("search", n=1)
+        assert telemetry.main(verb) == 0
+        telemetry.track("search", n=2)
+        assert not telemetry.enabled
+        Telemetry("mytool").track("search", n=3)
+        assert telemetry.main(["on"]) == 0
+        telemetry.track("search", n=4)
+        Telemetry("mytool").track("search", n=5)
+    assert [event.properties["n"] for event in events] == [1, 5]
+    assert events.dropped == {"consent": 1}
+
+
 def test_a_record_that_is_too_large() -> None:
     """What the log would not take is not captured."""
     items = [f"{n:060}" for n in range(400)]
@@ -263,6 +365,47 @@ def test_without_it():
 """,
     )
     assert "3 passed" in output
+
+
+@pytest.mark.parametrize(
+    "made", ['discreet.Telemetry("late", fields=FIELDS)', 'discreet.Telemetry.from_manifest("t.toml")']
+)
+def test_the_plugin_is_told_of_an_object(
+    pytester_like: Callable[..., str], home: Path, tmp_path: Path, made: str
+) -> None:
+    """A tool whose object is neither the default one nor made in the test names it once, by a fixture of its own."""
+    (tmp_path / "t.toml").write_text('name = "late"\n\n[fields]\nquery = "text_count"\n')
+    output = pytester_like(
+        conftest=f"""
+import discreet, pytest
+
+pytest_plugins = ["discreet.testing.pytest_plugin"]
+FIELDS = {{"query": "text_count"}}
+telemetry = {made}
+
+@pytest.fixture
+def discreet_telemetry():
+    return telemetry
+""",
+        module="""
+import os
+from conftest import telemetry
+
+def test_captured(discreet_events):
+    telemetry.track("search", query="a word")
+    assert discreet_events == [("search", {"query": 6})]
+
+def test_its_verbs_work_elsewhere(discreet_events):
+    assert telemetry.main(["off"]) == telemetry.main(["clear", "--yes"]) == 0
+    telemetry.track("search", query="a word")
+    assert discreet_events == []
+
+def test_without_it():
+    assert not telemetry.enabled
+""",
+    )
+    assert "3 passed" in output
+    assert below(home / ".late") == {str(home / ".late" / "telemetry" / "opt-in"): b"true\n"}
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ author's own CI what their users are promised.
     capture     the events that would be recorded, in memory
     assert_...  what must hold of a whole command, and of the disclosure in a README
 
-`pytest_plugins = ["discreet.testing.pytest_plugin"]` in a `conftest.py` gives the fixture `discreet_events`.
+`pytest_plugins = ["discreet.testing.pytest_plugin"]` in a `conftest.py` gives the fixture `discreet_events`, and
+`discreet_telemetry`, to be overridden, says of which object.
 
 The rule that keeps it honest: only the rows of the gate that stand for "a machine is testing this" are lifted, never a
 user's no, and only on the instance that is named. What is captured asks nobody, and so goes nowhere.

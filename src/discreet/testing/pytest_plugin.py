@@ -10,12 +10,21 @@ import pytest
 
 from ..sending import handover
 from ..sending.connection import Connection
+from ..telemetry import Recorder
 from .captures import Events, capture
 
 
 @pytest.fixture
-def discreet_events(monkeypatch: pytest.MonkeyPatch) -> Iterator[Events]:
-    """What the default instance, and every one made in the test, would record of a user who agreed: see `capture`.
+def discreet_telemetry() -> Recorder | None:
+    """Whom `discreet_events` captures. None, unless a tool says otherwise by a fixture of this name that returns its
+    object: the default instance, and every one made in the test. An object that exists already is not seen by itself.
+    """
+    return None
+
+
+@pytest.fixture
+def discreet_events(monkeypatch: pytest.MonkeyPatch, discreet_telemetry: Recorder | None) -> Iterator[Events]:
+    """What `discreet_telemetry` would record of a user who agreed: see `capture`.
 
     In its test no instance of this process can send, not even one that exists already, or by the verb `flush`: no child
     is started, and neither a thread nor the caller opens a socket of this package.
@@ -26,5 +35,5 @@ def discreet_events(monkeypatch: pytest.MonkeyPatch) -> Iterator[Events]:
 
     monkeypatch.setattr(Connection, "reach", refused)
     monkeypatch.setattr(handover, "start", lambda _: False)
-    with capture() as events:
+    with capture(discreet_telemetry) as events:
         yield events
