@@ -185,7 +185,7 @@ def test_a_local_manifest_sends_nothing(discreet: Discreet, manifest: Callable[.
     manifest('consent = "local"\ndestination = "https://example.org/"')
     done = discreet("flush", env={"MYTOOL_TELEMETRY_ENDPOINT": "https://example.org/"})
     assert (done.returncode, done.stdout) == (1, "")
-    assert "no destination is set" in done.stderr
+    assert 'with consent="local" all stays on this machine' in done.stderr
 
 
 def test_what_it_says_to_type(discreet: Discreet, home: Path, place: Path) -> None:

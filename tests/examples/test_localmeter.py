@@ -201,7 +201,8 @@ def test_no_network(run: Run, folder: Path, environment: dict[str, str]) -> None
             "LOCALMETER_TELEMETRY_BATCH_INTERVAL_SECONDS": "0",
         }
         assert run("make", "sync", env=named).returncode == 0
-        assert "no destination is set" in run(sys.executable, "localmeter.py", "telemetry", "flush", env=named).stderr
+        told = run(sys.executable, "localmeter.py", "telemetry", "flush", env=named).stderr
+        assert 'with consent="local" all stays on this machine' in told
         command = [sys.executable, "-m", "discreet", "--manifest", "telemetry.toml", "run", "--event", "sync", "--"]
         assert_no_network(
             [*command, sys.executable, "generate.py", "sync"],

@@ -45,7 +45,7 @@ class _Sink:
     """Stands where the sender is."""
 
     def __init__(self, recorder: Recorder, events: Events, level: str | None) -> None:
-        self._encoder = Encoder(recorder.name, recorder.version)
+        self.encoder = Encoder(recorder.name, recorder.version)
         self._recorder = recorder
         self._events = events
         self._level = level
@@ -55,12 +55,12 @@ class _Sink:
         facts = facts_of(self._recorder)
         return decide(facts).enabled if self._level is None else facts.consent[0] == ON
 
-    def record(self, event: str, properties: "Mapping[str, object]") -> None:
+    def record(self, event: str, properties: "Mapping[str, object]", encoder: Encoder) -> None:
         if not self.agreed():
             self._recorder.off = True
             self._recorder.lose("consent")
             return
-        line = self._encoder.encode(event, properties)
+        line = encoder.encode(event, properties)
         if len(line) > names.RECORD_BYTES:
             self._recorder.lose("record_size")
         else:
