@@ -68,27 +68,14 @@ __all__ = [
     "track",
 ]
 
+_CONVERSIONS = "Aggregate Boolean Count Distribution Forbidden Hash Number OneOf TextCount Version"
 # Public names that live in rooms which a host may never enter: name -> room.
 _ROOMS = {
     "Decision": "consent",
     "Destination": "destination",
     "Event": "privacy.declaration",
     "serialize": "hosts.serialize",
-    **dict.fromkeys(
-        (
-            "Aggregate",
-            "Boolean",
-            "Count",
-            "Distribution",
-            "Forbidden",
-            "Hash",
-            "Number",
-            "OneOf",
-            "TextCount",
-            "Version",
-        ),
-        "privacy.conversions",
-    ),
+    **dict.fromkeys(_CONVERSIONS.split(), "privacy.conversions"),
 }
 
 
@@ -131,20 +118,18 @@ class Telemetry(Recorder):
         Records `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
         `error`, the `facts`, and what `scope.add(...)` adds inside. The host's exception passes unchanged.
         """
-        from .hosts import Command
-
+        hosts = self._room("command")
         if name is None:
             name = facts.pop("name", None)  # type: ignore[assignment]  # by keyword, and else a fact
-        if callable(name):
-            return Command(self, None, facts)(name)
-        return Command(self, name, facts)
+        made = self._nothing() if hosts is None else hosts.Command(self, None if callable(name) else name, facts)
+        return made(name) if callable(name) else made
 
     @property
     def scope(self) -> "Scope | Silent":
         """The innermost command that is running in this context; one that records nothing where there is none."""
-        from .hosts import current
-
-        return current(self)
+        hosts = self._room("command")
+        found: Scope | Silent = self._nothing() if hosts is None else hosts.current(self)
+        return found
 
     def session(self, every: float | None = None, /, **facts: object) -> "Session | SilentSession":
         """Begin a session: what a long-running process does, added up, as one event `session` when it ends.
@@ -152,9 +137,9 @@ class Telemetry(Recorder):
         A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) what was added
         up since the last time is also recorded at intervals, as `part` 1, 2, ... Never raises.
         """
-        from .hosts.session import begin
-
-        return begin(self, every, facts)
+        room = self._room("session", "session")
+        begun: Session | SilentSession = self._nothing() if room is None else room.begin(self, every, facts)
+        return begun
 
     def flag(self, key: str, default: "Any" = None, *, rollout: object = None, payload: bool = False) -> "Any":
         """The value of a feature flag: True, False, the name of a variant, or `default` where it is not known.
@@ -167,15 +152,13 @@ class Telemetry(Recorder):
         While telemetry is off, the default, always; but `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits,
         never raises.
         """
-        from .hosts.flags import of
-
-        return of(self).look(key, default, rollout, payload)
+        room = self._room("flag", "flags")
+        return default if room is None else room.of(self).look(key, default, rollout, payload)
 
     def flags(self) -> "dict[str, Any]":
         """A new dict of every flag that is known now, with its value. Never waits, never raises."""
-        from .hosts.flags import of
-
-        return of(self).known()
+        room = self._room("flag", "flags")
+        return {} if room is None else room.of(self).known()
 
     def disclosure(self) -> str:
         """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and
@@ -199,9 +182,8 @@ class Telemetry(Recorder):
 
         Prints on stderr alone. Raises nothing but `KeyboardInterrupt`: Ctrl-C is the host's, and is no answer.
         """
-        from .hosts.asking import ask
-
-        return self.border("ask", ask, self, timeout)  # type: ignore[return-value]  # as `ask` says, or None
+        room = self._room("ask", "asking")
+        return room and self.border("ask", room.ask, self, timeout)  # type: ignore[return-value]  # as `ask` says
 
     def notice(self) -> bool:
         """Show the notice of an "opt-out" tool, unless all it would say was shown before; whether it was shown now.
@@ -210,9 +192,8 @@ class Telemetry(Recorder):
         records nothing, what it starts neither: `<TOOL>_NO_TELEMETRY` is set for these. Call it before the first event.
         Never raises.
         """
-        from .hosts.asking import tell
-
-        return bool(self.border("notice", tell, self))
+        room = self._room("notice", "asking")
+        return room is not None and bool(self.border("notice", room.tell, self))
 
     def main(self, argv: "Sequence[str] | None" = None) -> int:
         """Run the verbs (`mytool telemetry ...`) on `argv`, by default `sys.argv[1:]`; the exit status.
@@ -229,6 +210,41 @@ class Telemetry(Recorder):
         from .hosts.argparse import mount
 
         return mount(subparsers, self, name=name, dest=dest)
+
+    def _room(self, reason: str, name: str = "") -> "Any":
+        """A room of `hosts`; None where it cannot be entered (no descriptor is left, say), which is counted."""
+
+        def enter() -> object:
+            room: Any
+            if name == "session":
+                from .hosts import session as room
+            elif name == "flags":
+                from .hosts import flags as room
+            elif name == "asking":
+                from .hosts import asking as room
+            else:
+                from . import hosts as room
+            return room
+
+        return self.border(reason, enter)
+
+    @staticmethod
+    def _nothing() -> "Any":
+        """What stands for a command, a scope or a session whose room cannot be entered: it records nothing."""
+
+        class Nothing:
+            def __call__(self, function: object) -> object:
+                return function
+
+            def __enter__(self) -> object:
+                return self
+
+            def add(self, *_: object, **__: object) -> None:
+                return None
+
+            __exit__ = count = observe = close = add
+
+        return Nothing()
 
 
 _default: "Telemetry | type[Recorder]" = Recorder  # where no instance is the class stands for one: it is always off

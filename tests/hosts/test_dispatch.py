@@ -202,6 +202,23 @@ def test_the_options_used_are_told_of(home: Path, host: Host, monkeypatch: pytes
     assert log.read_text().count("\n") == 2
 
 
+def test_options_that_could_not_be_told_of(
+    make_telemetry: Callable[..., Telemetry], host: Host, monkeypatch: pytest.MonkeyPatch, swallowed: Any
+) -> None:
+    """Where the notice of an opt-out tool fails (its code cannot be loaded, say), the command runs and is recorded, and
+    nothing of the options is.
+    """
+    telemetry = make_telemetry(consent="opt-out")
+    monkeypatch.setitem(sys.modules, "discreet.hosts.asking", None)
+    host.body = lambda: 5
+    assert dispatch(host.parser, telemetry, ["import", "c", "-l", "3"], flags=True) == 5
+    assert [(reason, type(error)) for reason, error in swallowed] == [("notice", ModuleNotFoundError)]
+    assert telemetry.flush(5.0)
+    found = Path(telemetry.paths["log"]).read_text()
+    assert '"command":"import.from_code"' in found
+    assert "flags_used" not in found
+
+
 def test_flags_by_declaration(make_telemetry: Callable[..., Telemetry], host: Host) -> None:
     """An author's own row decides what is said of options, with `flags` and without; so does the closed world."""
     for options in ({"fields": {"flags_used": Distribution("level")}}, {"events": {"search": {"n": "number"}}}):

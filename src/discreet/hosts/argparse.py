@@ -78,8 +78,8 @@ def dispatch(
         parser.error(f"a command is required{f' behind {steps[-1]}' if steps else ''}")
     if hasattr(function, common.VERBS):
         return function(arguments)
-    if noted:
-        common.announce(telemetry)
+    if noted and not common.announce(telemetry):
+        used.clear()
     name = ".".join(steps) or common.part(getattr(function, "__name__", ""))
     command = Command(telemetry, name, {common.FLAGS: list(used)} if used else {})
     return _run(command, function, arguments)

@@ -146,9 +146,7 @@ class Recording:
         ):
             return None
         name = ".".join(path) or _own_name(command)
-        if self._flags:
-            common.announce(self._telemetry)
-        used = _used(context) if self._flags else []
+        used = _used(context) if self._flags and common.announce(self._telemetry) else []
         return self._called(self._telemetry, name, {common.FLAGS: used} if used else {})
 
     def _twin(self, found: "Any", before: "list[tuple[str, Any]]", path: "tuple[str, ...]") -> "Any":

@@ -33,15 +33,21 @@ def spelled(options: "Iterable[str]") -> str:
     return found[0].lstrip("-+/").replace("-", "_") if found else ""
 
 
-def announce(telemetry: "Recorder") -> None:
-    """In an opt-out tool that told its user of all else, tell of the options used as well, before any is recorded.
+def announce(telemetry: "Recorder") -> bool:
+    """In an opt-out tool that told its user of all else, tell of the options used as well, before any is recorded;
+    False where that failed, and none is to be recorded.
 
     They are declared when the commands are there, which mostly is after `notice` was called.
     """
-    if telemetry.mode == "opt-out" and telemetry.recording():
-        from .asking import tell
+    if telemetry.mode != "opt-out" or not telemetry.recording():
+        return True
+    return telemetry.border("notice", _tell, telemetry) is not None
 
-        telemetry.border("notice", tell, telemetry)
+
+def _tell(telemetry: "Recorder") -> bool:
+    from .asking import tell
+
+    return tell(telemetry)
 
 
 def records_flags(telemetry: "Recorder", wanted: bool, options: "Callable[[], Iterable[str]]") -> bool:
