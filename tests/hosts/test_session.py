@@ -1,5 +1,6 @@
 """The session: what is added up, what of it leaves, and how it ends."""
 
+import atexit
 import json
 import os
 import sys
@@ -384,6 +385,18 @@ def test_off(make_telemetry: Make, home: Path) -> None:
         session.close()
     assert session is telemetry.session()
     assert list(home.iterdir()) == []
+
+
+def test_the_end_of_the_interpreter_is_told_once(make_telemetry: Make) -> None:
+    """However many sessions there were, one function waits for the end: a server makes one for each connection."""
+    telemetry = make_telemetry()
+    telemetry.session().close()
+    before = atexit._ncallbacks()
+    for _ in range(100):
+        with telemetry.session(), telemetry.session():
+            pass
+    assert atexit._ncallbacks() == before
+    assert telemetry.__dict__["sessions"] == {}
 
 
 def test_two_at_once(make_telemetry: Make) -> None:

@@ -51,6 +51,19 @@ def test_the_end(end: str, directory: Path, environment: dict[str, str], read_lo
     assert said(read_log()) == [expected]
 
 
+def test_several_left_open(directory: Path, environment: dict[str, str], read_log: ReadLog) -> None:
+    """Of several sessions the end of the interpreter records each that is still open, the last one first."""
+    program = """
+closed, *others = (telemetry.session(n=n) for n in range(1, 4))
+closed.close()
+telemetry.close()
+another = discreet.Telemetry("mytool").session(n=4)
+"""
+    done = run(environment, program)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [each["n"] for each in said(read_log())] == [1, 4, 3, 2, 3]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(0)"])
 def test_what_an_interval_recorded_stays(

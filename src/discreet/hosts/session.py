@@ -93,7 +93,7 @@ class Session:
         self._ended = False
         self._begin()
         self._add(facts)
-        atexit.register(self._leave)  # runs before the log is closed: that was registered when the gate was passed
+        _open(recorder)[self] = None
 
     def count(self, name: str, number: "Number" = 1, /, *, item: object = None, success: object = None) -> None:
         """Add `number`, any finite one below 2**53, to a sum; with `success` also to that of what worked, if it did.
@@ -186,15 +186,11 @@ class Session:
         if self._every and not self._ended and time.monotonic_ns() - self._since >= self._every:
             self._record({})
 
-    def _leave(self) -> None:
-        """At the end of the interpreter: nobody closed it, so nobody said that it went well."""
-        self._recorder.border("session", self._finish, getattr(sys, "last_value", None), False)
-
     def _finish(self, error: BaseException | None, closed: bool = True) -> None:
         if self._ended:
             return
         self._ended = True
-        atexit.unregister(self._leave)
+        _open(self._recorder).pop(self, None)
         outcome: dict[str, object] = {}
         if error is not None:
             outcome["success"] = exit_code(error, 0) == 0
@@ -248,6 +244,23 @@ class Session:
         if declaration is not None and declaration.closed:
             return {name: 0}  # for the filter to drop and count, once
         return dict(fields)
+
+
+def _open(recorder: "Recorder") -> "dict[Session, None]":
+    """The open sessions of a recorder, in order. They have one place among what the end of the interpreter calls:
+    Python 3.11 looks through all of that whenever something is taken back, and closes no gap.
+    """
+    found: dict[Session, None] | None = recorder.__dict__.get("sessions")
+    if found is None:
+        found = recorder.__dict__.setdefault("sessions", {})
+        atexit.register(_leave, recorder, found)  # runs before the log is closed, whose place was taken at the gate
+    return found
+
+
+def _leave(recorder: "Recorder", sessions: "dict[Session, None]") -> None:
+    """At the end of the interpreter: nobody closed them, so nobody said that it went well."""
+    for session in reversed(list(sessions)):
+        recorder.border("session", session._finish, getattr(sys, "last_value", None), False)
 
 
 def begin(recorder: "Recorder", every: float | None, facts: "dict[str, object]") -> "Session | SilentSession":
