@@ -269,7 +269,7 @@ def init(name: str, **options: "Any") -> Telemetry:
 
 def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
     """`Telemetry.track` of the default instance; does nothing before `init`. Never raises."""
-    if not _default.off:
+    if _default is not None and not _default.off:  # None when a finalizer is the last to call
         _default.track(event, properties, **more)  # type: ignore[arg-type]  # no class: that is off
 
 

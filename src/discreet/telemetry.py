@@ -154,7 +154,7 @@ class Recorder:
     def swallow(self, reason: str, error: Exception) -> None:
         """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises."""
         self.lose(reason)
-        if os and os.environ.get("DISCREET_DEBUG") == "1":  # a finalizer may be the last to call
+        if os and os.environ and os.environ.get("DISCREET_DEBUG") == "1":  # a finalizer may be the last to call
             sys.__excepthook__(type(error), error, error.__traceback__)
 
     def lose(self, reason: str, number: int = 1) -> None:

@@ -73,9 +73,11 @@ def test_the_function_gets_what_argparse_gives(telemetry: Telemetry, host: Host)
         assert {**vars(seen), "func": None} == {**vars(expected), "func": None}
 
 
-@pytest.mark.parametrize(("result", "status"), [(None, 0), (0, 0), (3, 3), (True, 0), ("text", 0), ([], 0)])
+@pytest.mark.parametrize(
+    ("result", "status"), [(None, 0), (0, 0), (3, 3), (True, 1), (False, 0), (-1, 255), ("text", 1), (1.0, 1), ([], 1)]
+)
 def test_results(telemetry: Telemetry, recorded: Recorded, host: Host, result: object, status: int) -> None:
-    """The result comes back as it is; an integer is the exit status, as it is for `sys.exit`."""
+    """The result comes back as it is, and what `sys.exit` makes of it is the exit status."""
     host.body = lambda: result
     assert dispatch(host.parser, telemetry, ["import", "from-code"]) is result
     (properties,) = recorded()

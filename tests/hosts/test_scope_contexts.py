@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -216,6 +218,94 @@ def test_entered_in_one_context_and_left_in_another(telemetry: Telemetry, record
     contextvars.copy_context().run(next, generator)
     contextvars.copy_context().run(next, generator, None)
     assert pairs(recorded) == [("run", 1)]
+
+
+def held(telemetry: Telemetry, name: str) -> Iterator[None]:
+    """A generator that holds a command open."""
+    with telemetry.command(name):
+        yield
+
+
+def test_left_in_the_order_of_entering(telemetry: Telemetry, recorded: Recorded) -> None:
+    """Of commands that overlap each one ends for itself: the one that still runs takes the facts, and after the last
+    one nothing does.
+    """
+    first, second = held(telemetry, "first"), held(telemetry, "second")
+    next(first)
+    next(second)
+    first.close()
+    telemetry.scope.add(n=2)
+    second.close()
+    assert type(telemetry.scope).__name__ == "Silent"
+    with telemetry.command("third"):
+        telemetry.scope.add(n=3)
+    assert pairs(recorded) == [("first", None), ("second", 2), ("third", 3)]
+
+
+def test_a_task_that_outlives_its_command(telemetry: Telemetry, recorded: Recorded) -> None:
+    """A task that goes on when the command has ended that it was started in adds to the nearest one that still runs,
+    and to none after that.
+    """
+
+    async def outlive(first: asyncio.Event, outer: asyncio.Event) -> None:
+        await first.wait()
+        telemetry.scope.add(n=1)
+        await outer.wait()
+        telemetry.scope.add(n=2)
+        with telemetry.command("late"):
+            telemetry.scope.add(n=3)
+        assert type(telemetry.scope).__name__ == "Silent"
+
+    async def main() -> None:
+        ended = asyncio.Event(), asyncio.Event()
+        with telemetry.command("outer"):
+            with telemetry.command("first"):
+                task = asyncio.create_task(outlive(*ended))
+            ended[0].set()
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        ended[1].set()
+        await task
+
+    asyncio.run(main())
+    assert pairs(recorded) == [("first", None), ("outer", 1), ("late", 3)]
+
+
+def test_what_has_ended_is_not_kept(telemetry: Telemetry) -> None:
+    """Commands that each start the task of the next one, or that overlap without end, are not held in memory."""
+    seen: list[weakref.ref[Any]] = []
+    tasks: list[asyncio.Task[None]] = []
+
+    def alive() -> int:
+        gc.collect()
+        return sum(each() is not None for each in seen)
+
+    async def step(n: int) -> None:
+        with telemetry.command("step") as scope:
+            seen.append(weakref.ref(scope))
+            if n:
+                tasks.append(asyncio.create_task(step(n - 1)))
+            else:
+                assert alive() <= 3
+
+    async def main() -> None:
+        tasks.append(asyncio.create_task(step(20)))
+        while tasks:
+            await tasks.pop()
+
+    asyncio.run(main())
+    running = held(telemetry, "overlapping")
+    next(running)
+    for _ in range(20):
+        following = held(telemetry, "overlapping")
+        next(following)
+        seen.append(weakref.ref(telemetry.scope))
+        running.close()
+        running = following
+    assert len(seen) == 41
+    assert alive() <= 3
+    running.close()
+    assert alive() == 0
 
 
 def test_two_tools(telemetry: Telemetry, recorded: Recorded, make_telemetry: Callable[..., Telemetry]) -> None:

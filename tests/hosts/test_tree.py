@@ -1,5 +1,6 @@
 """One command a process tree: a tool that calls itself records the outer command only."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -141,6 +142,30 @@ def test_two_at_once(make_telemetry: Callable[..., Telemetry]) -> None:
     assert telemetry.flush(5.0)
     with open(telemetry.paths["log"]) as log:
         assert [json.loads(line)["properties"]["command"] for line in log] == ["second", "first"]
+
+
+def test_a_task_that_outlives_its_command(make_telemetry: Callable[..., Telemetry]) -> None:
+    """What a task does when the command is over that it was started in is no part of that command."""
+    telemetry = make_telemetry(once_per_tree=True)
+
+    async def outlive(ended: asyncio.Event) -> None:
+        for name in ("inside", "late"):
+            with telemetry.command(name):
+                pass
+            await ended.wait()
+
+    async def main() -> None:
+        ended = asyncio.Event()
+        with telemetry.command("first"):
+            task = asyncio.create_task(outlive(ended))
+            await asyncio.sleep(0)
+        ended.set()
+        await task
+
+    asyncio.run(main())
+    assert telemetry.flush(5.0)
+    with open(telemetry.paths["log"]) as log:
+        assert [json.loads(line)["properties"]["command"] for line in log] == ["first", "late"]
 
 
 def test_a_process_that_ended() -> None:

@@ -7,20 +7,22 @@ border.
 | the command ends by                  | `success` | `exit_code` | `error`                               |
 |--------------------------------------|-----------|-------------|---------------------------------------|
 | returning, `SystemExit(None)` or (0) | true      | 0           |                                       |
-| `SystemExit(n)`                      | n == 0    | n, of 256 and more what the system keeps |          |
+| `SystemExit(n)`                      | n == 0    | n, as the system keeps it: -1 is 255 |              |
 | `SystemExit("text")`                 | false     | 1           |                                       |
 | `KeyboardInterrupt`                  | false     | 130         | `KeyboardInterrupt`                   |
+| Ctrl-C, in a coroutine of `asyncio`  | false     | 130         | `KeyboardInterrupt`                   |
 | any other exception                  | false     | 1           | a built-in or declared name, or `other` |
 | returning after `add(exit_code=n)`   | n == 0    | n           |                                       |
 """
 
 import os
+import sys
 import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from contextvars import ContextVar, Token
+    from contextvars import ContextVar
     from types import TracebackType
     from typing import Any, TypeVar
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 _COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an `async def`; importing `inspect` costs 20 ms
 _WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE, bit 9 of the flags of a type
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-_STATUS_BITS = 0xFF if os.name == "posix" else 0xFFFFFFFF  # what the system keeps of a number; more may say whose it is
+_LONG = sys.maxsize + 1 if os.name == "posix" else 2**31  # where a `long` of C ends; what is beyond becomes -1
 # What `functools.update_wrapper` copies, newest spelling of the annotations first; `functools` costs 4 ms.
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
 
@@ -63,34 +65,34 @@ class Scope:
         self._name = name
         self._facts = facts
         self._variable = _variable(recorder)
-        self._token: Token[Scope | None] | None = None
+        self._outer = _running(self._variable.get())
         self._process: object = None  # which process entered it, where that matters
         self._signature = recorder.signature  # of the consent that it measures under
         self._started = 0
+        self._ended = False
 
     def add(self, **facts: object) -> None:
         """Add facts to the event, later ones replacing earlier ones. What no row lets out is dropped. Never raises."""
         self._facts.update(facts)
 
     def __enter__(self) -> "Scope":
-        self._token = self._variable.set(self)
+        self._variable.set(self)
         if self._recorder.once_per_tree:
-            from . import tree
+            from . import tree  # loaded when this was made
 
             self._process = self._recorder.border("command", tree.enter, self._recorder.name)
         self._started = time.monotonic_ns()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        ended = time.monotonic_ns()
-        self._recorder.border("command", self._finish, kind, error, ended)
+        self._recorder.border("command", self._finish, error)
 
-    def _finish(self, kind: type[BaseException] | None, error: BaseException | None, ended: int) -> None:
-        try:
-            if self._token is not None:
-                self._variable.reset(self._token)
-        except ValueError:
-            pass  # left in another context than entered: that context's own value goes with it
+    def _finish(self, error: BaseException | None) -> None:
+        ended = time.monotonic_ns()
+        self._ended = True
+        self._outer = _running(self._outer)  # so that those around it that have ended are not kept
+        if self._variable.get() is self:  # else it is left in another context, or before one that was entered later
+            self._variable.set(self._outer)
         if self._process is not None:
             from . import tree
 
@@ -99,6 +101,7 @@ class Scope:
         if self._recorder.signature != self._signature:
             self._recorder.lose("consent")
             return
+        error = meant(error)
         code = exit_code(error, self._facts.pop("exit_code", 0))
         properties: dict[str, object] = {
             "command": self._name,
@@ -106,8 +109,8 @@ class Scope:
             "success": code == 0,
             "exit_code": code,
         }
-        if kind is not None and not issubclass(kind, SystemExit):
-            properties["error"] = kind.__name__
+        if error is not None and not isinstance(error, SystemExit):
+            properties["error"] = type(error).__name__
         # What the scope measured comes first and is not to be replaced by a fact of the same name.
         self._recorder.track("command", {**properties, **self._facts, **properties})
 
@@ -116,6 +119,7 @@ class Command:
     """What `Telemetry.command` returns: decorate a function with it, or enter it."""
 
     kind = Scope
+    silent = SILENT  # held here: a finalizer may run when the names of this module are gone
 
     def __init__(self, recorder: "Recorder", name: object, facts: "dict[str, object]") -> None:
         self._recorder = recorder
@@ -152,37 +156,49 @@ class Command:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
     ) -> None:
+        self._recorder.border("command", self._leave, kind, error, trace)
+
+    def _leave(self, *ending: "Any") -> None:
         scope = self._innermost()
         if scope not in self._entered:  # entered in another context, or where nothing was recorded
             scope = self._entered[-1]
         # Not simply the last one: another thread may have entered this object since.
         self._entered.remove(scope)
-        scope.__exit__(kind, error, trace)
+        scope.__exit__(*ending)
 
     def _innermost(self) -> "Scope | Silent":
         """The innermost run of this command in the current context; a silent one outside of any."""
         scope = current(self._recorder)
         while isinstance(scope, Scope) and scope._owner is not self:
-            token = scope._token
-            outer = token.old_value if token is not None else None
-            scope = outer if isinstance(outer, Scope) else SILENT
+            scope = _running(scope._outer) or SILENT
         return scope
 
     def _begin(self, name: object) -> "Scope | Silent":
-        if not self._recorder.recording():
-            return SILENT
+        made = self._recorder.border("command", self._made, name) if self._recorder.recording() else None
+        return made or self.silent  # type: ignore[return-value]  # as `_made` says
+
+    def _made(self, name: object) -> "Scope | None":
         if self._recorder.once_per_tree:
             from . import tree
 
             if current(self._recorder) is not SILENT or tree.inside(self._recorder.name):
-                return SILENT
+                return None
         return self.kind(self._recorder, self, name if type(name) is str else "", dict(self._facts))
 
 
 def current(recorder: "Recorder") -> "Scope | Silent":
     """The innermost running command of this context; a silent one where there is none."""
     variable = recorder.scopes
-    return (variable.get() if variable is not None else None) or SILENT
+    return (_running(variable.get()) if variable is not None else None) or SILENT
+
+
+def _running(scope: Scope | None) -> Scope | None:
+    """The scope itself, or of those around it the nearest, that has not ended: a task outlives the command that it was
+    started in, and generators are closed in any order.
+    """
+    while scope is not None and scope._ended:
+        scope = scope._outer
+    return scope
 
 
 def is_coroutine(function: object) -> bool:
@@ -217,8 +233,24 @@ def exit_code(error: BaseException | None, given: object) -> int:
         return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
     code = given if error is None else error.code
     if isinstance(code, int):
-        return int(code) if -256 < code < 256 else int(code) & _STATUS_BITS
+        code = int(code) if -_LONG <= code < _LONG else -1
+        return code & 0xFF if os.name == "posix" else code
     return 0 if code is None else 1
+
+
+def meant(error: BaseException | None) -> BaseException | None:
+    """The error; of a coroutine that `asyncio.Runner` cancels as Ctrl-C was typed the `KeyboardInterrupt` which it
+    raises in the end. Where an interpreter has another way to tell them, a cancellation stays one.
+    """
+    kind, system = type(error), sys.modules.get("signal")
+    if (kind.__module__, kind.__name__) != ("asyncio.exceptions", "CancelledError") or system is None:
+        return error
+    handler = system.getsignal(system.SIGINT)  # partial(runner._on_sigint, main_task=...)
+    if not getattr(getattr(getattr(handler, "func", None), "__self__", None), "_interrupt_count", 0):
+        return error
+    # As the runner itself decides: a task that took the cancellation back, or is cancelled once more, has gone on.
+    cancelling = getattr(handler.keywords.get("main_task"), "cancelling", int)
+    return KeyboardInterrupt() if cancelling() == 1 else error
 
 
 def _dressed(wrapper: "Callable[..., Any]", function: "Function") -> "Function":

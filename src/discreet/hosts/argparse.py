@@ -61,8 +61,9 @@ def dispatch(
     with the arguments, record the command, and return what the function returned.
 
     The command is called by the registered names of the sub-commands, `import.from_code`; without any, as the function
-    is. A returned integer is its exit status. `--help`, `--version` and what the parser refuses end in `SystemExit` and
-    are not recorded, nor are the verbs. With `flags` the names of the options used are recorded as `flags_used`.
+    is. Its exit status is that of `sys.exit(dispatch(...))`. `--help`, `--version` and what the parser refuses end in
+    `SystemExit` and are not recorded, nor are the verbs. With `flags` the names of the options used are recorded as
+    `flags_used`.
     """
     used: dict[str, None] = {}
     tree = dict(_tree(parser, ()))
@@ -98,8 +99,8 @@ def _run(command: Command, function: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _stated(scope: object, result: object) -> object:
-    """The result; an integer is the exit status, as in `sys.exit(result)`, unless the command itself stated one."""
-    if type(result) is int and isinstance(scope, Scope):
+    """The result; the exit status is that of `sys.exit(result)`, unless the command itself stated one."""
+    if isinstance(scope, Scope):
         scope._facts.setdefault("exit_code", result)
     return result
 

@@ -92,16 +92,16 @@ class _Running(Scope):
 
     interrupted = 1  # the exit status that Click makes of Ctrl-C
 
-    def _finish(self, kind: type[BaseException] | None, error: BaseException | None, ended: int) -> None:
+    def _finish(self, error: BaseException | None) -> None:
         names = {each.__name__ for each in type(error).__mro__}
         if isinstance(error, KeyboardInterrupt):
             self._facts["error"] = "KeyboardInterrupt"
-            kind, error = SystemExit, SystemExit(self.interrupted)
-        elif kind is not None and names & _ENDINGS:
+            error = SystemExit(self.interrupted)
+        elif error is not None and names & _ENDINGS:
             if "Exit" not in names:
-                self._facts["error"] = kind.__name__
-            kind, error = SystemExit, SystemExit(getattr(error, "exit_code", 1))
-        super()._finish(kind, error, ended)
+                self._facts["error"] = type(error).__name__
+            error = SystemExit(getattr(error, "exit_code", 1))
+        super()._finish(error)
 
 
 class Called(Command):

@@ -29,7 +29,7 @@ import sys
 import time
 
 from .. import names
-from . import Silent, exit_code
+from . import Silent, exit_code, meant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,6 +192,7 @@ class Session:
         self._ended = True
         _open(self._recorder).pop(self, None)
         outcome: dict[str, object] = {}
+        error = meant(error)
         if error is not None:
             outcome["success"] = exit_code(error, 0) == 0
             if not isinstance(error, SystemExit):

@@ -1,0 +1,113 @@
+"""Ctrl-C in a program of `asyncio`, which makes a cancellation of it: recorded as what it was, and no other one is."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends signals")
+
+ReadLog = Callable[..., list[dict[str, Any]]]
+PROGRAM = """
+import asyncio
+import discreet
+
+telemetry = discreet.init("mytool")
+
+async def wait():
+    print("ready", flush=True)
+    await asyncio.sleep(60)
+
+@telemetry.command
+async def decorated():
+    await wait()
+
+async def block():
+    with telemetry.command("block"):
+        await wait()
+
+async def session():
+    with telemetry.session():
+        await wait()
+
+async def grouped():
+    async with asyncio.TaskGroup() as group:
+        group.create_task(decorated())
+
+async def timeout():
+    try:
+        async with asyncio.timeout(0.01):
+            with telemetry.command("slow"):
+                await asyncio.sleep(60)
+    except TimeoutError:
+        pass
+
+async def cancelled():
+    task = asyncio.create_task(decorated())
+    await asyncio.sleep(0)
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+
+async def survived():
+    try:
+        await block()
+    except asyncio.CancelledError:
+        pass  # as a program does that asks for the next line
+    await timeout()
+
+async def taken_back():
+    try:
+        await block()
+    except asyncio.CancelledError:
+        asyncio.current_task().uncancel()
+    await cancelled()
+
+asyncio.run({main}())
+"""
+INTERRUPTED = {"success": False, "exit_code": 130, "error": "KeyboardInterrupt"}
+FAILED = {"success": False, "exit_code": 1, "error": "other"}
+# What the program does, its exit status, and what is recorded.
+ROWS: dict[str, tuple[int, list[dict[str, Any]]]] = {
+    "decorated": (-signal.SIGINT, [{"command": "decorated", **INTERRUPTED}]),
+    "block": (-signal.SIGINT, [{"command": "block", **INTERRUPTED}]),
+    "grouped": (-signal.SIGINT, [{"command": "decorated", **INTERRUPTED}]),
+    "session": (-signal.SIGINT, [{"success": False, "error": "KeyboardInterrupt"}]),
+    "survived": (0, [{"command": "block", **INTERRUPTED}, {"command": "slow", **FAILED}]),
+    "taken_back": (0, [{"command": "block", **INTERRUPTED}, {"command": "decorated", **FAILED}]),
+    "timeout": (0, [{"command": "slow", **FAILED}]),
+    "cancelled": (0, [{"command": "decorated", **FAILED}]),
+}
+
+
+@pytest.mark.parametrize("main", ROWS)
+def test_a_coroutine(environment: dict[str, str], directory: Path, read_log: ReadLog, main: str) -> None:
+    """A real SIGINT is recorded as it is of a plain function; a cancellation by anybody else is an error like others,
+    after a SIGINT that the program went on from as well.
+    """
+    status, expected = ROWS[main]
+    program = PROGRAM.replace("{main}", main)
+    child = subprocess.Popen(
+        [sys.executable, "-W", "error", "-c", program],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert child.stdout is not None
+    if main not in ("timeout", "cancelled"):
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGINT)
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == status
+    assert bool(said) == bool(status)
+    assert not (directory / "losses.json").exists()
+    records = [record["properties"] for record in read_log()]
+    assert [{k: v for k, v in one.items() if k != "duration_ms"} for one in records] == expected
