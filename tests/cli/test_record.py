@@ -151,6 +151,14 @@ def test_log_types_its_values(discreet: Discreet, place: Path) -> None:
 
 
 @pytest.mark.usefixtures("agreed")
+@pytest.mark.parametrize(("typed_as", "code"), [("-1", 255), ("256", 0), ("300", 44), ("481516234", 202)])
+def test_log_of_an_exit_code_as_the_system_keeps_it(discreet: Discreet, place: Path, typed_as: str, code: int) -> None:
+    """Of a number of any size what a process can end with is recorded: a telephone number it is not."""
+    discreet("log", "sync", f"--exit-code={typed_as}")
+    assert recorded(place) == [("sync", {"exit_code": code, "success": code == 0})]
+
+
+@pytest.mark.usefixtures("agreed")
 def test_log_of_a_failure(discreet: Discreet, place: Path) -> None:
     """An exit code that is not 0 is no success; nothing that was not given is recorded."""
     discreet("log", "sync", "--exit-code", "3")
@@ -358,7 +366,6 @@ UNRUNNABLE = {
     "/etc/passwd/x": (127, "/etc/passwd/x: command not found"),
     "./plain": (126, "./plain: cannot be run: Permission denied"),
     "/": (126, "/: cannot be run: Permission denied"),
-    "./garbled": (126, "./garbled: cannot be run: Exec format error"),
     "no\x1b[31msuch": (127, "no\\x1b[31msuch: command not found"),
 }
 
@@ -366,14 +373,35 @@ UNRUNNABLE = {
 def test_run_of_what_cannot_be_run(discreet: Discreet, tmp_path: Path, place: Path, telemetry_is: str) -> None:
     """As in shells: 127 where there is no such command, 126 where it cannot be run, and why; nothing is recorded."""
     (tmp_path / "plain").write_text("echo\n")
-    (tmp_path / "garbled").write_text("\x7fnothing\n")
-    (tmp_path / "garbled").chmod(0o700)
     commands = list(UNRUNNABLE.items())
     for command, (status, sentence) in commands if telemetry_is == "on" else commands[:3]:
         done = discreet("run", "--", command, cwd=tmp_path)
         assert (done.returncode, done.stdout) == (status, "")
         assert done.stderr == f"discreet --tool mytool: {sentence}\n"
     assert recorded(place) == []
+
+
+@pytest.mark.parametrize("command", ["./script", "script", "bin/script", "{path}/bin/script"])
+def test_run_of_a_script_that_names_no_interpreter(
+    discreet: Discreet, tmp_path: Path, place: Path, telemetry_is: str, command: str
+) -> None:
+    """The shell runs it, with its arguments, found by its path or by its name: as with `timeout` or `nice`."""
+    for directory in (tmp_path, tmp_path / "bin"):
+        directory.mkdir(exist_ok=True)
+        (directory / "script").write_text('echo "$0" "$#" "$1"\nexit 3\n')
+        (directory / "script").chmod(0o700)
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "plain" / "script").write_text("not to be run\n")
+    (tmp_path / "directory" / "script").mkdir(parents=True)
+    path = ":".join([*(str(tmp_path / name) for name in ("none", "plain", "directory", "bin")), os.environ["PATH"]])
+    arguments = [command.format(path=tmp_path), "-a b", ""]
+    done = discreet("run", "--", *arguments, cwd=tmp_path, env={"PATH": path})
+    bare = subprocess.run(
+        ["nice", "-n", "0", *arguments], cwd=tmp_path, env={"PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (3, bare.stdout, "")
+    assert "script 2 -a b\n" in done.stdout
+    assert [properties["exit_code"] for _, properties in recorded(place)] == [3] * (telemetry_is == "on")
 
 
 @pytest.mark.parametrize(
@@ -678,7 +706,7 @@ def test_a_command_that_cannot_replace_us(monkeypatch: pytest.MonkeyPatch) -> No
         assert signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
         raise PermissionError
 
-    monkeypatch.setattr(os, "execvp", refuse)
+    monkeypatch.setattr(os, "execv", refuse)
     with pytest.raises(PermissionError):
         child.replace(["true"])
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN

@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Iterator, Mapping
 
 from .. import names
-from ..hosts import shell
+from ..hosts import exit_code, shell
 from .session import Failure, Misuse, Session
 
 _FLUSH_SECONDS = 1.0
@@ -45,8 +45,8 @@ def log(session: Session, arguments: argparse.Namespace) -> int:
     if arguments.duration is not None:
         properties["duration_ms"] = round(arguments.duration * 1000)
     if arguments.exit_code is not None:
-        properties["exit_code"] = arguments.exit_code
-        properties["success"] = arguments.exit_code == 0
+        properties["exit_code"] = exit_code(None, arguments.exit_code)
+        properties["success"] = properties["exit_code"] == 0
     if session.telemetry.recording():
         _record(session, arguments.event, properties)
         if empty:

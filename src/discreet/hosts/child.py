@@ -8,12 +8,14 @@ A known limit: a signal that another process sends to the whole process group, a
 twice, since nothing tells it from one that was sent to us alone.
 """
 
+import errno
 import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Callable
     from typing import Any
 else:
     import _signal as signal  # `signal` gives the same numbers names, by `enum`, at the price of a third of a start
@@ -21,6 +23,7 @@ else:
 _PASSED_ON = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _KEYS = ("SIGINT", "SIGQUIT")  # what a terminal's keys send
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # a command expects to find these as usual
+_SHELL = "/bin/sh"
 _LOOK_SECONDS = 1.0  # in a process with threads, one of them may take the signal that tells of the end
 
 
@@ -60,7 +63,17 @@ class Child:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited from a parent; the status would be thrown away
         usual = list(map(_number, _IGNORED_BY_PYTHON))
         flush()
-        process = os.posix_spawnp(self._argv[0], self._argv, os.environ, setsigmask=list(self._before), setsigdef=usual)
+
+        def start(path: str, argv: list[str], spawn: "Any" = os.posix_spawn) -> int:
+            process: int = spawn(path, argv, os.environ, setsigmask=list(self._before), setsigdef=usual)
+            return process
+
+        try:
+            process = start(self._argv[0], self._argv, os.posix_spawnp)  # which looks for it in one step
+        except OSError as error:
+            if error.errno != errno.ENOEXEC:
+                raise
+            process = _started(self._argv, start)
         return self._wait(process) if hasattr(signal, "sigtimedwait") else self._wait_with_handlers(process)
 
     def _wait(self, process: int) -> int:
@@ -98,10 +111,27 @@ def replace(argv: list[str]) -> None:
     flush()
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in map(_number, _IGNORED_BY_PYTHON)}
     try:
-        os.execvp(argv[0], argv)  # noqa: S606  # the user's own command
+        _started(argv, os.execv)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _started(argv: list[str], start: "Callable[[str, list[str]], int]") -> int:
+    """Start the command as execvp(3) does, which Python's own leaves at half: a file that the system takes for no
+    program is run by the shell.
+    """
+    name = argv[0]
+    failed = OSError()
+    for path in [name] if "/" in name else [os.path.join(directory, name) for directory in os.get_exec_path()]:
+        try:
+            return start(path, argv)
+        except OSError as error:
+            if error.errno == errno.ENOEXEC:
+                return start(_SHELL, [_SHELL, path, *argv[1:]])
+            if failed.errno in (None, errno.ENOENT, errno.ENOTDIR):
+                failed = error  # the first that says more than that it is not there
+    raise failed
 
 
 def end_by(number: int) -> None:
