@@ -26,6 +26,9 @@ telemetry = discreet.init(  # telemetry
 @telemetry.command  # telemetry
 def count(arguments: argparse.Namespace) -> int:
     """Count the lines of text files below a folder."""
+    if not os.path.isdir(arguments.folder):
+        print(f"linecount: {arguments.folder}: no such folder", file=sys.stderr)
+        sys.exit(2)
     files = Counter[str]()
     lines = Counter[str]()
     for directory, folders, names in os.walk(arguments.folder):

@@ -113,6 +113,21 @@ def test_the_figures_of_a_small_tree(linecount: Linecount, home: Path, tmp_path:
     assert properties["languages"] == {"python": 2, "markdown": 1, "other": 2} == counted(tree)[0]
 
 
+def test_no_folder(linecount: Linecount, home: Path) -> None:
+    """What is no folder is complained of, on or off, and recorded as a failure, without its name."""
+    off = linecount("count", "/no/such-secret")
+    linecount("telemetry", "on")
+    on = linecount("count", "/no/such-secret")
+    assert (on.returncode, on.stdout) == (2, b"")
+    assert on.stderr == off.stderr == b"linecount: /no/such-secret: no such folder\n"
+    assert off.returncode == 2
+    line = (home / ".linecount" / "telemetry" / "usage.jsonl").read_text()
+    assert "secret" not in line
+    properties = json.loads(line)["properties"]
+    assert properties.pop("duration_ms") >= 0
+    assert properties == {"command": "count", "success": False, "exit_code": 2}
+
+
 OFF: dict[str, dict[str, str | None]] = {
     "nobody said yes": {},
     "DO_NOT_TRACK": {"DO_NOT_TRACK": "1"},
