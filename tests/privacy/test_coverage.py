@@ -1,5 +1,6 @@
 """What a consent covers: lines of text against the present declaration, and what lets out more or less than another."""
 
+import json
 from typing import Any
 
 import pytest
@@ -64,13 +65,35 @@ def test_lines_are_bounded() -> None:
     """What has no room is left out, whole lines at a time, and so is not covered; a host has room before all else."""
     huge = Declaration({f"event_{at}": {f"field_{of}": Count() for of in range(30)} for at in range(80)})
     found = lines(huge, ["a.example"], identity="install")
-    assert coverage.MOST_BYTES - 1000 < sum(len(line) + 1 for line in found) <= coverage.MOST_BYTES
+    assert coverage.MOST_BYTES - 1000 < coverage.size(found) <= coverage.MOST_BYTES
     assert found[:2] == ["> a.example", "+ install"]
     whole = [event for event in huge.events if event in found]
     assert all(f"{event} field_{of} count" in found for event in whole for of in range(30) if event[:6] == "event_")
     assert 20 < len(whole) < 80
     assert set(found[2:]) < set(coverage._declared(huge))
     assert Agreement(found, huge).additions() != []
+
+
+@pytest.mark.parametrize("character", ["x", "ж", "数", "😀", '"', "\\"])
+def test_the_bound_is_of_what_is_written(character: str) -> None:
+    """In whatever script the texts are, and however many quotes are in them, the lines as JSON keep to the bound."""
+    choices = [f"{at:04}{character * 12}" for at in range(400)]
+    found = lines(Declaration({f"event_{at}": {"fmt": OneOf(*choices)} for at in range(3)}), ["a.example"])
+    written = json.dumps(found, separators=(",", ":"), ensure_ascii=False).encode()
+    assert len(written) == coverage.size(found) + 1
+    assert coverage.size(found) < coverage.MOST_BYTES
+
+
+def test_what_has_no_room_at_all_covers_nothing() -> None:
+    """A declaration of which not even the first event has room covers nothing, and says so: no lines at all would have
+    the next one asked what it discloses.
+    """
+    huge = Declaration({"a": {f"field_{at}_{'x' * 50}": Count() for at in range(1000)}})
+    assert lines(huge, []) == [coverage.LOST]
+    covered = Agreement([coverage.LOST], declared(SEARCH))
+    assert covered.narrowed("search", {"fmt": "json"}) is None
+    assert not covered.host("a.example")
+    assert not covered.install
 
 
 def test_a_common_field_has_one_line() -> None:

@@ -15,6 +15,7 @@ from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
 from discreet.sending import first, period
+from discreet.sending import state as states
 from sending.outboxes import OTHER_RUN, URL, World, line, own_world
 
 OTHER_URL = "https://other.example/t"
@@ -44,6 +45,11 @@ class Noted:
 def strict(world: World) -> Any:
     """A plan in which no host is the user's own choice."""
     return world.plan(own=())
+
+
+def later(world: World) -> Any:
+    """The same of another process."""
+    return world.plan(OTHER_RUN, own=())
 
 
 def version(world: World, declaration: Declaration | None, *destinations: Destination) -> None:
@@ -176,6 +182,89 @@ def test_a_yes_without_a_disclosure_covers_the_first_run(world: World) -> None:
     world.deliver(strict(world))
     assert properties(world) == [{"n": 1}, {"n": 2}]
     assert world.got(OTHER_URL) == []
+
+
+@pytest.mark.parametrize("noted", [False, True], ids=["a deliverer", "a first run"])
+@pytest.mark.parametrize("character", ["ж", '"', "é", "x"])
+def test_however_much_it_covers(world: World, character: str, noted: bool) -> None:
+    """A yes by hand to a declaration of thousands of texts in any script covers these, and not what a later version
+    adds; nothing is sent twice and nothing that waits is lost.
+    """
+    choices = [f"{character * 5}{at:04}" for at in range(2000)]
+    version(world, Declaration({"search": {"n": "number", "rule": {"one_of": choices}}}))
+    if noted:
+        first.note(Noted(world, world.declaration), (ONE,))
+    for number in (1, 2):
+        world.record(number, properties={"n": number, "rule": choices[number]})
+        world.deliver(strict(world))
+    assert not states.load(world.paths["delivery"]).lost
+    version(world, Declaration({"search": {"n": "number", "rule": {"one_of": choices}}, "open": {"who": "hash"}}))
+    world.record(3, event="open", properties={"who": "ab" * 8})
+    world.record(4, properties={"n": 4, "rule": choices[0]})
+    world.deliver(strict(world))
+    assert [one["n"] for one in properties(world)] == [1, 2, 4]
+    assert world.losses() == {"not_agreed_to": 1}
+
+
+TORN = [b"", b'{"v":1,"plan":"","per', b"null", b"x" * 100_000]
+
+
+@pytest.mark.parametrize("noted", [False, True], ids=["a deliverer", "a first run"])
+@pytest.mark.parametrize("content", TORN, ids=["empty", "torn", "null", "too long"])
+def test_what_a_yes_covered_may_be_lost(world: World, content: bytes, noted: bool) -> None:
+    """Then it covers nothing, and not what is disclosed now: nothing is sent until the user agrees again, in whatever
+    way, and until then every version says what it is that is not covered.
+    """
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    (world.directory / "delivery.json").write_bytes(content)
+    version(world, AFTER)
+    if noted:
+        first.note(Noted(world, AFTER), (ONE,))
+    world.record(2, properties={"n": 2, "m": 7}, run=OTHER_RUN)
+    for _ in range(2):
+        world.deliver(later(world))
+        assert properties(world) == [{"n": 1}]
+        assert "search" in world.delivery(later(world), dry=True).agreement.additions()
+    world.now += 10
+    world.agree("true")
+    world.now += 10
+    first.note(Noted(world, AFTER), (ONE,))
+    world.record(3, properties={"n": 3, "m": 8}, run="c" * 16)
+    world.deliver(world.plan("c" * 16, own=()))
+    assert properties(world) == [{"n": 1}, {"n": 3, "m": 8}]
+
+
+@pytest.mark.parametrize("covers", [False, True], ids=["without a disclosure", "with one"])
+def test_another_answer_needs_nothing_of_what_was_lost(world: World, covers: bool) -> None:
+    """An answer that is given anew puts an end to it: all that it covers is sent from there on."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    (world.directory / "delivery.json").write_bytes(b"{")
+    world.now += 10
+    period.answer(world.paths, "true", coverage.lines(AFTER, [ONE.host]) if covers else [])
+    os.utime(world.directory / "opt-in", (world.now, world.now))
+    world.now += 10
+    version(world, AFTER)
+    first.note(Noted(world, AFTER), (ONE,))
+    world.record(2, properties={"n": 2, "m": 7}, run=OTHER_RUN)
+    world.deliver(later(world))
+    assert properties(world) == [{"n": 1}, {"n": 2, "m": 7}]
+
+
+def test_an_answer_that_says_what_it_covers_is_not_lost(world: World) -> None:
+    """It stands in the file of the answer; of delivery.json only the places are gone, and nothing old is sent."""
+    version(world, BEFORE)
+    agree(world, ONE)
+    world.record(1, properties={"n": 1}, run=OTHER_RUN)
+    (world.directory / "delivery.json").write_bytes(b"{")
+    world.now += 10
+    world.record(2, properties={"n": 2, "m": 7})
+    version(world, AFTER)
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 2}]
 
 
 def test_the_first_run_of_a_tool_that_sends_nothing(world: World) -> None:

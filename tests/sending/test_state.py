@@ -1,5 +1,6 @@
 """delivery.json: read as hostile input. Whatever stands in it, nothing is raised and nothing old is sent."""
 
+import copy
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from discreet import names
 from discreet.destination import Destination
+from discreet.privacy import coverage
+from discreet.privacy.conversions import OneOf
+from discreet.privacy.declaration import Declaration
 from discreet.sending import handover
 from discreet.sending import state as states
 from sending.outboxes import NOON, OTHER_RUN, World, own_world
@@ -143,6 +148,61 @@ def test_it_comes_back_as_it_was(world: World) -> None:
     again = states.load(world.paths["delivery"])
     assert {key: vars(place) for key, place in again.places.items()} == before
     assert again.period == state.period
+
+
+@pytest.mark.parametrize("character", ["x", "ж", '"', "\\", "😀"])
+def test_it_is_never_longer_than_what_is_read(world: World, character: str) -> None:
+    """However much a consent covers, in whatever script: what is written is read back whole, the places in force too.
+    What has no room beside them is the place of a destination that is not, and then the last of what was covered.
+    """
+    world.destinations = tuple(
+        Destination(f"https://example.org/{at}{'x' * 200}", batch_size=1, batch_interval=0)
+        for at in range(states.MOST_PLACES)
+    )
+    world.deliver()
+    state = states.load(world.paths["delivery"])
+    choices = [f"{at:04}{character * 12}" for at in range(30)]
+    declaration = Declaration({f"event_{at:03}": {"fmt": OneOf(*choices)} for at in range(1000)})
+    state.covered = covered = coverage.lines(declaration, [])
+    for place in state.places.values():
+        place.away = {f"?{at:098}": (2**40, 2**32 - 1) for at in range(8)}
+    named = list(state.places)
+    for first, whole in ((named[:2], True), (named, False)):
+        states.save(world.paths, copy.deepcopy(state), first)
+        assert (world.directory / "delivery.json").stat().st_size <= names.SMALL_BYTES
+        again = states.load(world.paths["delivery"])
+        assert again.places.keys() >= set(first)
+        assert (again.covered == covered, 400 < len(again.covered) <= len(covered)) == (whole, True)
+        assert set(again.covered) <= set(covered)
+
+
+def test_more_places_than_there_is_room_for(world: World) -> None:
+    """Nothing is written that could not be read again: that would be a state that was lost."""
+    before = (world.directory / "delivery.json").read_bytes()
+    state = states.load(world.paths["delivery"])
+    state.places |= {f"{at:0200}": states.Place("x" * 256, "") for at in range(200)}
+    with pytest.raises(OSError, match="no room"):
+        states.save(world.paths, state, list(state.places))
+    assert (world.directory / "delivery.json").read_bytes() == before
+
+
+def test_only_a_missing_one_is_none(world: World) -> None:
+    """A file that is not there was never written; one that says nothing that can be believed has been lost."""
+    path = world.directory / "delivery.json"
+    for content in (
+        b"",
+        path.read_bytes()[:-5],
+        b"null",
+        b"x" * 100_000,
+        path.read_bytes().replace(b'"v":1', b'"v":2'),
+    ):
+        path.write_bytes(content)
+        assert states.load(str(path)).lost
+    path.write_bytes(b"{}")
+    path.unlink()
+    assert not states.load(str(path)).lost
+    path.mkdir()
+    assert states.load(str(path)).lost
 
 
 def test_what_the_exit_reads_agrees_with_the_deliverer(world: World) -> None:

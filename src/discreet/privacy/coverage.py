@@ -7,6 +7,7 @@
     search fmt #5f1c9a0b7d3e4f21...     the same by a digest, where all lines as they are would be too many bytes
     *                                   the default rule: bare numbers and booleans of events that nobody declared
     * n count                           a field common to all events that are covered
+    -                                   nothing any more: what was agreed to has been lost
 
 The rule that keeps it honest: what has no line is not covered; `agreement` asks. Light: a process writes this down at
 the first run under a consent given without a disclosure.
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
 ANY = "*"  # no event has this name
 INSTALL = "+ install"
-MOST_BYTES = 48 * 1024  # of all lines; what has no room is not covered
+LOST = "-"  # no event has this name either
+MOST_BYTES = 48 * 1024  # of all lines, as delivery.json holds them; what has no room is not covered
 _LONG = 60  # characters of a conversion: one below is hardly longer than its digest
 # Of a tool that declares nothing: the default rule, and the events of the package itself. A test holds these to what
 # `_declared` says of an empty one, which would load the whole room of conversions.
@@ -45,16 +47,28 @@ def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity
     found = sorted({f"> {host}" for host in hosts})
     found += [INSTALL] if identity == "install" else []
     found += [*UNDECLARED] if declaration is None else _declared(declaration)
-    if len("\n".join(found).encode()) < MOST_BYTES:
-        return found
-    size = at = 0
-    short = [*map(_shortened, found)]
-    while at < len(short) and size + len(short[at].encode()) < MOST_BYTES:
-        size += len(short[at].encode()) + 1
+    return bounded(found, MOST_BYTES)
+
+
+def bounded(lines: "list[str]", most: int) -> "list[str]":
+    """As many of the lines as fit into `most` bytes, the long ones by their digests if they must be. Never none: who
+    finds none asks what is disclosed now.
+    """
+    if size(lines) < most:
+        return lines
+    held = at = 0
+    short = [*map(_shortened, lines)]
+    while at < len(short) and held + size(short[at : at + 1]) < most:
+        held += size(short[at : at + 1])
         at += 1
     # An event without all of its lines would pass for one that has the common fields as they are.
     cut = short[at].partition(" ")[0] if at < len(short) else ""
-    return [line for line in short[:at] if cut in ("", ">") or line.partition(" ")[0] != cut]
+    return [line for line in short[:at] if cut in ("", ">") or line.partition(" ")[0] != cut] or [LOST]
+
+
+def size(lines: "Iterable[str]") -> int:
+    """How many bytes printable lines are as texts of JSON, which escapes no more than these two characters."""
+    return sum(len(line.encode()) + line.count('"') + line.count("\\") + len('"",') for line in lines)
 
 
 def apart(lines: "Iterable[str]") -> "list[str]":

@@ -40,7 +40,7 @@ def enter(
         for place in state.places.values():
             place.enter(outbox.settled(paths, place), offsets, floor)
         told = state.told if state.noted == repr(signature) else []
-        state.period, state.covered, state.seen = repr(signature), told, ""
+        state.period, state.covered, state.seen = repr(signature), [coverage.LOST] if state.lost else told, ""
         state.noted, state.told = "", []
     for destination in plan.destinations:
         if destination.key not in state.places:
@@ -76,7 +76,7 @@ def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> b
 
 def _covered(plan: "Plan", state: states.State, row: str) -> Agreement:
     """What the consent says that it covers (that of an opt-out tool, what its notice said); else what the first run
-    under it disclosed.
+    under it disclosed. Where that is lost it is nothing: what is disclosed now may be more.
     """
     agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent", strictly=True)
     if not agreed and not state.covered:

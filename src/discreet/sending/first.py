@@ -33,7 +33,8 @@ def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
             return  # it has changed since this process decided: neither its note nor its records are of this consent
         files.make_directory(paths.directory, below=paths.below)
         if not os.path.lexists(paths["delivery"]):
-            files.write_private(paths["delivery"], _content(owner, destinations), replace=False)
+            content = _content(owner, destinations, disclosed(owner, destinations))
+            files.write_private(paths["delivery"], content, replace=False)
             return
         for _ in range(_LOOKS):
             with files.DirectoryLock(paths.directory) as held:
@@ -66,16 +67,17 @@ def _replace(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     state = states.load(owner.paths["delivery"], strictly=True)
     if signed in (state.period, state.noted):
         return
+    told = [coverage.LOST] if state.lost else disclosed(owner, destinations)  # or an earlier run has noted it, and less
     if state.places:
         state.covered = []  # of a period that is over; both would not fit into a small file
-        state.noted, state.told = signed, disclosed(owner, destinations)
+        state.noted, state.told = signed, told
         states.save(owner.paths, state, [])
     else:
-        files.write_private(owner.paths["delivery"], _content(owner, destinations))
+        files.write_private(owner.paths["delivery"], _content(owner, destinations, told))
 
 
-def _content(owner: "Noted", destinations: "tuple[Destination, ...]") -> bytes:
-    covered = ",".join(map(quote, disclosed(owner, destinations)))
+def _content(owner: "Noted", destinations: "tuple[Destination, ...]", told: "list[str]") -> bytes:
+    covered = ",".join(map(quote, told))
     seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(owner.paths)},' if destinations else ""
     period = quote(repr(owner.signature))
     return f'{{"v":1,"plan":"","period":{period},"covered":[{covered}],{seen}"destinations":{{}}}}\n'.encode()

@@ -5,6 +5,7 @@ the places here is exact to the record; where it cannot be done (another deliver
 deliverer sees that the stored consent is not the one it knew, and begins the period by its date.
 """
 
+import os
 import time
 
 from .. import consent, names
@@ -36,6 +37,8 @@ def begin(paths: names.Paths) -> None:
             if not held:
                 return
             state = states.load(paths["delivery"])
+            if state.lost:  # and of no moment any more, as the user has said anew what holds
+                os.unlink(paths["delivery"])
             if not state.places:
                 return
             signature = consent.signature(paths, strictly=True)  # before the ends: a later answer begins by its date

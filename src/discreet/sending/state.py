@@ -9,15 +9,17 @@
 covers that does not say so itself. Before the first deliverer there is only what the first process noted before its
 first record (`first`): with destinations `seen`, when that was, and `empty`, whether there was no log yet.
 
-The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, and read as
-hostile input: what is not as drawn here counts as never seen, which sends nothing old. `plan` repeats, for each
-destination, what a host at its exit needs to see whether a delivery is due, without loading `json`.
+The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, never longer
+than what is read, and read as hostile input: what is not as drawn here counts as `lost`: as places never seen, which
+sends nothing old, and as a consent of which nobody knows any more what it covers, which is nothing. `plan` repeats, for
+each destination, what a host at its exit needs to see whether a delivery is due, without loading `json`.
 """
 
 import json
 import os
 
 from .. import files, names
+from ..privacy import coverage
 from . import outbox
 
 TYPE_CHECKING = False
@@ -29,7 +31,8 @@ MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
 _MOST_AWAY = 2 * names.LOG_FILES  # files remembered that are not there: they come back soon, or not at all
 _TEXT = 256  # characters of any text in the file
-_NONE_OF_OURS = (names.NOT_OURS, 2, 20, 22)  # ENOENT, ENOTDIR, EINVAL: raised for what is no regular file
+_NONE_OF_OURS = (names.NOT_OURS, 22)  # EINVAL: raised for what is no regular file
+_TOO_LARGE = 27  # errno.EFBIG
 _SANE_SECONDS = 2 * DAY_SECONDS  # no wake is so far ahead, unless the clock was set back since
 
 
@@ -85,6 +88,7 @@ class Place:
 class State:
     """All of `delivery.json`. `period` is the signature of the consent that the places were made under, `covered` what
     the first run under it disclosed; `noted` and `told` are the same of a later one, which no deliverer has seen yet.
+    `lost` is whether there is a file that says nothing of all this.
     """
 
     def __init__(self) -> None:
@@ -95,6 +99,7 @@ class State:
         self.seen = ""
         self.empty = False
         self.places: dict[str, Place] = {}
+        self.lost = False
 
 
 def backoff(first: float, failures: int) -> float:
@@ -104,27 +109,22 @@ def backoff(first: float, failures: int) -> float:
 
 
 def load(path: str, *, strictly: bool = False) -> State:
-    """The state on disk; an empty one where it is missing, unreadable or not as drawn. Never raises, unless `strictly`:
-    then `OSError` for a file that is ours, as it seems, and cannot be read just now.
+    """The state on disk; an empty one where it is missing, and a lost one where it is not as drawn. Never raises,
+    unless `strictly`: then `OSError` for a file that is ours, as it seems, and cannot be read just now.
     """
     state = State()
     try:
-        content = json.loads(names.read_small(path, names.current_user()))
-        if content["v"] != 1:
-            return state
-        state.period = str(content["period"])
-        state.covered = [line for line in content.get("covered", []) if isinstance(line, str)]
-        state.noted = str(content.get("noted", ""))
-        state.told = [line for line in content.get("told", []) if isinstance(line, str)]
-        if not content["destinations"] and "seen" in content:
-            state.seen, state.empty = _text(content["seen"]), content["empty"] is True
-        state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
+        return _state(json.loads(names.read_small(path, names.current_user())))
+    except (FileNotFoundError, NotADirectoryError):
+        return state
     except OSError as error:
-        if strictly and error.errno not in _NONE_OF_OURS:
-            raise
-        return State()
+        if error.errno not in _NONE_OF_OURS:
+            if strictly:
+                raise
+            return state
     except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError):
-        return State()
+        pass  # torn, or cut off, or somebody else's
+    state.lost = True
     return state
 
 
@@ -136,6 +136,19 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
     for place in state.places.values():
         place.settle(outbox.settled(paths, place))
     newest = outbox.newest(paths)
+    while (over := len(content := _written(state, newest)) - names.SMALL_BYTES) > 0:
+        lines = state.told if state.noted else state.covered
+        if len(state.places) > len(first):
+            state.places.popitem()  # of those that nobody named, the one tried longest ago
+        elif lines not in ([], [coverage.LOST]):
+            lines[:] = coverage.bounded(lines, coverage.size(lines) - over)
+        else:
+            raise OSError(_TOO_LARGE, "so many destinations have no room", paths["delivery"])
+    files.write_private(paths["delivery"], content)
+
+
+def _written(state: State, newest: str) -> bytes:
+    """The file, `newest` being the newest of the log. In UTF-8, as `first` writes it: an escape is thrice as long."""
     plan = ";".join(
         f"{key} {int(place.wake)} {int(place.attempt)} {newest or '-'} {place.offsets.get(newest, outbox.START)[0]}"
         for key, place in state.places.items()
@@ -148,7 +161,25 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
         **({"noted": state.noted, "told": state.told} if state.noted else {}),
         "destinations": {key: vars(place) for key, place in state.places.items()},
     }
-    files.write_private(paths["delivery"], json.dumps(content, separators=(",", ":")).encode() + b"\n")
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+def _lines(value: "list[object]") -> "list[str]":
+    """The lines of a consent; what is not printable is none, nor has it a place in UTF-8."""
+    return [line for line in value if isinstance(line, str) and line.isprintable()]
+
+
+def _state(content: "dict[str, Any]") -> State:
+    """All of it as it was written; raises as `_place` does, and `AttributeError`, for anything else."""
+    state = State()
+    if content["v"] != 1:
+        raise ValueError("another version")
+    state.period, state.covered = _text(content["period"]), _lines(content.get("covered", []))
+    state.noted, state.told = _text(content.get("noted", "")), _lines(content.get("told", []))
+    if not content["destinations"] and "seen" in content:
+        state.seen, state.empty = _text(content["seen"]), content["empty"] is True
+    state.places = {_text(key): _place(value) for key, value in content["destinations"].items()}
+    return state
 
 
 def _place(value: "dict[str, Any]") -> Place:
