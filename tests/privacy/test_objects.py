@@ -14,7 +14,19 @@ from unittest.mock import MagicMock
 import pytest
 
 from conftest import case
-from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, TextCount, serialize
+from discreet import (
+    Aggregate,
+    Boolean,
+    Count,
+    Distribution,
+    Event,
+    Hash,
+    Number,
+    OneOf,
+    Telemetry,
+    TextCount,
+    serialize,
+)
 from discreet.log import timestamp
 from discreet.privacy.declaration import Declaration
 from discreet.sending.distrust import Distrust
@@ -240,6 +252,38 @@ def test_what_the_object_takes_away(make_telemetry: Made, row: object) -> None:
     telemetry.track(kind(), it=SECRET)
     assert lines(telemetry) == [("thing", {"n": 1})] * 2
     assert lost(telemetry) == {}
+
+
+@pytest.mark.parametrize("row", ["forbid", Boolean(level="enhanced")], ids=case)
+@pytest.mark.parametrize(
+    ("declared", "left"),
+    [
+        ({"kept": "count", "given": "count", "missing": "count"}, {"given": 2, "missing": 0}),
+        ({"kept": "count"}, None),
+        (Distribution("kept", "given"), {"given": 2}),
+        (Aggregate(), 2),
+        (Count(), 1),
+    ],
+    ids=case,
+)
+def test_what_the_object_takes_away_within_a_field(
+    make_telemetry: Made, declared: object, left: object, row: object
+) -> None:
+    """Neither does a part of a field leave that the object keeps, whatever the declared row makes of the others."""
+    value = {"kept": 7, "given": 2}
+    if isinstance(declared, dict):
+        value |= {"given": [1, 2]}  # type: ignore[dict-item]  # of which a count is 2
+    keys = {"it": {"kept": row, "given": "count"}}
+    kind = type("Thing", (), {"_telemetry_keys": lambda _: keys, "it": value})
+    telemetry = make_telemetry(events={"thing": {"it": declared}})
+    telemetry.track(kind())
+    telemetry.track(kind(), it=value)
+    telemetry.track(kind(), it=[1, 2, 3])
+    telemetry.track(kind(), it=None)
+    assert lines(telemetry) == [("thing", {} if left is None else {"it": left})] * 2 + [("thing", {})] * 2
+    assert value["kept"] == 7
+    telemetry.track("thing", it=value)
+    assert lines(telemetry)[-1] != ("thing", {"it": left})  # of another event than this object's nothing is taken
 
 
 def test_an_object_cannot_add(make_telemetry: Made) -> None:

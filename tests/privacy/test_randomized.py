@@ -332,7 +332,7 @@ def test_a_row_that_an_object_brings_is_of_its_event() -> None:
     """A row of an object's own is no common one, whatever is declared: it is answered by each event anew."""
     seen = []
     rows = Rows(Declaration(), "basic", lambda *_: "", pytest.fail, lambda *place: seen.append(place[:2]) or 0)  # type: ignore[func-returns-value]
-    found, nothing = rows.own("search", {"x": Boolean(epsilon=1.0), "deep": {"y": Boolean(epsilon=1.0)}})
+    found, nothing = rows.own("search", {"x": Boolean(epsilon=1.0), "deep": {"y": Boolean(epsilon=1.0)}}, {})
     assert found["x"](True) is True
     assert found["deep"]({"y": True}) == {"y": True}
     assert seen == [("search", "x"), ("search", "deep/y")]

@@ -61,11 +61,11 @@ def _narrowed(cleaner: Filter, event: str, own: "Mapping[str, Row]") -> "tuple[F
     if declared is None:
         return None
     binder = cleaner._declared or Rows(Declaration(), *cleaner._installation)
-    bound, withheld = binder.own(event, own)
+    bound, less = binder.own(event, own, declared)
     itself = {SAMPLE_RATE: declared[SAMPLE_RATE]} if event in binder.sampled else {}
     made = object.__new__(Filter)
     made.__dict__.update(cleaner.__dict__)
-    made._rows = {event: {**({} if cleaner._closed else bound), **declared, **withheld, **itself}}
+    made._rows = {event: {**({} if cleaner._closed else bound), **declared, **less, **itself}}
     return made, dict.fromkeys(itself)
 
 

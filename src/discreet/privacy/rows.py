@@ -58,11 +58,21 @@ class Rows:
             self.sampled[event] = prepared
         return prepared
 
-    def own(self, event: str, rows: "Mapping[str, Row]") -> "tuple[dict[str, Convert], dict[str, Convert]]":
-        """The functions of the rows that an object of an event has of its own: all, and those that let nothing out."""
+    def own(
+        self, event: str, rows: "Mapping[str, Row]", declared: "Mapping[str, Convert]"
+    ) -> "tuple[dict[str, Convert], dict[str, Convert]]":
+        """The functions of the rows that an object of an event has of its own; and those that are to stand in place of
+        the `declared` ones: which let nothing out, or nothing of what the object keeps within a field.
+        """
         bound = {field: self._bind(event, field, row, common=False) for field, row in rows.items()}
-        nothing = (field for field, row in rows.items() if not isinstance(row, dict) and self._withholds(row))
-        return bound, {field: bound[field] for field in nothing}
+        less: dict[str, Convert] = {}
+        for field, row in rows.items():
+            if not isinstance(row, dict):
+                if self._withholds(row):
+                    less[field] = bound[field]
+            elif field in declared and (kept := [name for name, inner in row.items() if self._withholds(inner)]):
+                less[field] = _without(kept, declared[field])
+        return bound, less
 
     def _withholds(self, row: "Conversion") -> bool:
         return row.word == "forbid" or (row.level == "enhanced" and self._level != "enhanced")
@@ -98,3 +108,19 @@ class Rows:
         if any(name not in inner for name in dict.keys(value)):
             self._lose("undeclared_field")
         return cleaned or None
+
+
+def _without(names: "list[str]", convert: "Convert") -> "Convert":
+    """A conversion that never sees what a mapping holds under these names, and lets nothing out under them; nor
+    anything of what is no mapping, where nobody can tell them from the rest.
+    """
+
+    def converted(value: object) -> "Clean | None":
+        if not isinstance(value, dict):
+            return None
+        result = convert({name: held for name, held in dict.items(value) if name not in names})
+        if isinstance(result, dict):  # of what is missing a count is 0
+            result = {name: held for name, held in result.items() if name not in names}
+        return None if result == {} else result
+
+    return converted
