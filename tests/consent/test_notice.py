@@ -79,6 +79,37 @@ def test_a_common_field_in_another_form_was_not_told(paths: names.Paths) -> None
     assert Agreement(known, Declaration({"a": {}}, {"n": "count"})).additions() == ["a.n"]
 
 
+def test_the_last_word_on_a_rate_holds(paths: names.Paths) -> None:
+    """Of an event that is told of without one, every event is: else that would be an addition in each run. One of
+    another version keeps its own.
+    """
+    sampled = Declaration({name: {"fields": {"n": "count"}, "sample": 0.01} for name in ("a", "b")})
+    stored.note(paths, lines(sampled, []), SINCE)
+    every = Declaration({"a": {"n": "count"}})
+    stored.note(paths, lines(every, ["x"]), SINCE)
+    known = stored.covered(paths, "notice")
+    assert Agreement(known, every).additions() == []
+    assert Agreement(known, sampled).additions() == []
+    assert Agreement(known, Declaration({"b": {"n": "count"}})).additions() == ["b"]
+    stored.note(paths, lines(sampled, ["y"]), SINCE)
+    assert Agreement(stored.covered(paths, "notice"), every).additions() == ["a"]
+
+
+@pytest.mark.parametrize("order", [(0, 1, 0), (1, 0, 1)])
+@pytest.mark.parametrize("shape", [{"boolean": True, "epsilon": 1}, {"x": {"boolean": True, "epsilon": 1}}], ids=str)
+def test_a_question_common_to_all_events_is_still_one(paths: names.Paths, order: list[int], shape: object) -> None:
+    """Beside the lines of a version with other events it is neither an addition nor a question of each event's own."""
+    versions = Declaration({"a": {}, "c": {}}, {"proxy": shape}), Declaration({"b": {}})
+    for version in order:
+        stored.note(paths, lines(versions[version], []), SINCE)
+    known = stored.covered(paths, "notice")
+    assert [Agreement(known, declaration).additions() for declaration in versions] == [[], []]
+    field = "proxy" if "boolean" in str(shape)[:10] else "proxy/x"
+    own = Declaration({"a": {"proxy": shape}, "c": {"proxy": shape}})
+    assert Agreement(known, own).additions() == [f"a.{field}", f"c.{field}"]
+    assert Agreement(known, Declaration({"b": {}}, {"proxy": shape})).additions() == [f"b.{field}"]
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="Windows has no such modes")
 def test_one_that_anybody_may_write_covers_nothing(paths: names.Paths) -> None:
     """What stands in a notice that is open to every user's pen counts for nothing; the next one takes its place."""

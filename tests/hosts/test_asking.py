@@ -365,6 +365,40 @@ def test_what_is_told_again(
     assert not undecided(consent="opt-out", **options).notice()
 
 
+SAMPLED = {"search": {"fields": {"n": "count"}, "sample": 0.01}}
+ALL = {"search": {"n": "count"}}
+NUMBER = {"n": "number"}
+BY_LOT = {"proxy": {"boolean": True, "epsilon": 1}}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"events": SAMPLED}, {"events": ALL}),
+        ({"events": {"search": {"n": "boolean"}}, "fields": NUMBER}, {"events": {"search": {}}, "fields": NUMBER}),
+        ({"events": {"a": {}, "b": {}}, "fields": BY_LOT}, {"events": {"a": BY_LOT, "b": BY_LOT}}),
+    ],
+    ids=["a rate", "a row of its own", "a question asked once"],
+)
+def test_more_may_be_fewer_lines(
+    answers: Any, undecided: Any, place: Path, before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    """What narrowed another line, and is gone, is told of as an addition is, once; in turn with the older version, the
+    one that records less says nothing.
+    """
+    assert undecided(consent="opt-out", **before).notice()
+    telemetry = undecided(consent="opt-out", **after)
+    assert telemetry.notice()
+    for event in ("search", "a", "b"):
+        telemetry.track(event, n=[1], proxy=True)
+    assert telemetry.close(10.0)
+    assert not (place / "usage.jsonl").exists()
+    assert not undecided(consent="opt-out", **after).notice()
+    if "sample" in str(before):
+        assert not undecided(consent="opt-out", **before).notice()
+        assert not undecided(consent="opt-out", **after).notice()
+
+
 def test_off_stays_off_after_a_notice(answers: Any, undecided: Any, place: Path) -> None:
     """A yes that is typed in another window does not begin in the run that showed the notice."""
     assert undecided(consent="opt-out").notice()

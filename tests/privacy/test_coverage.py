@@ -7,9 +7,10 @@ import pytest
 
 from discreet.privacy import coverage
 from discreet.privacy.agreement import Agreement, narrower
-from discreet.privacy.conversions import Count, Number, OneOf
+from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.coverage import lines
 from discreet.privacy.declaration import Declaration
+from discreet.privacy.plain import plain, restored
 
 SEARCH: dict[str, Any] = {"fmt": {"one_of": ["json", "table"]}, "results": {"found": "count", "returned": "count"}}
 
@@ -128,6 +129,45 @@ def test_what_was_agreed_to_goes_on() -> None:
         assert covered.additions(["a.example"]) == []
         assert covered.host("a.example")
         assert covered.narrowed("command", {"command": "sync", "success": True}) == {"command": "sync", "success": True}
+
+
+@pytest.mark.parametrize(
+    "shape", [Boolean(epsilon=1), {"x": Boolean(epsilon=1)}], ids=["a field", "one within a field"]
+)
+def test_the_same_truth_drawn_anew_is_an_addition(shape: Any) -> None:
+    """A row by lot that is common to all events is one question, and twenty where each event has it by itself: neither
+    was said by the other. A bare row is the same in either place.
+    """
+    events = [f"e{at}" for at in range(20)]
+
+    def declarations(row: object) -> tuple[Declaration, Declaration]:
+        return Declaration({name: {} for name in events}, {"p": row}), Declaration(
+            {name: {"p": row} for name in events}
+        )
+
+    common, own = declarations(shape)
+    field, value = ("p/x", {"x": True}) if isinstance(shape, dict) else ("p", True)
+    for before, after, named in ((common, own, events), (own, common, ["command", "session", *events])):
+        covered = Agreement(lines(before, []), after)
+        assert covered.additions() == [f"{event}.{field}" for event in named]
+        assert covered.narrowed("e3", {"p": value}) == {}
+        again = Agreement(lines(after, []), after)
+        assert again.additions() == []
+        assert again.narrowed("e3", {"p": value}) == {"p": value}
+    before, after = declarations("boolean")
+    assert Agreement(lines(before, []), after).additions() == []
+
+
+def test_a_question_that_is_asked_less_often() -> None:
+    """Where all events but one shared it, and now all do, nothing is drawn that was not drawn before; and a row that
+    stands at both places is the common one.
+    """
+    row = Boolean(epsilon=1)
+    apart = Declaration({"a": {"p": Boolean(epsilon=1)}, "b": {}}, {"p": row})
+    shared = Declaration({"a": {"p": row}, "b": {}}, {"p": row})
+    for before, after in ((apart, shared), (shared, shared), (apart, apart), (shared, restored(plain(shared)))):
+        assert Agreement(lines(before, []), after).additions() == []
+    assert Agreement(lines(Declaration({"a": {}, "b": {}}, {"p": row}), []), apart).additions() == ["a.p"]
 
 
 def test_a_new_field_stays() -> None:

@@ -8,6 +8,7 @@ much of its last notice: `2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21`, when and a dig
 import os
 
 from .. import files, names
+from ..privacy import SAMPLE_RATE
 from ..privacy.coverage import apart
 
 TYPE_CHECKING = False
@@ -40,13 +41,13 @@ def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
     """Note that a notice covering the lines `told` was shown at `since`. Raises `OSError` as `store` does.
 
     What an earlier notice covered stays, so that two versions used in turn do not show theirs again and again; of a
-    field that both know, the last word holds.
+    field that both know, the last word holds, and so it does of how rarely an event is recorded.
     """
     from hashlib import blake2b
 
     told = list(told)
     digest = blake2b("\n".join(told).encode(), digest_size=8).hexdigest()
-    earlier = covered(paths, "notice")
+    earlier = [line for line in covered(paths, "notice") if not _is_rate_of(line, told)]
     both = told if set(earlier) <= set(told) else [*apart(earlier), *apart(told)]
     for lines in (both, told):
         last = {tuple(line.split(" ", 2)[:2]): line for line in lines}
@@ -55,6 +56,12 @@ def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
             break
     files.make_directory(paths.directory, below=paths.below)
     files.write_private(paths["notice"], content)
+
+
+def _is_rate_of(line: str, told: "list[str]") -> bool:
+    """Whether a line is the rate of an event that is told of anew, be it with a rate or without."""
+    event, field = [*line.split(" ", 2), ""][:2]
+    return field == SAMPLE_RATE and event in told
 
 
 def covered(paths: names.Paths, key: str = "consent", *, strictly: bool = False) -> "list[str]":

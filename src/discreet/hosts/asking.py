@@ -97,8 +97,8 @@ def tell(recorder: Recorder) -> bool:
 
 def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
     """Whether a notice of the lines `told` says more than one of the lines `known` did."""
-    if set(told) <= set(known):
-        return False  # so it is nearly always, and nothing more is loaded
+    if set(told) == set(known):  # so it is nearly always, and nothing more is loaded
+        return False  # fewer lines may say more: without the one on a rate all events are recorded
     from ..privacy.agreement import Agreement
 
     hosts = [line[2:] for line in told if line[0] == ">"]

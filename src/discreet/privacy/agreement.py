@@ -27,9 +27,14 @@ class Agreement:
             declaration = Declaration()
         self._declaration = declaration
         self._lines = set(agreed)
-        self._spelled = {
-            (parts[0], parts[1]): parts[2] for parts in (line.split(" ", 2) for line in self._lines) if parts[2:]
-        }
+        self._spelled: dict[tuple[str, str], str] = {}
+        self._common: set[tuple[str, str]] = set()  # what was said of all events at once
+        for parts in (line.split(" ", 2) for line in self._lines):
+            if parts[2:]:
+                at, conversion = (parts[0], parts[1]), parts[2].removeprefix(f"{ANY} ")
+                self._spelled[at] = conversion
+                if parts[0] == ANY or conversion != parts[2]:
+                    self._common.add(at)
         self._own = {place(event, field) for event, field in self._spelled}
         self._events: dict[str, set[str] | None] = {}
 
@@ -87,15 +92,26 @@ class Agreement:
             return None
         found = set() if ANY in self._lines else {ANY}
         for field, row in fields(self._rows(event)):
-            agreed = self._spelled.get((event, field))
-            if place(event, field) not in self._own:
-                agreed = self._spelled.get((ANY, field))
             line = spelled(row)
             if line.startswith(("forbid", "sample_rate")):
                 continue  # nothing leaves; or no more than of the events that are covered
-            if agreed is None or not (agreed == line or agreed == digest(line) or narrower(agreed, line)):
+            at = (event if place(event, field) in self._own else ANY), field
+            if not self._covers(at, line) or not (row.epsilon is None or self._is_asked_once(event, field, at, line)):
                 found.add(field)
         return found
+
+    def _covers(self, at: "tuple[str, str]", line: str) -> bool:
+        agreed = self._spelled.get(at)
+        return agreed is not None and (agreed == line or agreed == digest(line) or narrower(agreed, line))
+
+    def _is_asked_once(self, event: str, field: str, at: "tuple[str, str]", line: str) -> bool:
+        """Whether an answer by lot, agreed to `at` a place, is the one that is given now, and none that is drawn anew:
+        a field common to all events is one question (see `rows`), and one of an event's own is another.
+        """
+        _, top = place(event, field)
+        if self._declaration.fields.get(top) is self._rows(event)[top]:
+            return at in self._common or self._covers((ANY, field), line)
+        return at not in self._common
 
     def _as_rarely(self, event: str) -> bool:
         """Whether no more of the events are recorded than was said, of those that are sampled."""

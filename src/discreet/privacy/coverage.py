@@ -7,6 +7,7 @@
     search fmt #5f1c9a0b7d3e4f21...     the same by a digest, where all lines as they are would be too many bytes
     *                                   the default rule: bare numbers and booleans of events that nobody declared
     * n count                           a field common to all events that are covered
+    search n * count                    the same of one event, beside lines of a declaration that has others
     -                                   nothing any more: what was agreed to has been lost
 
 The rule that keeps it honest: what has no line is not covered; `agreement` asks. Light: a process writes this down at
@@ -72,15 +73,18 @@ def size(lines: "Iterable[str]") -> int:
 
 
 def apart(lines: "Iterable[str]") -> "list[str]":
-    """The lines, with those of common fields written for each event that they were said of: beside lines of another
-    declaration, which has other events, they would say more. In an open world they are said of any event all the same.
+    """The lines, with those of common fields written for each event that they were said of, and marked as such: beside
+    lines of another declaration, which has other events, they would say more. In an open world they are said of any
+    event all the same.
     """
     held = list(lines)
     events = [line for line in held if " " not in line and line != ANY]
-    common = [line.partition(" ")[2] for line in held if line.startswith(f"{ANY} ")]
+    common = [line.split(" ", 2)[1:] for line in held if line.startswith(f"{ANY} ")]
     kept = [line for line in held if ANY in held or not line.startswith(f"{ANY} ")]
     own = {place(*line.split(" ", 2)[:2]) for line in kept if " " in line}
-    return kept + [f"{event} {row}" for event in events for row in common if place(event, row.split(" ")[0]) not in own]
+    return kept + [
+        f"{event} {field} {ANY} {row}" for event in events for field, row in common if place(event, field) not in own
+    ]
 
 
 def place(event: str, field: str) -> tuple[str, str]:
