@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from discreet.destination import PRECISIONS, Destination
 from discreet.privacy import coverage
 from discreet.privacy.agreement import Agreement, narrower
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
@@ -195,6 +196,40 @@ def test_a_new_host_is_no_other_host() -> None:
     hosts = ["b.example", "xa.example", "a.example.org", "example", ""]
     assert not any(map(covered.host, hosts))
     assert covered.additions(["a.example", "b.example"]) == ["the host b.example"]
+
+
+def test_the_precisions_are_a_destinations() -> None:
+    """All of them, in the same order, and the one that needs no word is the one that a destination has by itself."""
+    assert coverage.PRECISIONS == PRECISIONS
+    assert Destination("https://a.example/").time_precision == coverage.PLAIN
+
+
+def test_a_host_is_named_with_its_precision() -> None:
+    """Once, with the finest of those that its destinations have, if that is not the hour; a beacon has no time."""
+    found = coverage.hosts(
+        Destination(f"https://{host}/{at}", format=form, time_precision=precision)
+        for at, (host, form, precision) in enumerate([
+            ("a.example", "json", "day"), ("a.example", "otlp", "minute"), ("a.example", "json", "hour"),
+            ("b.example", "json", "day"), ("c.example", "json", "hour"), ("d.example", "beacon", "second"),
+        ])
+    )  # fmt: skip
+    assert found == ["a.example minute", "b.example day", "c.example", "d.example"]
+    assert lines(None, found)[:4] == [f"> {host}" for host in found]
+    assert Agreement(lines(None, found), None).additions(found) == []
+
+
+@pytest.mark.parametrize("now", PRECISIONS)
+@pytest.mark.parametrize("then", PRECISIONS)
+def test_finer_times_are_an_addition(then: str, now: str) -> None:
+    """Of a host that was agreed to, which gets its records all the same; coarser ones are none."""
+    before, after = (
+        coverage.hosts([Destination("https://a.example/", time_precision=precision)]) for precision in (then, now)
+    )
+    covered = Agreement(lines(None, before), None)
+    assert (covered.host("a.example"), covered.precision("a.example")) == (True, then)
+    finer = PRECISIONS.index(now) < PRECISIONS.index(then)
+    assert covered.additions(after) == ([f"times to the {now} for the host a.example"] if finer else [])
+    assert covered.additions(["b.example day"]) == ["the host b.example"]
 
 
 def test_an_id_of_the_installation_is_an_addition() -> None:

@@ -160,6 +160,45 @@ def test_a_new_host_gets_nothing(world: World) -> None:
     assert (world.got(), world.got(OTHER_URL)) == ([1, 2, 3], [3])
 
 
+@pytest.mark.parametrize("noted", [False, True], ids=["a deliverer", "a first run"])
+@pytest.mark.parametrize("by_hand", [False, True], ids=["with a disclosure", "by hand"])
+def test_finer_times_stay_as_coarse_as_agreed(world: World, by_hand: bool, noted: bool) -> None:
+    """The records of a version whose times are finer go on, with their times cut as before, until the user agrees
+    again; what is coarser needs nothing.
+    """
+    coarse, fine = (Destination(URL, batch_size=1, batch_interval=0, time_precision=to) for to in ("day", "second"))
+    version(world, BEFORE, coarse)
+    if by_hand:
+        world.agree("true")
+    else:
+        stored.store(world.paths, "true", timestamp(world.now), coverage.lines(BEFORE, coverage.hosts([coarse])))
+    if noted:
+        first.note(Noted(world, BEFORE), (coarse,))
+    for number, destination in enumerate((coarse, fine, fine, coarse), 1):
+        world.now += 10
+        version(world, BEFORE, destination)
+        if number == 3:
+            period.answer(world.paths, "true", coverage.lines(BEFORE, coverage.hosts([fine])))
+            os.utime(world.directory / "opt-in", (world.now, world.now))
+            world.now += 10
+        world.record(number, properties={"n": number})
+        world.deliver(strict(world))
+    times = [one["time"] for request in world.requests for one in json.loads(request.body)["records"]]
+    whole = timestamp(world.now - 10)
+    assert times == [f"{whole[:10]}T00:00:00Z", f"{whole[:10]}T00:00:00Z", whole, f"{whole[:10]}T00:00:00Z"]
+    assert (coarse.time_precision, fine.time_precision) == ("day", "second")  # the tool's own are left as they are
+
+
+def test_times_to_a_host_of_the_users_own(world: World) -> None:
+    """What the user's environment names gets them as it is said there."""
+    version(world, BEFORE, Destination(URL, batch_size=1, batch_interval=0, time_precision="second"))
+    agree(world, ONE)
+    world.record(1, properties={"n": 1})
+    world.deliver()
+    (record,) = json.loads(world.requests[0].body)["records"]
+    assert record["time"] == timestamp(world.now)
+
+
 def test_a_host_of_the_users_own_needs_no_agreement(world: World) -> None:
     """What the user's environment names is the user's choice, from one run to the next."""
     version(world, BEFORE)

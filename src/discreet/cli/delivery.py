@@ -168,7 +168,9 @@ def additions(session: Session, decision: "Decision") -> "list[str]":
     delivery = _looking(session, found, decision)
     if delivery is None:
         return []
-    hosts = {one.host: None for one in found if not delivery.may_go_to(one)}
+    from ..sending import first
+
+    hosts = first.declared_hosts(session.telemetry, found)
     return delivery.agreement.additions(hosts, identity=session.telemetry.identity)
 
 

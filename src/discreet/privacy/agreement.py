@@ -6,7 +6,7 @@ doubt it is more.
 """
 
 from . import SAMPLE_RATE
-from .coverage import ANY, INSTALL, digest, place
+from .coverage import ANY, INSTALL, PLAIN, PRECISIONS, digest, place
 from .spelled import fields, read, spelled
 
 TYPE_CHECKING = False
@@ -40,7 +40,14 @@ class Agreement:
 
     def host(self, host: str) -> bool:
         """Whether records may go to a host."""
-        return f"> {host}" in self._lines
+        return self.precision(host) != ""
+
+    def precision(self, host: str) -> str:
+        """What the times of records that go to a host are at least to be cut to; "" where none may go there."""
+        for precision in PRECISIONS:
+            if (f"> {host}" if precision == PLAIN else f"> {host} {precision}") in self._lines:
+                return precision
+        return ""
 
     @property
     def install(self) -> bool:
@@ -65,8 +72,10 @@ class Agreement:
         return found
 
     def additions(self, hosts: "Iterable[str]" = (), *, identity: str = "run") -> "list[str]":
-        """What of the present declaration, hosts and identity is not covered: `the host x`, `search`, `search.fmt`."""
-        found = [f"the host {host}" for host in hosts if not self.host(host)]  # first, where a list is cut
+        """What of the present declaration, hosts (as `coverage` names them) and identity is not covered: `the host x`,
+        `search`, `search.fmt`.
+        """
+        found = self._of_hosts(hosts)  # first, where a list is cut
         found += ["the id of this installation"] if identity == "install" and not self.install else []
         for event in self._declaration.events:
             held_back = self._held_back(event)
@@ -76,6 +85,16 @@ class Agreement:
                 found += sorted(f"{event}.{field}" for field in held_back if field != ANY)
         if not self._declaration.closed and ANY not in self._lines:
             found.append("undeclared events")
+        return found
+
+    def _of_hosts(self, hosts: "Iterable[str]") -> "list[str]":
+        found = []
+        for host, _, precision in (named.partition(" ") for named in hosts):
+            agreed = self.precision(host)
+            if not agreed:
+                found.append(f"the host {host}")
+            elif is_finer(precision or PLAIN, agreed):
+                found.append(f"times to the {precision or PLAIN} for the host {host}")
         return found
 
     def _rows(self, event: str) -> "Mapping[str, Row]":
@@ -118,6 +137,11 @@ class Agreement:
         said = self._spelled.get((event, SAMPLE_RATE))
         now = dict(fields(self._rows(event))).get(SAMPLE_RATE)
         return said is None or (now is not None and (spelled(now) == said or narrower(said, spelled(now))))
+
+
+def is_finer(precision: str, other: str) -> bool:
+    """Whether times of one precision say more than those of another."""
+    return PRECISIONS.index(precision) < PRECISIONS.index(other)
 
 
 def narrower(agreed: str, line: str) -> bool:

@@ -1,6 +1,7 @@
 """What a consent covers: which fields, in which conversion, and which hosts the user has agreed to.
 
-    > telemetry.example.org             a host that records may go to
+    > telemetry.example.org             a host that records may go to, with their times cut to the hour
+    > telemetry.example.org day         the same with another precision
     + install                           an id of the installation, which links all its records
     search                              the event, whatever fields of it are covered
     search fmt one_of "json" "table"    a field of it, in its conversion (see `spelled`)
@@ -18,10 +19,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ..destination import Destination
     from .declaration import Declaration
 
 ANY = "*"  # no event has this name
 INSTALL = "+ install"
+PRECISIONS = ("second", "minute", "hour", "day")  # of times, the finest first; a test holds them to a destination's
+PLAIN = "hour"  # needs no word
 LOST = "-"  # no event has this name either
 MOST_BYTES = 48 * 1024  # of all lines, as delivery.json holds them; what has no room is not covered
 _LONG = 60  # characters of a conversion: one below is hardly longer than its digest
@@ -44,11 +48,22 @@ UNDECLARED = (
 
 
 def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity: str = "run") -> "list[str]":
-    """What a disclosure of this declaration, these hosts and this identity covers, a line each; bounded."""
+    """What a disclosure of this declaration, these hosts (as `hosts` has them) and this identity covers, a line each;
+    bounded.
+    """
     found = sorted({f"> {host}" for host in hosts})
     found += [INSTALL] if identity == "install" else []
     found += [*UNDECLARED] if declaration is None else _declared(declaration)
     return bounded(found, MOST_BYTES)
+
+
+def hosts(destinations: "Iterable[Destination]") -> "list[str]":
+    """The hosts of destinations, as their lines name them: each with the finest of the precisions of its times."""
+    finest: dict[str, str] = {}
+    for one in destinations:
+        precision = PLAIN if one.format == "beacon" else one.time_precision  # which has no time
+        finest[one.host] = min(finest.get(one.host, precision), precision, key=PRECISIONS.index)
+    return [host if precision == PLAIN else f"{host} {precision}" for host, precision in finest.items()]
 
 
 def bounded(lines: "list[str]", most: int) -> "list[str]":

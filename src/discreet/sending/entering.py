@@ -1,21 +1,24 @@
 """Entering: where each destination begins under the consent that stands now, and what that consent covers.
 
 The rule that keeps it honest: a new period of consent takes up nothing that was recorded in another one, a destination
-takes up nothing from before the process that first saw it, and a host that the user has not agreed to gets nothing.
+takes up nothing from before the process that first saw it, a host that the user has not agreed to gets nothing, and
+none gets finer times than were agreed to.
 """
 
 from ..consent import stored
+from ..destination import Destination
 from ..log import timestamp
 from ..privacy import coverage
-from ..privacy.agreement import Agreement
+from ..privacy.agreement import Agreement, is_finer
 from . import outbox
 from . import state as states
 from .handover import time_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..consent import Signature
-    from ..destination import Destination
     from .plan import Plan
 
 _NEVER = "~"  # behind any time
@@ -24,7 +27,8 @@ _NEVER = "~"  # behind any time
 def enter(
     plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float, *, dry: bool = False
 ) -> Agreement:
-    """Bring the state to the consent of `signature`, which the gate's `row` has decided; what that covers.
+    """Bring the state to the consent of `signature`, which the gate's `row` has decided, and the plan's destinations to
+    the times that it covers; what it covers.
 
     Raises `OSError` for a log, or an answer, that cannot be read.
     """
@@ -57,6 +61,7 @@ def enter(
     for destination in plan.destinations:
         agreed = may_go_to(destination, plan, covered)
         state.places[destination.key].agree(until=0.0 if agreed else now + states.DAY_SECONDS)
+    plan.destinations = tuple(_as_agreed(destination, plan, covered) for destination in plan.destinations)
     return covered
 
 
@@ -74,12 +79,21 @@ def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> b
     return destination.host in plan.own or covered.host(destination.host)
 
 
+def _as_agreed(destination: "Destination", plan: "Plan", covered: Agreement) -> "Destination":
+    """The destination, with times cut to what was agreed to where they would be finer now."""
+    agreed = covered.precision(destination.host)
+    if destination.host in plan.own or not agreed or not is_finer(destination.time_precision, agreed):
+        return destination
+    options: dict[str, Any] = {**destination.options(), "time_precision": agreed}
+    return Destination(**options)
+
+
 def _covered(plan: "Plan", state: states.State, row: str) -> Agreement:
     """What the consent says that it covers (that of an opt-out tool, what its notice said); else what the first run
     under it disclosed. Where that is lost it is nothing: what is disclosed now may be more.
     """
     agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent", strictly=True)
     if not agreed and not state.covered:
-        hosts = [one.host for one in plan.destinations if one.host not in plan.own]
+        hosts = coverage.hosts(one for one in plan.destinations if one.host not in plan.own)
         state.covered = coverage.lines(plan.declaration, hosts, identity=plan.identity)
     return Agreement(agreed or state.covered, plan.declaration)

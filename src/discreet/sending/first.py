@@ -89,13 +89,13 @@ def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[
 
 
 def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
-    """The hosts that the tool itself names; those of the user's own environment need no agreement."""
+    """The hosts that the tool itself names, as their lines do; those of the user's environment need no agreement."""
     if not destinations:
         return []
     from .courier import own_hosts
 
     own = own_hosts(owner)
-    return [one.host for one in destinations if one.host not in own]
+    return coverage.hosts(one for one in destinations if one.host not in own)
 
 
 def _is_missing(paths: "names.Paths") -> str:
