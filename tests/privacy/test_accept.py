@@ -266,3 +266,31 @@ def test_hex() -> None:
     """A digest has its length, and lower-case digits alone."""
     assert is_hex(DIGEST, 16)
     assert not any(is_hex(value, 16) for value in (DIGEST[:15], DIGEST.upper(), f"{DIGEST[:15]} ", 16, None, b"0" * 16))
+
+
+@pytest.mark.parametrize("declaration", [None, Declaration({"search": {}}), Declaration({"command": {"n": "count"}})])
+@pytest.mark.parametrize(
+    ("event", "field", "value", "passes"),
+    [
+        ("command", "duration_ms", -5.5, False), ("command", "duration_ms", -1, False),
+        ("command", "duration_ms", 0, True), ("command", "duration_ms", 4280.5, True),
+        ("command", "exit_code", 99_999_999_999, False), ("command", "exit_code", 2**32, False),
+        ("command", "exit_code", -(2**31) - 1, False), ("command", "exit_code", -15, True),
+        ("command", "exit_code", 255, True), ("command", "exit_code", 0xC0000005, True),
+        ("command", "exit_code", 0xC0000005 - 2**32, True), ("session", "duration_ms", -1, False),
+        ("session", "part", 0, False), ("session", "part", 1, True),
+    ],
+)  # fmt: skip
+def test_what_no_command_can_have_come_to(
+    declaration: Declaration | None, event: str, field: str, value: float, *, passes: bool
+) -> None:
+    """A forged duration below 0, or an exit status that no system keeps, stays; the rest of the record leaves."""
+    found = Acceptor(declaration, "basic").properties(event, {"success": True, field: value})
+    assert found == {"success": True, **({field: value} if passes else {})}
+
+
+def test_a_row_of_the_authors_own_in_their_place() -> None:
+    """What is no number any more has no such bounds."""
+    declaration = Declaration({"command": {"exit_code": {"one_of": ["good", "bad"]}, "duration_ms": "boolean"}})
+    recorded = {"exit_code": "bad", "duration_ms": True}
+    assert Acceptor(declaration, "basic").properties("command", recorded) == recorded

@@ -21,6 +21,7 @@ from discreet.sending import plan as plans
 from discreet.sending import state as states
 from discreet.sending import work as working
 from discreet.sending.delivery import Withdrawn
+from discreet.sending.distrust import Distrust
 from discreet.sending.http import Outcome
 from discreet.sending.lock import DeliveryLock
 from sending.outboxes import DAY, NOON, OTHER_RUN, RUN, URL, World, line, numbers, own_world
@@ -367,13 +368,23 @@ ALIEN = {
     "no id": {"id": None},
     "id": {"id": "x" * 36},
     "short id": {"id": "0" * 32},
+    "an id of another version": {"id": "00000002-0000-1000-8000-000000000002"},
+    "an id of another variant": {"id": "00000002-0000-4000-c000-000000000002"},
+    "an id with its hyphens elsewhere": {"id": "----000000020000400080000000000000002"[:36]},
+    "an id in upper case": {"id": "0000000A-0000-4000-8000-00000000000A"},
     "run": {"run": "me@example.org"},
     "install": {"install": "me"},
     "key": {"user": "me"},
     "version": {"version": "/home/me"},
+    "a long version": {"version": "9" * 65},
     "py": {"py": "3.11 me"},
+    "a telephone number for py": {"py": "4155550123"},
+    "a long number in py": {"py": "3.11.4155"},
+    "an empty part of py": {"py": "3..7"},
+    "digits of another script for py": {"py": "\u0663.\u0661\u0661.\u0667"},
     "an address for py": {"py": "203.0.113.79"},
     "os": {"os": "Linux/me"},
+    "a long os": {"os": "adalovelacehostname" * 2},
     "event": {"event": "Search me"},
     "time": {"time": "yesterday"},
     "future version": {"v": 2},
@@ -403,6 +414,23 @@ def test_what_is_not_ours_is_never_sent(world: World, kind: str) -> None:
     assert world.got() == [1, 3]
     assert b"/home/me" not in b"".join(request.body for request in world.requests)
     assert world.losses() == {"line_not_ours": 1}
+
+
+@pytest.mark.parametrize(
+    "known",
+    [
+        {"version": "1.4.0+local." + "9" * 52}, {"version": ""}, {"py": ""}, {"py": "3.14.0"}, {"py": "3.9"},
+        {"os": ""}, {"os": "win32"}, {"os": "freebsd14"}, {"os": "x" * 32},
+        {"id": "00000002-0000-4abc-bfff-000000000002"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_this_package_writes_is_sent(known: dict[str, Any]) -> None:
+    """The longest version, every system and interpreter, each id of version 4, and what a record may be without."""
+    judged, why = Distrust("mytool", None, "basic").judge(line(2, NOON, **known), NOON)
+    assert judged is not None
+    assert why == ""
+    assert {key: judged[key] for key in known} == known
 
 
 def test_nothing_but_alien_lines(world: World) -> None:

@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from .conversions import Conversion
 
 _HEX = "0123456789abcdef"
+# What the numbers of the package's own events lie between: a duration is not below 0, and an exit status has 32 bits,
+# with a sign or without (Windows has both). Their rows are plain numbers, and every consent says so.
+_BETWEEN = {
+    ("command", "duration_ms"): (0, names.LARGEST_INTEGER),
+    ("command", "exit_code"): (-(2**31), 2**32 - 1),
+    ("session", "duration_ms"): (0, names.LARGEST_INTEGER),
+    ("session", "part"): (1, names.LARGEST_INTEGER),
+}
 # Conversions whose results are not converted to themselves, and what their results look like.
 _RESULTS: "dict[type[Conversion], Callable[[object], bool]]" = {
     conversions.Forbidden: lambda _: False,
@@ -32,7 +40,8 @@ class Acceptor:
         self._level = level
 
     def properties(self, event: str, recorded: "Mapping[str, object]") -> "dict[str, object] | None":
-        """The recorded properties without those of a level that is not agreed to; None where one must not leave.
+        """The recorded properties without those of a level that is not agreed to, and without what no command and no
+        session can have come to; None where one must not leave.
 
         `event` and the names are legal, as `sending.records` saw. Never raises.
         """
@@ -56,7 +65,7 @@ class Acceptor:
                     found[field] = inner
             elif not produces(row, value):
                 return None
-            elif row.level == "basic" or self._level == "enhanced":
+            elif (row.level == "basic" or self._level == "enhanced") and _can_be(event, field, value):
                 found[field] = value
         return found
 
@@ -66,6 +75,14 @@ class Acceptor:
         if not all(name in rows and produces(rows[name], value[name]) for name in value):
             return None
         return {name: held for name, held in value.items() if rows[name].level == "basic" or self._level == "enhanced"}
+
+
+def _can_be(event: str, field: str, value: object) -> bool:
+    """Whether a number of the package's own events is one that they can have."""
+    if type(value) not in (int, float):
+        return True  # through a row of the author's own
+    low, high = _BETWEEN.get((event, field), (-names.LARGEST_INTEGER, names.LARGEST_INTEGER))
+    return low <= value <= high  # type: ignore[operator]  # a number, as the line above saw
 
 
 def produces(row: "Conversion", value: object) -> bool:

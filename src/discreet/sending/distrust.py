@@ -16,12 +16,33 @@ if TYPE_CHECKING:
     from .records import Record
 
 OLDEST_SECONDS = names.SENT_DAYS * 86_400.0
+_OS_LENGTH = 32  # characters of the name of a system
+_DIGITS = 3  # of one of the three numbers of an interpreter's version
 FOREIGN, OLD, NOT_COVERED = "line_not_ours", "too_old_to_send", "not_agreed_to"
 
 
 def is_id(value: object) -> bool:
     """Whether a value may be the id of a record."""
     return isinstance(value, str) and len(value) == ID_BYTES and is_hex(value.replace("-", ""), 32)
+
+
+def _is_own_id(value: str) -> bool:
+    """Whether a text is an id as this package makes it: a UUID of version 4, lower-case (RFC 9562, section 5.4)."""
+    parts = value.split("-")
+    return (
+        [*map(len, parts)] == [8, 4, 4, 4, 12]
+        and is_hex("".join(parts), 32)
+        and parts[2][0] == "4"
+        and parts[3][0] in "89ab"
+    )
+
+
+def _is_python(value: str) -> bool:
+    """Whether a text is "", or the version of an interpreter: up to three short numbers; four parts are an address."""
+    parts = value.split(".")
+    return value == "" or (
+        len(parts) <= 3 and value.isascii() and all(part.isdecimal() and len(part) <= _DIGITS for part in parts)
+    )
 
 
 class Distrust:
@@ -48,12 +69,13 @@ class Distrust:
             return None, FOREIGN
         legal = (
             record["tool"] == self._tool
-            and is_id(record["id"])
+            and _is_own_id(record["id"])
             and is_hex(record["run"], 16)
             and ("install" not in record or is_hex(record["install"], 32))
+            and len(record["version"]) <= names.NAME_LENGTH
             and not record["version"].strip(names.VERSION_CHARACTERS)
-            and not record["py"].strip("0123456789.")
-            and record["py"].count(".") < 3  # four parts are an address
+            and _is_python(record["py"])
+            and len(record["os"]) <= _OS_LENGTH
             and not record["os"].strip("abcdefghijklmnopqrstuvwxyz0123456789")
         )
         properties = self._acceptor.properties(record["event"], record["properties"]) if legal else None
