@@ -39,6 +39,8 @@ TOLD: list[tuple[object, str]] = [
     ({"one_of": ["a"], "count": True}, ": one_of and count are conversions, of which a row has one"),
     ({"oneof": ["a"], "purpose": "p"}, ": 'oneof' is not a conversion; did you mean 'one_of'?"),
     ({"numbr": {"round_to": 10}}, ": 'numbr' is not a conversion; did you mean 'number'?"),
+    ({"purpose": "q"}, ": no conversion is named beside 'purpose'; there are forbid, boolean, "),
+    ({"level": "basic", "purpose": "q", "example": 5}, ": no conversion is named beside 'level' and 'purpose' and "),
     (Boolean, ": Boolean is a class; write discreet.Boolean()"),
     (OneOf, ": OneOf is a class; write discreet.OneOf(...)"),
     (int, ": a type is not a conversion of this package"),
@@ -65,6 +67,8 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"count": {"boolean": {"epsilon": 99}}, "size": "number"}, ", field 'count': epsilon must be a number"),
     ({"number": {"round_to": 10}, "size": "count"}, ", field 'number', field 'round_to': an int is not a conversion"),
     ({"counts": {"boolean": True, "purpos": "p"}}, ", field 'counts': unknown key 'purpos' beside 'boolean'"),
+    ({"purpose": "count", "level": "nubmer"}, ", field 'level': 'nubmer' is not a conversion; there are "),
+    ({"purpose": "count", "level": {"number": True}}, ""),
     ({"counts": "nope"}, ", field 'counts': 'nope' is not a conversion"),
 ]
 

@@ -51,6 +51,8 @@ def _of_value(spec: object, kinds: "Kinds") -> str:
 def _of_mapping(spec: "dict[Any, Any]", kinds: "Kinds", beside: "tuple[str, ...]") -> str:
     """What is wrong where a conversion was meant; "" where fields were, or where the conversion itself says it."""
     keys = [key for key in spec if key not in beside]
+    if spec and not keys and not any(_is_row(value, kinds) for value in spec.values()):
+        return f"no conversion is named beside {' and '.join(map(repr, spec))}; there are {', '.join(kinds)}"
     alone = len(keys) == 1
     words = [key for key in keys if key in kinds and not _is_row(spec[key], kinds, alone)]
     if len(words) > 1:
