@@ -53,6 +53,7 @@ NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 NO_WAIT = getattr(os, "O_NONBLOCK", 0)  # a FIFO planted at a name must not make anybody wait
 EVERYBODY_WRITES = 0o002  # S_IWOTH
 FOREIGN, OPEN = "belongs to another user", "can be written to by every user"
+RELATIVE = "is not an absolute path"
 _REGULAR, _KIND = 0o100000, 0o170000  # S_IFREG, S_IFMT: importing `stat` for two constants is not worth it
 
 # Switches that other tools obey too: any one of them turns every tool that embeds this package off.
@@ -135,14 +136,14 @@ class Paths:
             if directory:
                 self.directory = directory
                 if not os.path.isabs(directory):
-                    self.problem = f"{variable} is not an absolute path"
+                    self.problem = f"{variable} {RELATIVE}"
                 return
         self.directory = self.named
         if self.directory[:2] in ("~/", "~\\"):
             self.directory = os.path.join(home, self.directory[2:])
             self.below = home
             if not os.path.isabs(home):
-                self.problem = "HOME is not an absolute path" if home else "HOME is not set"
+                self.problem = f"HOME {RELATIVE}" if home else "HOME is not set"
 
     def __getitem__(self, key: str) -> str:
         return f"{self.directory}{os.sep}{self.files[key]}"

@@ -168,6 +168,8 @@ def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
         ),
         ("home", facts_of(home="x"), "set HOME, or MYTOOL_TELEMETRY_DIR, to a directory of your own"),
         ("home", facts_of(home=f"/home/a b/.mytool {names.OPEN}"), "chmod o-w '/home/a b/.mytool'"),
+        ("home", facts_of(home=f"HOME {names.RELATIVE}"), "set HOME to an absolute path"),
+        ("home", facts_of(home=f"X_DIR {names.RELATIVE}"), "set X_DIR to an absolute path, or unset it"),
         ("stored consent", facts_of(consent=(OFF, "is empty")), "mytool telemetry on"),
     ],
 )

@@ -181,5 +181,5 @@ def log_files(session: Session) -> list[str]:
     from ..report import read
 
     if session.paths.problem:
-        raise Failure(f"there is no place for telemetry files: {session.paths.problem}")
+        session.check_place()
     return read.log_files(session.paths.directory, session.paths.files["log"])

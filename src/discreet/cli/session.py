@@ -9,6 +9,7 @@ import sys
 from typing import NoReturn, TextIO
 
 from .. import consent, names
+from ..consent.explain import lines
 from ..telemetry import Recorder, facts_of
 
 
@@ -105,7 +106,8 @@ class Session:
         """Raise `Failure` where no directory of this user's can be written."""
         facts = facts_of(self.telemetry)
         if facts.home:
-            raise Failure(f"there is no place for telemetry files: {facts.home}")
+            (place,) = (line for line in lines(facts) if line.row == "home")
+            raise Failure(f"there is no place for telemetry files: {facts.home}; {place.change}")
 
 
 def shown(text: str, stream: TextIO | None) -> str:

@@ -42,5 +42,8 @@ def lines(facts: Facts) -> list[Line]:
         otherwise, change = (text.format_map(words) for text in TEXTS[row][3:])
         if row == "home" and detail.endswith(names.OPEN):
             change = f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"
+        if row == "home" and detail.endswith(names.RELATIVE):
+            variable = detail.split(" ", 1)[0]
+            change = f"set {variable} to an absolute path{'' if variable == 'HOME' else ', or unset it'}"
         found.append(Line(row, verdict, saw, otherwise, change if verdict == OFF else ""))
     return found
