@@ -157,11 +157,12 @@ def owner(paths: names.Paths) -> Iterator[Owner]:
     assert made.errors == []
 
 
+def refuse(*_: object) -> int:
+    """In place of `_thread.start_new_thread`."""
+    raise RuntimeError("can't start new thread")
+
+
 @pytest.fixture
 def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     """A system that has no thread to give."""
-
-    def refuse(*_: object) -> int:
-        raise RuntimeError("can't start new thread")
-
     monkeypatch.setattr("_thread.start_new_thread", refuse)

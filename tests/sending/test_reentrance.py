@@ -1,12 +1,19 @@
-"""Who tracks in the middle of `track`: signal handlers and finalizers."""
+"""Who tracks or raises in the middle of `track`: signal handlers and finalizers."""
 
 import gc
+import json
+import sys
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from types import FrameType
 from typing import Any
 
-from discreet import Telemetry
+import pytest
+
+from discreet import Telemetry, names
 from discreet.sending import losses
+from sending.conftest import Owner, refuse
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
 MakeTelemetry = Callable[..., Telemetry]
@@ -111,3 +118,78 @@ def test_finalizers_that_track(make_telemetry: MakeTelemetry, read_log: Any, wai
     assert telemetry.flush(LONG)
     seen = Counter((record["event"], record["properties"]["n"]) for record in read_log(telemetry.paths.directory))
     assert seen == Counter((event, n) for event in ("main", "deleted") for n in range(1000))
+
+
+class Interrupt:
+    """Ctrl-C in the caller's thread at the step of that number: where a function begins, or after one of C's has ended.
+    There the interpreter looks for signals.
+    """
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    def __call__(self, frame: FrameType, event: str, called: object) -> None:
+        """What `sys.setprofile` is given; an exception of it is raised where the host is just then."""
+        if event in ("call", "c_return") and called is not sys.setprofile:
+            self.left -= 1
+            if self.left < 0:
+                raise KeyboardInterrupt
+
+    def during(self, *work: Callable[[], object]) -> bool:
+        """Do the work; whether it came to the interruption."""
+        sys.setprofile(self)
+        try:
+            for one in work:
+                one()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.setprofile(None)
+        return False
+
+
+class Kept:
+    """A log in memory that locks nothing, or what was interrupted there might stay locked."""
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def append(self, lines: list[bytes]) -> int:
+        """Take them."""
+        self.lines += lines
+        return len(lines)
+
+    @property
+    def numbers(self) -> set[int]:
+        """The property `n` of each record."""
+        return {json.loads(line)["properties"]["n"] for line in self.lines}
+
+
+@pytest.mark.parametrize("when", ["new", "sleeping", "ended", "closed", "no threads"])
+def test_interrupted_anywhere(paths: names.Paths, when: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wherever in `record` or `flush` a signal handler raises, recording goes on: nothing stays locked, and whatever
+    was recorded before or after is on the log.
+    """
+    interrupted, step = True, 0
+    while interrupted:
+        owner, log = Owner(paths), Kept()
+        owner.sender._log = log  # type: ignore[assignment]  # all that the sender asks of a log is `append`
+        with monkeypatch.context() as patch:
+            if when == "no threads":
+                patch.setattr("_thread.start_new_thread", refuse)
+            if when != "new":
+                owner.record(1)
+                assert owner.sender.flush(LONG)
+            if when in ("ended", "closed"):
+                assert (owner.sender.end if when == "ended" else owner.sender.close)(LONG)
+            flush = partial(owner.sender.flush, LONG)
+            interrupted = Interrupt(step).during(partial(owner.record, 2), flush)
+            owner.record(3)
+            owner.sender.flush(LONG)
+            owner.record(4)
+            assert owner.sender.flush(LONG), f"step {step}"
+        assert owner.sender.close(LONG)
+        assert not owner.sender.running.locked()
+        assert {3, 4, *([1] if when != "new" else []), *([] if interrupted else [2])} <= log.numbers
+        step += 1
+    assert step > 20

@@ -110,10 +110,10 @@ class Contested:
         self._owner = owner
         self.free = False
 
-    def acquire(self, *, blocking: bool = True) -> bool:
+    def acquire(self, blocking: bool) -> bool:
         if not self.free:
             self._owner.sender.queue.clear()
-        return self._lock.acquire(blocking=blocking)
+        return self._lock.acquire(blocking)
 
     def release(self) -> None:
         if not self.free:

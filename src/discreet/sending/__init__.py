@@ -47,8 +47,7 @@ class Ticket:
         self._lock = _thread.allocate_lock()
         self._lock.acquire()
         self.answer = self._lock.release  # called once: lets the waiting thread go on
-        self.written = False
-        self.last = last
+        self.written, self.last = False, last
 
     def wait(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; whether everything before was written by then."""
@@ -123,10 +122,8 @@ class Sender:
             self.queue.append(line)
             if self._idle:
                 self._rouse()
-            elif self.closed:
-                self._drain_here()
-            elif not self.running.locked():
-                self._start()  # or wait in the queue for a later record, or for the exit
+            elif self.closed or not self.running.locked():
+                self._drain(here=self.closed)  # or wait in the queue for a later record, or for the exit
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything put before is on the log; whether it is, at most `timeout` seconds later.
@@ -156,8 +153,8 @@ class Sender:
         self._tickets.append(ticket)
         self.queue.append(ticket)
         self._rouse()
-        if self.closed or not self._start():
-            self._drain_here()
+        if not self._drain(here=self.closed):
+            self._drain(here=True)
         return ticket.wait(timeout)
 
     def _rouse(self) -> None:
@@ -168,17 +165,35 @@ class Sender:
         except RuntimeError:
             pass  # another caller was quicker
 
-    def _start(self) -> bool:
-        """Start the thread unless somebody drains already, or just has; False where none can be started."""
-        while self.queue and self.running.acquire(blocking=False):
-            if self.queue:  # else somebody was quicker, and looked at again, since who put meanwhile relies on us
-                try:
-                    _thread.start_new_thread(self._run, (self.running,))
-                except RuntimeError:  # no thread to be had, or the interpreter is ending
-                    self.running.release()
-                    return False
-                return True
-            self.running.release()
+    def _drain(self, here: bool) -> bool:
+        """Start the thread, or with `here` write in the caller's: where no thread is to be had, and after the end. Not
+        if somebody drains already, or just has. False where no thread can be started.
+        """
+        # A signal handler may raise behind any call, and then it must be known whose the lock is. `+=` and `map` are
+        # one step, which writes it down: [False] another's; [True] ours; [True, thread] the thread's until it ends,
+        # where no handler runs. The thread itself need say nothing, and the child of a fork begins with a new lock.
+        while self.queue:  # looked at again after each release: a record put meanwhile found somebody at it
+            running, last = self.running, None
+            taken: list[object] = []
+            try:
+                taken += map(running.acquire, (False,))
+                if not taken[0]:
+                    return True
+                if here:
+                    last = self._drain_once()
+                elif self.queue:  # else somebody was quicker
+                    try:
+                        taken += map(_thread.start_new_thread, (self._run,), ((running,),))
+                    except RuntimeError:  # no thread to be had, or the interpreter is ending
+                        return False
+                    return True
+            finally:
+                if taken == [True]:
+                    running.release()
+                if last is not None:
+                    last.answer()
+            if here and self.held:
+                return True  # the disk refuses
         return True
 
     def _run(self, running: "_thread.LockType") -> None:
@@ -193,10 +208,9 @@ class Sender:
                     pause = RETRY_SECONDS[0]
                     self._idle = True
                     # Looked at again, since a record put before `_idle` was set woke nobody.
-                    if self.queue or self._wake.acquire(timeout=self.courier.pause() if self.courier else -1):
-                        self._idle = False
-                    elif self.courier is not None:
-                        self._idle = False
+                    woken = self.queue or self._wake.acquire(timeout=self.courier.pause() if self.courier else -1)
+                    self._idle = False
+                    if not woken and self.courier is not None:
                         ours = self.courier.deliver(self, running)
                         if not ours:
                             return
@@ -209,21 +223,7 @@ class Sender:
                 running.release()
         last.answer()
         if self.queue:  # put while this thread was ending, by somebody who saw it and left the writing to it
-            self.owner.border("thread", self._drain_here if self.closed else self._start)
-
-    def _drain_here(self) -> None:
-        """Write what is queued in the caller's thread: where no thread is to be had, and after the end."""
-        # Looked at again after each release: a record put meanwhile found somebody at it.
-        while self.queue and self.running.acquire(blocking=False):
-            last = None
-            try:
-                last = self._drain_once()
-            finally:
-                self.running.release()
-                if last is not None:
-                    last.answer()
-            if self.held:
-                return  # the disk refuses
+            self.owner.border("thread", self._drain, self.closed)
 
     def _drain_once(self) -> Ticket | None:
         """Take a batch, write it and answer the ticket behind it, unless it is the last: that one is returned.
@@ -232,12 +232,11 @@ class Sender:
         """
         ticket = self._take()
         written = self._write()
-        if ticket is None:
-            return None
-        ticket.written = written
-        if ticket.last:
-            return ticket
-        ticket.answer()
+        if ticket is not None:
+            ticket.written = written
+            if ticket.last:
+                return ticket
+            ticket.answer()
         return None
 
     def _take(self) -> Ticket | None:
@@ -254,8 +253,9 @@ class Sender:
         while (size := sum(map(len, batch))) > room and batch:  # type: ignore[arg-type]  # no ticket among them
             del batch[len(batch) // 2 :]
             ticket = None
+        number = len(batch) + (ticket is not None)  # before: a signal handler may raise behind a call
         self.held += batch  # type: ignore[arg-type]
-        del self.queue[: len(batch) + (ticket is not None)]
+        del self.queue[:number]
         if ticket is not None:
             self._tickets.remove(ticket)
         # `bytes` is changed by several threads without a lock, so it may drift; an empty queue sets it right.
