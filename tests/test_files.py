@@ -1,5 +1,6 @@
 """Private files: whole or not at all, nobody else's to read, never through a link; directories; and the lock."""
 
+import ast
 import errno
 import os
 import stat
@@ -38,6 +39,46 @@ def open_mask() -> Iterator[None]:
     before = os.umask(0)
     yield
     os.umask(before)
+
+
+STREAMLESS = """
+import fcntl, os, sys
+from discreet import files
+
+for descriptor in (0, 1):
+    os.close(descriptor)
+ends = os.pipe()
+if sys.argv[1:]:
+    real = [fcntl.fcntl]
+    def once(*given):
+        if not real:
+            raise OSError(24, "Too many open files")
+        return real.pop()(*given)
+    fcntl.fcntl = once
+try:
+    moved = files.past_streams(*ends)
+except OSError:
+    moved = ()
+held = []
+for number in range(64):
+    try:
+        os.fstat(number)
+        held.append(number)
+    except OSError:
+        pass
+os.write(2, repr((ends, moved, held, [os.get_inheritable(one) for one in moved])).encode())
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such numbers")
+@pytest.mark.parametrize(
+    ("refused", "said"), [([], ((0, 1), (3, 4), [2, 3, 4], [False, False])), (["once"], ((0, 1), (), [2], []))]
+)
+def test_past_the_streams(run_python: Any, refused: list[str], said: object) -> None:
+    """What has the number of a closed stream is moved past them all, and inherited by nobody; where the system refuses
+    that all of it is closed.
+    """
+    assert ast.literal_eval(run_python(STREAMLESS, *refused).stderr) == said
 
 
 @pytest.mark.usefixtures("open_mask")

@@ -19,7 +19,8 @@ def write_private(path: str, content: bytes, *, replace: bool = True, mode: int 
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS
     try:
-        descriptor = os.open(temporary, flags, 0o600)  # where it fails the file may have been made all the same
+        # Where it fails the file may have been made all the same.
+        (descriptor,) = past_streams(os.open(temporary, flags, 0o600))
         try:
             rest = memoryview(content)
             while rest:
@@ -45,14 +46,39 @@ def unfinished(name: str) -> str:
 
 
 def open_ours(path: str, flags: int) -> int:
-    """An opener for `open`: never waits at a FIFO, and raises `OSError` unless the file is regular and this user's."""
-    descriptor = os.open(path, flags | names.OPEN_FLAGS | names.NO_WAIT)
+    """An opener for `open`: never waits at a FIFO, and raises `OSError` unless the file is regular and this user's. One
+    that is made has mode 0600.
+    """
+    (descriptor,) = past_streams(os.open(path, flags | names.OPEN_FLAGS | names.NO_WAIT, 0o600))
     try:
         names.check_ours(os.fstat(descriptor), path, names.current_user())
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def past_streams(*descriptors: int) -> "tuple[int, ...]":
+    """The same open files, at numbers that are no standard stream's: a host that has closed one would print into them.
+
+    Known race, accepted: what it prints in the microseconds before lands in a file of ours; not in a socket, which is
+    not connected yet. Raises `OSError`, and then they are closed.
+    """
+    if min(descriptors) > 2 or os.name == "nt":
+        return descriptors
+    moved: list[int] = []
+    try:
+        from fcntl import F_DUPFD_CLOEXEC, fcntl
+
+        moved.extend(fcntl(descriptor, F_DUPFD_CLOEXEC, 3) for descriptor in descriptors)
+    except OSError:
+        for descriptor in moved:
+            os.close(descriptor)
+        raise
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return tuple(moved)
 
 
 def _link(temporary: str, path: str) -> None:

@@ -209,6 +209,10 @@ class Log:
 
             files.make_directory(self._paths.directory, below=self._paths.below)
             descriptor = os.open(path, _FLAGS, 0o600)
+        if descriptor <= 2:  # the host has closed a stream
+            from . import files
+
+            (descriptor,) = files.past_streams(descriptor)
         try:
             status = os.fstat(descriptor)
             names.check_ours(status, path, names.current_user())

@@ -98,6 +98,53 @@ def test_closed_streams(hosts: Hosts, closed: str) -> None:
         assert arrived(server.requests) == hosts.logged()
 
 
+PRINTS = """
+import socket
+from discreet.sending.courier import plan_of
+from discreet.sending.work import run
+real = {name: getattr(os, name) for name in ("write", "ftruncate")}
+send = socket.socket.send
+def prints():
+    for descriptor in (0, 1, 2):
+        try:
+            real["write"](descriptor, b"SECRET")
+        except OSError:
+            pass
+def writing(name):
+    def call(*given):
+        prints()
+        return real[name](*given)
+    return call
+def sending(connection, *given):
+    prints()
+    return send(connection, *given)
+os.write, os.ftruncate, socket.socket.send = writing("write"), writing("ftruncate"), sending
+for descriptor in (0, 1, 2):
+    os.close(descriptor)
+discreet.track("search", word="x")
+discreet.flush(10)
+run(plan_of(telemetry, telemetry.destinations, telemetry._sender.encoder.run), until=time.monotonic() + 20, force=True)
+discreet.track("search", word="y")
+"""
+
+
+def test_what_a_host_prints_into_closed_streams(hosts: Hosts) -> None:
+    """Another thread of the host prints into the numbers of streams that are closed, just when we write: nothing of it
+    is in a file of ours, in a request, or in what the child is told.
+    """
+    with serving(BEHAVIOURS["ok"]) as server:
+        more = "{'fields': {'word': 'hash', 'n': 'number'}, 'identity': 'install'}"
+        hosts.run(hosts.program(server.url, more=more, then=PRINTS))
+        server.wait(2)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+        assert len(hosts.logged()) == 3
+        assert not [one for one in server.requests if b"SECRET" in one.head + one.body]
+    files = {file.name: file.read_bytes() for file in hosts.directory.iterdir()}
+    assert {"usage.jsonl", "lock", "receipts.jsonl", "delivery.json", "salt", "id"} <= files.keys()
+    assert [name for name, content in files.items() if b"SECRET" in content] == []
+
+
 def test_signals_of_the_host(hosts: Hosts) -> None:
     """A host that lets SIGPIPE kill it, ignores or blocks signals ends as ever, and its child delivers."""
     first = """

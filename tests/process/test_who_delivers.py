@@ -99,6 +99,39 @@ def test_the_thread_delivers(hosts: Hosts, why: str) -> None:
     assert len(hosts.logged()) == 1
 
 
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_no_thread_delivers_without_streams(hosts: Hosts, closed: int) -> None:
+    """In a host that has closed a standard stream its thread opens no connection, not even to look up a name, since
+    what the host prints might go there. A later run delivers.
+    """
+    looked = hosts.scratch / "looked"
+    first = f"""
+sys.path.insert(0, {str(hosts.library)!r})
+from discreet.sending.courier import Courier
+work = Courier.work
+def looking(self, run):
+    work(self, run)
+    os.close(os.open({str(looked)!r}, os.O_CREAT))
+Courier.work = looking
+os.close({closed})
+"""
+    then = f"""
+end = time.monotonic() + 15
+while time.monotonic() < end and not os.path.exists({str(looked)!r}):
+    time.sleep(0.01)
+"""
+    with serving(BEHAVIOURS["ok"]) as server:
+        script = hosts.program(server.url, first=first, more="{'delivery': 'thread'}", then=then)
+        hosts.run(script)
+        assert looked.exists()
+        assert server.visits == 0
+        hosts.run(hosts.program(server.url), 2)
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+    assert len(hosts.logged()) == 2
+
+
 def test_a_later_run_delivers_for_a_thread(hosts: Hosts) -> None:
     """What a host's end cut off in its thread is delivered by a later run."""
     seen = hosts.scratch / "seen"

@@ -9,6 +9,7 @@ import socket
 import sys
 import time
 
+from .. import files
 from ..destination import is_loopback
 
 TYPE_CHECKING = False
@@ -132,7 +133,7 @@ class Connection:
         for place, (family, kind, protocol, _, address) in enumerate(found):
             self.close()
             try:
-                self._socket = socket.socket(family, kind, protocol)
+                self._socket = _made(family, kind, protocol)
                 self._in_time(len(found) - place).connect(address)
                 return
             except OSError as error:
@@ -165,6 +166,15 @@ class Connection:
         if left <= 0:
             raise TimeoutError
         return left
+
+
+def _made(family: int, kind: int, protocol: int) -> socket.socket:
+    """A socket that nothing is printed into. Raises `OSError`."""
+    made = socket.socket(family, kind, protocol)
+    if made.fileno() > 2:
+        return made
+    (moved,) = files.past_streams(made.detach())
+    return socket.socket(family, kind, protocol, fileno=moved)
 
 
 def named(error: OSError) -> str:

@@ -113,6 +113,18 @@ def _watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":
     }
 
 
+def _has_streams() -> bool:
+    """Whether the standard streams are open. Where one is not the system's resolver may open a connection of its own at
+    that number, and what the host prints would go there: then its thread does not deliver.
+    """
+    try:
+        for number in (0, 1, 2):
+            os.fstat(number)
+    except OSError:
+        return os.name == "nt"  # whose sockets have no such numbers
+    return True
+
+
 class Courier:
     """Delivery of one process."""
 
@@ -138,7 +150,7 @@ class Courier:
         """In the thread: deliver what is due. Raises nothing that a disk or a network does."""
         shortest = min(one.batch_interval for one in self.destinations)
         self._next_look = time.monotonic() + max(shortest / 2, _LOOK_SECONDS)
-        if self._due():
+        if self._due() and _has_streams():
             from .work import deliver
 
             plan = self._plan = plan_of(self._owner, self.destinations, run)

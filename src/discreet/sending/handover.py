@@ -154,7 +154,7 @@ def _claim(path: str) -> bool:
     is for the child to find out.
     """
     try:
-        descriptor = os.open(path, _CLAIM_FLAGS, 0o600)
+        (descriptor,) = _past_streams(os.open(path, _CLAIM_FLAGS, 0o600))
     except OSError:
         return True
     try:
@@ -211,7 +211,7 @@ def start(plan: "dict[str, Any]") -> bool:
     # A host that writes no bytecode wants none of its files' neighbours either.
     command = [sys.executable, "-I", "-S", *(["-B"] if sys.dont_write_bytecode else []), _program()]
     try:
-        reading, writing = os.pipe()
+        reading, writing = _past_streams(*os.pipe())
     except OSError:
         return False
     try:
@@ -228,6 +228,14 @@ def start(plan: "dict[str, Any]") -> bool:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def _past_streams(*descriptors: int) -> "tuple[int, ...]":
+    if min(descriptors) > 2:
+        return descriptors
+    from .. import files  # by few: a host that has closed a stream
+
+    return files.past_streams(*descriptors)
 
 
 def _program() -> str:

@@ -37,10 +37,8 @@ class DeliveryLock:
 
     def _take(self) -> bool:
         path = self._paths["lock"]
-        flags = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
-        self._descriptor = os.open(path, flags, 0o600)
+        self._descriptor = files.open_ours(path, os.O_RDWR | os.O_CREAT | names.NO_FOLLOW)
         try:
-            names.check_ours(os.fstat(self._descriptor), path, names.current_user())
             held = _lock(self._descriptor) and os.path.samestat(os.fstat(self._descriptor), os.stat(path))
         except FileNotFoundError:  # erased since it was opened: what is locked is no file of anybody's
             held = False

@@ -78,12 +78,10 @@ def close_torn(paths: names.Paths) -> None:
     would make it a whole one, and it would lie behind the place where a period begins. Raises `OSError`.
     """
     try:
-        flags = os.O_RDWR | os.O_APPEND | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
-        descriptor = os.open(paths["log"], flags)
+        descriptor = files.open_ours(paths["log"], os.O_RDWR | os.O_APPEND | names.NO_FOLLOW)
     except FileNotFoundError:
         return
     try:
-        names.check_ours(os.fstat(descriptor), paths["log"], names.current_user())
         if os.lseek(descriptor, 0, os.SEEK_END):
             os.lseek(descriptor, -1, os.SEEK_END)
             if os.read(descriptor, 1) != b"\n":

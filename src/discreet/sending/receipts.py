@@ -34,12 +34,9 @@ def digest(body: bytes) -> str:
 def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
     """Append a receipt. Raises `OSError`."""
     line = json.dumps(receipt, separators=(",", ":")).encode() + b"\n"
-    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
-    descriptor = os.open(paths["receipts"], flags, 0o600)
+    descriptor = files.open_ours(paths["receipts"], os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW)
     try:
-        status = os.fstat(descriptor)
-        names.check_ours(status, paths["receipts"], names.current_user())
-        size = status.st_size
+        size = os.fstat(descriptor).st_size
         if size and os.lseek(descriptor, -1, os.SEEK_END) >= 0 and os.read(descriptor, 1) != b"\n":
             line = b"\n" + line  # behind one that a crash or a full disk tore
         if os.write(descriptor, line) < len(line):
