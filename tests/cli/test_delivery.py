@@ -139,6 +139,23 @@ def test_flush_to_nobody(host: Host) -> None:
         assert "failed 1 time in a row; tried again in" in host.verb("status")
 
 
+def test_flush_without_a_receipt(host: Host) -> None:
+    """Where no receipt can be written nothing is sent, and `status` says what is wrong for as long as it is."""
+    with serving(answering(200)) as server:
+        host.to(server.url)
+        host.see()
+        host.record(1)
+        planted = host.directory / "receipts.jsonl"
+        planted.mkdir()
+        done = host.run("telemetry", "flush")
+        assert (done.returncode, done.stdout.endswith(b": 1 record, receipts: retry\n")) == (1, True)
+        assert "failed 1 time in a row (receipts.jsonl: Is a directory); tried again in" in host.verb("status")
+        assert server.visits == 0
+        planted.rmdir()
+        host.verb("flush")
+        assert len(server.wait(1)) == 1
+
+
 @pytest.mark.parametrize("verb", [["flush"], ["preview", "--wire"]])
 def test_where_nothing_is_to_be_sent(host: Host, verb: list[str]) -> None:
     """Without a destination, or while telemetry is off, the verb says which, and ends with 1."""

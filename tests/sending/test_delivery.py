@@ -568,7 +568,9 @@ def test_failures_are_tried_again(world: World, answer: Any) -> None:
 
 @pytest.mark.parametrize("status", [400, 422])
 def test_a_refused_batch_is_skipped(world: World, status: int) -> None:
-    """A batch that the receiver does not want is passed over, with a receipt that says so; the next one goes on."""
+    """A batch that the receiver does not want is passed over and counted, with a receipt that says so; the next one
+    goes on.
+    """
     world.record(1, 2)
     world.answers = [status]
     world.deliver()
@@ -579,6 +581,7 @@ def test_a_refused_batch_is_skipped(world: World, status: int) -> None:
         (2, status, "skip"),
         (1, 200, "delivered"),
     ]
+    assert world.losses() == {"receiver_refused": 2}
 
 
 @pytest.mark.parametrize("answer", [401, 403, 404, 405, 410, 300, 301, 302, 307, 308, 418, 501, 100, "request"])
@@ -659,6 +662,7 @@ def test_too_large_is_halved_down_to_one(world: World) -> None:
     assert [one["ids"] for one in receipts.read(world.paths) if one["verdict"] == "skip"] == [
         [f"{7:08x}-0000-4000-8000-{7:012x}"]
     ]
+    assert world.losses() == {"receiver_refused": 1}
 
 
 def test_a_batch_grows_again(world: World) -> None:

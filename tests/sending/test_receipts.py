@@ -13,13 +13,28 @@ from discreet import names
 from discreet.destination import FORMATS, Destination
 from discreet.sending import receipts, wire
 from discreet.sending.http import Outcome
-from sending.outboxes import World, own_world, record_id
+from sending.outboxes import URL, World, own_world, record_id
+
+PLANTED = ("symbolic link", "FIFO", "directory")
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """A world of this test's own."""
     yield from own_world(tmp_path, monkeypatch)
+
+
+def plant(world: World, kind: str) -> Path:
+    """Put something else in place of the file; where a link leads to, which is empty."""
+    path, target = world.directory / "receipts.jsonl", world.directory / "target"
+    target.touch()
+    if kind == "symbolic link":
+        path.symlink_to(target)
+    elif kind == "FIFO":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    return target
 
 
 def read(world: World) -> list[dict[str, Any]]:
@@ -58,15 +73,44 @@ def test_what_a_receipt_says(world: World, form: str) -> None:
 
 
 def test_a_receipt_is_written_before_the_place_moves_on(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where no receipt can be written the records are not taken for delivered, and come again."""
+    """Where no receipt can be written after the answer the records are not taken for delivered, and come again: each
+    time later, as after any failure.
+    """
     world.record(1)
-    (world.directory / "receipts.jsonl").mkdir()
-    with pytest.raises(OSError, match="directory"):
-        world.deliver()
-    (world.directory / "receipts.jsonl").rmdir()
-    world.now += 100
+    world.during = lambda _: (world.directory / "receipts.jsonl").mkdir()
+    for failures in (1, 2, 3):
+        with pytest.raises(OSError, match="directory"):
+            world.deliver()
+        assert world.state().failures == failures
+        (world.directory / "receipts.jsonl").rmdir()
+        world.now += 100
+    world.during = lambda _: None
     world.deliver()
-    assert world.got() == [1, 1]
+    assert world.got() == [1, 1, 1, 1]
+    assert len(read(world)) == 1
+    assert world.state().failures == 0
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_nothing_is_sent_without_a_receipt(world: World, kind: str) -> None:
+    """Where no receipt could be written nothing is sent, which would be sent again and again; it is a failure, tried
+    again after a doubling pause.
+    """
+    plant(world, kind)
+    world.destinations = (Destination(URL, batch_size=1, batch_interval=60),)
+    world.record(1)
+    for failures in (1, 2, 3):
+        world.deliver()
+        place = world.state()
+        assert (place.failures, place.held, place.status) == (failures, False, 0)
+        assert place.wake - world.now >= 60 * 2 ** (failures - 1) / 2
+        world.now = place.wake
+    assert world.requests == []
+    assert world.told == ["https://example.org/t: 1 record, receipts: retry"] * 3
+    path = world.directory / "receipts.jsonl"
+    path.rmdir() if kind == "directory" else path.unlink()
+    world.deliver()
+    assert world.got() == [1]
     assert len(read(world)) == 1
 
 
@@ -101,17 +145,10 @@ def test_what_is_no_receipt_is_passed_over(world: World) -> None:
     assert read(world) == [{"n": 1}, {"n": 2}]
 
 
-@pytest.mark.parametrize("kind", ["symbolic link", "FIFO", "directory"])
+@pytest.mark.parametrize("kind", PLANTED)
 def test_what_is_no_file(world: World, kind: str) -> None:
     """What somebody planted in place of the file raises `OSError`; a link is not written through."""
-    path, target = world.directory / "receipts.jsonl", world.directory / "target"
-    target.touch()
-    if kind == "symbolic link":
-        path.symlink_to(target)
-    elif kind == "FIFO":
-        os.mkfifo(path)
-    else:
-        path.mkdir()
+    target = plant(world, kind)
     with pytest.raises(OSError, match=r"receipts\.jsonl"):
         receipts.write(world.paths, {"n": 1})
     assert target.read_bytes() == b""

@@ -213,7 +213,8 @@ def _fortune(delivery: "Delivery", destination: "Destination") -> str:
         return f"it refuses us (status {place.status}); tried again in {counted(seconds // 3600 + 1, 'hour')}"
     if place.failures:
         when = f"in {counted(seconds, 'second')}" if seconds else "by the next run"
-        return f"failed {counted(place.failures, 'time')} in a row; tried again {when}"
+        why = f" ({problem})" if (problem := delivery.problem()) else ""
+        return f"failed {counted(place.failures, 'time')} in a row{why}; tried again {when}"
     return f"last answer {place.status}" if place.status else "nothing sent yet"
 
 

@@ -28,7 +28,7 @@ from .losses import save as save_losses
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     from ..destination import Destination
     from .lock import DeliveryLock
@@ -116,6 +116,10 @@ class Delivery:
         """Where a destination is, and how it fared."""
         return self._state.places[destination.key]
 
+    def problem(self) -> str:
+        """Why nothing can be sent to anybody just now; "" as a rule."""
+        return receipts.problem(self._plan.paths)
+
     def _round(self) -> None:
         for destination in self._plan.destinations:
             while time.monotonic() < self._until and self._due(destination) and self._send(destination):
@@ -170,8 +174,10 @@ class Delivery:
         self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
         if verdict in ("delivered", "skip"):
             ids = [record["id"] for record in batch]
-            said = (request, destination.shown, destination.format, self._clock())
-            receipts.write(self._plan.paths, receipts.of(*said, status=outcome.status, verdict=verdict, ids=ids))
+            about = (request, destination.shown, destination.format, self._clock())
+            self._vouch(place, receipts.of(*about, status=outcome.status, verdict=verdict, ids=ids))
+            if verdict == "skip":
+                self._lose("receiver_refused", len(batch))
             place.failures, place.wake, place.held = 0, 0.0, False
             place.limit = min(2 * place.limit, states.MOST_RECORDS)
             return self._move_on(place, entries, len(batch))
@@ -188,8 +194,19 @@ class Delivery:
         self._save()
         return verdict == "halve"
 
+    def _vouch(self, place: states.Place, receipt: "dict[str, Any]") -> None:
+        """Write a receipt. Raises `OSError`, counted as a failure: it must not send the same again in a hurry."""
+        try:
+            receipts.write(self._plan.paths, receipt)
+        except OSError:
+            place.failures += 1
+            self._save()
+            raise
+
     def _ask(self, request: "wire.Request", destination: "Destination", **more: int) -> http.Outcome:
-        """Exchange a request, if that is still agreed to, else raise `Withdrawn`."""
+        """Exchange a request, if that is still agreed to, else raise `Withdrawn`; not where there can be no receipt."""
+        if self.problem():
+            return http.Outcome(0, None, "receipts", 0.0)
         if consent.signature(self._plan.paths, strictly=True) != self._signature or not self._plan.decide().enabled:
             raise Withdrawn("the stored consent has changed")
         limit = min(self._until, time.monotonic() + 3 * destination.timeout)
@@ -215,7 +232,7 @@ class Delivery:
             place.offsets[file] = spot
             if record is None:
                 if why:
-                    self._losses[why] = self._losses.get(why, 0) + 1
+                    self._lose(why, 1)
                 continue
             place.anchor = (record["id"], record["time"])
             number -= 1
@@ -234,6 +251,9 @@ class Delivery:
             return False
         time.sleep(soon + 0.01)
         return True
+
+    def _lose(self, reason: str, number: int) -> None:
+        self._losses[reason] = self._losses.get(reason, 0) + number
 
     def _count(self) -> None:
         """Save the losses, or keep them for the next time: no count is worth that records are sent twice."""

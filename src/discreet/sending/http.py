@@ -43,10 +43,11 @@ class Outcome:
 
     `status` is the server's, 0 for none. `retry_after` is in seconds, from 0 to `RETRY_AFTER_SECONDS`, or None. `error`
     is "" or one word: "timeout", "refused", "closed" (before an answer), "dns", "network" (no route, no permission),
-    "tls", "protocol" (no HTTP, or too much of it), "request" (refused here, before a byte was sent) or "proxy" (no way
-    through it; with status 407 it wants a user and a password, or others). `seconds` is how long it took. `verdict`
-    is what follows: "delivered", "retry", "halve", "skip" or "hold". None of it is a text of the server's, an address
-    or the value of a header, but for `body`: what was asked to be kept.
+    "tls", "protocol" (no HTTP, or too much of it), "request" (refused here, before a byte was sent), "receipts" (none
+    can be written, so `delivery` sent nothing) or "proxy" (no way through it; with status 407 it wants a user and a
+    password, or others). `seconds` is how long it took. `verdict` is what follows: "delivered", "retry", "halve",
+    "skip" or "hold". None of it is a text of the server's, an address or the value of a header, but for `body`: what
+    was asked to be kept.
     """
 
     __slots__ = ("body", "error", "retry_after", "seconds", "status", "verdict")

@@ -47,6 +47,19 @@ def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
         _halve(paths["receipts"])
 
 
+def problem(paths: names.Paths) -> str:
+    """Why no receipt can be written, "" where one can. Asked before a request: what leaves without a receipt is sent
+    again, and what is wrong with the file may stay so. Makes no file.
+    """
+    try:
+        os.close(files.open_ours(paths["receipts"], os.O_RDWR | os.O_APPEND | names.NO_FOLLOW))
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"{paths.files['receipts']}: {error.strerror}"
+    return ""
+
+
 def of(
     request: "Request", destination: str, form: str, now: float, *, status: int, verdict: str, ids: "list[str]"
 ) -> "dict[str, Any]":
