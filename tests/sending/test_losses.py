@@ -16,6 +16,7 @@ from discreet import Telemetry, files, names
 from discreet.sending import losses
 
 PROCESSES = 8
+LONG = 10.0  # seconds: a bound on hangs, never a measure
 LOSER = """
 import sys, discreet
 telemetry = discreet.Telemetry("mytool", data_dir=sys.argv[1])
@@ -104,6 +105,25 @@ def test_somebody_else_at_it(paths: names.Paths, directory: Path) -> None:
     assert counts == {"disk": 1}
     losses.save(counts, paths)
     assert losses.read(paths["losses"]) == {"disk": 1}
+
+
+def test_a_late_record_waits_for_no_other_process(owner: Any, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another process adds up, the caller of a record after `close` does not wait for it, nor is a count lost: it
+    goes to the disk with the next write. The thread would wait, for 0.2 s at most.
+    """
+    owner.sender.close(LONG)
+    slept: list[float] = []
+    monkeypatch.setattr(losses.time, "sleep", slept.append)
+    with files.DirectoryLock(str(directory)) as held:
+        assert held
+        owner.lose("event_name")
+        owner.record(1)
+        assert owner.log.numbers == [1]
+        assert (slept, owner.losses) == ([], {"event_name": 1})
+        losses.save_of(owner)
+        assert 0.1 < sum(slept) <= 0.2
+    owner.record(2)
+    assert (owner.losses, losses.read(owner.paths["losses"])) == ({}, {"event_name": 1})
 
 
 def test_a_failure_loses_no_count(paths: names.Paths, directory: Path) -> None:

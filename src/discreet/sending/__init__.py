@@ -231,7 +231,7 @@ class Sender:
         Its caller answers it after letting go of `_running`, so that whoever waited may write a late record itself.
         """
         ticket = self._take()
-        written = self._write()
+        written = self._write(patient=ticket is not None or not self.closed)  # the caller of a late record is not
         if ticket is not None:
             ticket.written = written
             if ticket.last:
@@ -262,7 +262,7 @@ class Sender:
         self.bytes = self.bytes - size if self.queue else 0
         return ticket
 
-    def _write(self) -> bool:
+    def _write(self, patient: bool) -> bool:
         """Append what is held and save the losses; what the disk refuses stays held, or is counted at the end."""
         batch = self.held
         try:
@@ -280,7 +280,7 @@ class Sender:
             try:
                 from .losses import save_of  # whose file cannot be opened either in a process without descriptors
 
-                save_of(self.owner)
+                save_of(self.owner, patient=patient)
             except OSError:
                 pass  # they wait for the next write
         return not self.held

@@ -21,28 +21,30 @@ _DIGITS = 16  # of a count: as many as 2**53 has
 _ATTEMPTS, _PAUSE = 100, 0.002  # seconds: of processes that end at once each one adds up for 0.2 ms
 
 
-def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True) -> None:
-    """Add `counts` to the file `losses`, and empty them; `make` says whether the directory may be made for it.
+def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True, patient: bool = True) -> None:
+    """Add `counts` to the file `losses`, and empty them; `make` says whether the directory may be made for it,
+    `patient` whether to wait for other processes that are at it.
 
     Raises `OSError`; the counts are kept then. Where other processes are at it all the time, they wait for the next
     save.
     """
     if make:
         files.make_directory(paths.directory, below=paths.below)
-    for _ in range(_ATTEMPTS):
+    for attempt in range(_ATTEMPTS if patient else 1):
+        if attempt:
+            time.sleep(_PAUSE)
         with files.DirectoryLock(paths.directory) as held:
             if held:
                 _add(counts, paths["losses"])
                 return
-        time.sleep(_PAUSE)
 
 
-def save_of(owner: "Owner") -> None:
+def save_of(owner: "Owner", *, patient: bool = True) -> None:
     """`save` the counts of a recorder: not where `clear` erased all that was there."""
     stands = not owner.off and consent.stands(owner.paths, owner.signature)
     there = ("log", "losses") if owner.mode == "opt-out" else ("log", "losses", "consent")  # a no that `clear` leaves
     if stands or any(os.path.lexists(owner.paths[key]) for key in there):
-        save(owner.losses, owner.paths, make=stands)
+        save(owner.losses, owner.paths, make=stands, patient=patient)
 
 
 def read(path: str) -> dict[str, int]:
