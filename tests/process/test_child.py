@@ -209,6 +209,26 @@ def test_no_bytecode_where_the_host_writes_none(tmp_path: Path) -> None:
     assert not list(package.rglob("__pycache__"))
 
 
+@pytest.mark.parametrize("prefix", ["absolute", "relative"])
+def test_bytecode_lies_where_the_host_has_its_own(tmp_path: Path, prefix: str) -> None:
+    """The child of a host that has its bytecode elsewhere puts its own there, and none beside the package; it puts it
+    nowhere where that place is a relative one, since the child is at the root.
+    """
+    package = tmp_path / "copy" / "discreet"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    hosts = Hosts(tmp_path, package)
+    elsewhere = tmp_path / "elsewhere"
+    named = str(elsewhere) if prefix == "absolute" else "elsewhere"
+    with serving(BEHAVIOURS["ok"]) as server:
+        hosts.run(hosts.program(server.url), env={"PYTHONPYCACHEPREFIX": named}, cwd=tmp_path)
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+    assert not list(package.rglob("__pycache__"))
+    compiled = [file for file in elsewhere.rglob("*.pyc") if file.name.startswith("delivery.")]
+    assert len(compiled) == (prefix == "absolute")
+
+
 def test_bytecode_is_as_readable_as_the_host_has_it(tmp_path: Path) -> None:
     """What the child compiles may be read by whoever may read what the host compiles."""
     package = tmp_path / "copy" / "discreet"

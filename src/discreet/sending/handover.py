@@ -208,8 +208,7 @@ def start(plan: "dict[str, Any]") -> bool:
         name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")
     }
     environment[GUARD] = "1"
-    # A host that writes no bytecode wants none of its files' neighbours either.
-    command = [sys.executable, "-I", "-S", *(["-B"] if sys.dont_write_bytecode else []), _program()]
+    command = [sys.executable, "-I", "-S", *_bytecode(), _program()]
     try:
         reading, writing = _past_streams(*os.pipe())
     except OSError:
@@ -236,6 +235,14 @@ def _past_streams(*descriptors: int) -> "tuple[int, ...]":
     from .. import files  # by few: a host that has closed a stream
 
     return files.past_streams(*descriptors)
+
+
+def _bytecode() -> "list[str]":
+    """Byte code of the child's goes where the host's does, or nowhere; `-I` makes it ignore the variables for that."""
+    prefix = sys.pycache_prefix
+    if sys.dont_write_bytecode or (prefix and not os.path.isabs(prefix)):  # the child is at `/`
+        return ["-B"]
+    return ["-X", f"pycache_prefix={prefix}"] if prefix else []
 
 
 def _program() -> str:
