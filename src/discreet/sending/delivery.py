@@ -249,6 +249,8 @@ class Delivery:
         soon = min((wake - now for wake in wakes if now < wake), default=states.DAY_SECONDS)
         if self._force or not soon <= PATIENCE_SECONDS or time.monotonic() + soon >= self._until:
             return False
+        if self.problem():
+            return False  # which is not over so soon
         time.sleep(soon + 0.01)
         return True
 
