@@ -104,7 +104,8 @@ def test_the_verbs(system: str, home: Path, tmp_path: Path) -> None:
     told = dict(line.split(" -> ") for line in said.splitlines() if " -> " in line)
     assert told == {line: str(status) for line, status in LIFE.items()}
     assert f"systems   {system}" in said
-    assert not (home / ".mytool").exists()
+    (left,) = (home / ".mytool" / "telemetry").iterdir()  # asked without the tool, `clear` keeps the no
+    assert left.read_text().startswith("false")
 
 
 @systems
