@@ -135,7 +135,7 @@ def test_flush_to_nobody(host: Host) -> None:
         host.see()
         host.record(1)
         done = host.run("telemetry", "flush")
-        assert (done.returncode, done.stdout.endswith(b": 1 record, refused: retry\n")) == (1, True)
+        assert (done.returncode, done.stdout.endswith(b": 1 record, failed (refused): retry\n")) == (1, True)
         assert "failed 1 time in a row; tried again in" in host.verb("status")
 
 
@@ -148,7 +148,7 @@ def test_flush_without_a_receipt(host: Host) -> None:
         planted = host.directory / "receipts.jsonl"
         planted.mkdir()
         done = host.run("telemetry", "flush")
-        assert (done.returncode, done.stdout.endswith(b": 1 record, receipts: retry\n")) == (1, True)
+        assert (done.returncode, done.stdout.endswith(b": 1 record, failed (receipts): retry\n")) == (1, True)
         assert "failed 1 time in a row (receipts.jsonl: Is a directory); tried again in" in host.verb("status")
         assert server.visits == 0
         planted.rmdir()

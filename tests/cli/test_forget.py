@@ -174,7 +174,7 @@ def test_nobody_listens(host: Host) -> None:
         assert host.destination is not None
         sent(host, UUIDS[:1], host.destination.shown)
         done = host.run("telemetry", "forget", "--yes")
-    assert (done.returncode, b"/t: 1 record, refused: not asked\n" in done.stdout) == (1, True)
+    assert (done.returncode, b"/t: 1 record, failed (refused): not asked\n" in done.stdout) == (1, True)
     assert UUIDS[0] in (host.directory / "receipts.jsonl").read_text()
 
 

@@ -119,7 +119,7 @@ def test_a_page_in_html_is_an_answer_like_any_other(nginx: Nginx, make: Make) ->
         ("add_header Retry-After 7200 always; return 429;", "429: retry"),
         ("return 503;", "503: retry"),
         ("proxy_pass http://127.0.0.1:1;", "502: retry"),
-        ("return 444;", "closed: retry"),
+        ("return 444;", "failed (closed): retry"),
     ],
 )
 def test_what_is_refused_is_kept(answer: str, said: str, nginx: Nginx, recorder: Recorder, make: Make) -> None:
@@ -205,7 +205,7 @@ def test_an_answer_that_comes_too_late(nginx: Nginx, recorder: Recorder, make: M
     nginx.start(f"{passing(recorder)} limit_rate 1;")
     tool = make(timeout=1.0)
     tool.work()
-    assert tool.flush() == ["3 records, timeout: retry"]
+    assert tool.flush() == ["3 records, failed (timeout): retry"]
     nginx.start(passing(recorder))
     assert tool.flush() == ["3 records, 200: delivered"]
     first, second = recorder.received

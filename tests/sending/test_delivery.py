@@ -145,7 +145,7 @@ def test_a_deliverer_ends_in_time(world: World) -> None:
         bounds.append((timeout, deadline - world.now))
         world.requests.append(request)
         slow(request)
-        return type("Outcome", (), {"status": 200, "verdict": "delivered", "retry_after": None, "error": ""})()
+        return Outcome(200, None, "", 0.0)
 
     world.exchange = exchange  # type: ignore[method-assign]  # beacons hold no numbers of ours
     world.deliver()
@@ -787,7 +787,7 @@ def test_what_is_told(world: World) -> None:
     world.deliver()
     assert world.told == [
         f"{URL}: 2 records, 413: halve",
-        f"{URL}: 1 record, refused: retry",
+        f"{URL}: 1 record, failed (refused): retry",
         f"{URL}: 1 record, 200: delivered",
         f"{URL}: 1 record, 200: delivered",
     ]

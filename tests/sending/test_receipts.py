@@ -105,7 +105,7 @@ def test_nothing_is_sent_without_a_receipt(world: World, kind: str) -> None:
         assert place.wake - world.now >= 0.5 * 2 ** (failures - 1) / 2
         world.now = place.wake
     assert world.requests == []
-    assert world.told == ["https://example.org/t: 1 record, receipts: retry"] * 3
+    assert world.told == ["https://example.org/t: 1 record, failed (receipts): retry"] * 3
     path = world.directory / "receipts.jsonl"
     path.rmdir() if kind == "directory" else path.unlink()
     world.deliver()

@@ -128,7 +128,7 @@ def _send(session: Session, one: "Destination", requests: "list[tuple[int, Reque
         limit = time.monotonic() + 3 * one.timeout
         outcome = http.exchange(request, timeout=one.timeout, deadline=limit)
         taken = outcome.verdict == "delivered"
-        answer = f"{outcome.status or outcome.error}: {'asked' if taken else 'not asked'}"
+        answer = f"{outcome.said}: {'asked' if taken else 'not asked'}"
         session.say(f"{one.shown}: {counted(number, 'record')}, {answer}")
         if not taken:
             break

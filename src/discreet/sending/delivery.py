@@ -171,7 +171,7 @@ class Delivery:
         verdict = _verdict(
             outcome.verdict, len(batch), long_beacon=destination.format == "beacon" and bool(request.body)
         )
-        self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.status or outcome.error}: {verdict}")
+        self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.said}: {verdict}")
         if verdict in ("delivered", "skip"):
             ids = [record["id"] for record in batch]
             about = (request, destination.shown, destination.format, self._clock())

@@ -60,6 +60,11 @@ class Outcome:
         self.body = body
         self.verdict = verdict(status) if status else UNSENT.get(error, "retry")
 
+    @property
+    def said(self) -> str:
+        """The status, or what there is in place of one, for people."""
+        return str(self.status) if self.status else f"failed ({self.error})"
+
     def __repr__(self) -> str:
         return f"Outcome({self.status}, {self.retry_after}, {self.error!r}, {self.seconds:.3f})"
 

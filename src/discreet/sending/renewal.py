@@ -56,7 +56,7 @@ def renew(
         cache.due = int(now + states.DAY_SECONDS)  # it refuses us, and will in an hour
     cache.due = max(cache.due, int(now + (outcome.retry_after or 0.0)))
     flags.save(plan.paths, cache)
-    tell(f"{_shown(request)}: flags, {outcome.status or outcome.error}: {verdict}")
+    tell(f"{_shown(request)}: flags, {outcome.said}: {verdict}")
 
 
 def next_request(plan: "Plan", now: float, may_go_to: "Callable[[Destination], bool]") -> "Request | None":
