@@ -284,7 +284,7 @@ def close(timeout: float = EXIT_SECONDS) -> bool:
 
 
 def enabled() -> bool:
-    """Whether the default instance records; False before `init`. Never raises."""
+    """Whether the default instance records; False before `init`. Raises what `Telemetry.enabled` does."""
     return isinstance(_default, Telemetry) and _default.enabled
 
 

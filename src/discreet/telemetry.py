@@ -194,7 +194,7 @@ class Recorder:
             install, show = self.identity == "install", shows(self.name, self.environ)
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
-        salted = self._salted  # called at the first hash or lot, as most hosts have neither
+        salted = self.salted  # called at the first hash or lot, as most hosts have neither
         hashed, drawn = lambda *place: salted()(*place), lambda *place: salted().draw(*place)  # noqa: PLW0108
         self._filter = Filter(self.declaration, self.decision.level, hashed, self.lose, drawn)
         return self._filter
@@ -220,7 +220,7 @@ class Recorder:
 
         now = signature(self.paths, strictly=True)
         # Where no file holds the yes, `clear` leaves no other trace.
-        kept = self._salted() if self._pseudonyms or self.identity == "install" else None
+        kept = self.salted() if self._pseudonyms or self.identity == "install" else None
         if now == self.signature and not (kept and kept.erased(self._sender.id if self._sender else "")):
             return not self.off
         self.signature = now
@@ -229,7 +229,7 @@ class Recorder:
         self._filter = self._pseudonyms = None  # another level, another salt
         return False
 
-    def _salted(self) -> "Pseudonyms":
+    def salted(self) -> "Pseudonyms":
         found = self._pseudonyms
         if found is None:
             from .sending.installation import Pseudonyms

@@ -248,7 +248,8 @@ def meant(error: BaseException | None) -> BaseException | None:
     handler = system.getsignal(system.SIGINT)  # partial(runner._on_sigint, main_task=...)
     if not getattr(getattr(getattr(handler, "func", None), "__self__", None), "_interrupt_count", 0):
         return error
-    # As the runner itself decides: a task that took the cancellation back, or is cancelled once more, has gone on.
+    # As the runner itself decides: a task that took the cancellation back, or is cancelled once more, has gone on. What
+    # else is cancelled while the main task ends, by a timeout for instance, is taken for a part of that.
     cancelling = getattr(handler.keywords.get("main_task"), "cancelling", int)
     return KeyboardInterrupt() if cancelling() == 1 else error
 

@@ -24,6 +24,8 @@ _PASSED_ON = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _KEYS = ("SIGINT", "SIGQUIT")  # what a terminal's keys send
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # a command expects to find these as usual
 _SHELL = "/bin/sh"
+# After these the next directory of PATH is tried, as by glibc; of them only EACCES says that something is there.
+_NOT_THIS_ONE = (errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT)
 _LOOK_SECONDS = 1.0  # in a process with threads, one of them may take the signal that tells of the end
 
 
@@ -129,7 +131,9 @@ def _started(argv: list[str], start: "Callable[[str, list[str]], int]") -> int:
         except OSError as error:
             if error.errno == errno.ENOEXEC:
                 return start(_SHELL, [_SHELL, path, *argv[1:]])
-            if failed.errno in (None, errno.ENOENT, errno.ENOTDIR):
+            if error.errno not in _NOT_THIS_ONE:
+                raise
+            if failed.errno != errno.EACCES:
                 failed = error  # the first that says more than that it is not there
     raise failed
 

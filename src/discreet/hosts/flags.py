@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..sending.flags import Cache
-    from ..sending.installation import Pseudonyms
     from ..telemetry import Recorder
 
 EXPOSURE = "flag_exposure"  # the event that counts lookups, where the author declared it
@@ -42,8 +41,6 @@ class Flags:
         self._recorder = recorder
         self._cache: Cache | None = None
         self._seen: object = None  # what the cache's file looked like when it was read
-        self._pseudonyms: Pseudonyms | None = None
-        self._agreed: object = None  # the consent under which the salt was read
         self._looked_up: dict[str, object] = {}  # by key: what the author's shares say; None for what others decide
         self._riding: dict[str, object] = {}  # by the name of the field
         self._exposed: set[tuple[str, object]] = set()
@@ -134,14 +131,7 @@ class Flags:
         return value
 
     def _bucket(self, key: str) -> float:
-        recorder = self._recorder
-        if self._pseudonyms is None or self._agreed is not recorder.signature:
-            from ..sending.installation import Pseudonyms
-            from ..telemetry import facts_of
-
-            self._agreed = recorder.signature
-            self._pseudonyms = Pseudonyms(recorder.paths, self._agreed, lambda: facts_of(recorder))
-        return self._pseudonyms.bucket(key)
+        return self._recorder.salted().bucket(key)
 
     def _note(self, key: str, value: object) -> None:
         """Have a variant that was looked up go with later events, and count, once, that it was."""

@@ -254,14 +254,16 @@ def _open(recorder: "Recorder") -> "dict[Session, None]":
     found: dict[Session, None] | None = recorder.__dict__.get("sessions")
     if found is None:
         found = recorder.__dict__.setdefault("sessions", {})
-        atexit.register(_leave, recorder, found)  # runs before the log is closed, whose place was taken at the gate
+        atexit.register(_leave, found)  # runs before the log is closed, whose place was taken at the gate
     return found
 
 
-def _leave(recorder: "Recorder", sessions: "dict[Session, None]") -> None:
-    """At the end of the interpreter: nobody closed them, so nobody said that it went well."""
+def _leave(sessions: "dict[Session, None]") -> None:
+    """At the end of the interpreter: nobody closed them, so nobody said that it went well. The interpreter keeps what
+    it is to call: so no recorder, which may be gone by then.
+    """
     for session in reversed(list(sessions)):
-        recorder.border("session", session._finish, getattr(sys, "last_value", None), False)
+        session._recorder.border("session", session._finish, getattr(sys, "last_value", None), False)
 
 
 def begin(recorder: "Recorder", every: float | None, facts: "dict[str, object]") -> "Session | SilentSession":

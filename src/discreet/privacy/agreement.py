@@ -6,7 +6,7 @@ doubt it is more.
 """
 
 from . import SAMPLE_RATE
-from .coverage import ANY, INSTALL, PLAIN, PRECISIONS, digest, place
+from .coverage import ANY, INSTALL, LOST, PLAIN, PRECISIONS, digest, place
 from .spelled import fields, read, spelled
 
 TYPE_CHECKING = False
@@ -75,6 +75,8 @@ class Agreement:
         """What of the present declaration, hosts (as `coverage` names them) and identity is not covered: `the host x`,
         `search`, `search.fmt`.
         """
+        if LOST in self._lines:
+            return ["all of it, since what was agreed to has been lost"]
         found = self._of_hosts(hosts)  # first, where a list is cut
         found += ["the id of this installation"] if identity == "install" and not self.install else []
         for event in self._declaration.events:

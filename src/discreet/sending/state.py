@@ -165,8 +165,10 @@ def _written(state: State, newest: str) -> bytes:
 
 
 def _lines(value: "list[object]") -> "list[str]":
-    """The lines of a consent; what is not printable is none, nor has it a place in UTF-8."""
-    return [line for line in value if isinstance(line, str) and line.isprintable()]
+    """The lines of a consent; what is not printable is none, nor has it a place in UTF-8. Of lines that are all none it
+    is lost what was agreed to, which is not the same as that nobody has noted it.
+    """
+    return [line for line in value if isinstance(line, str) and line.isprintable()] or [coverage.LOST] * bool(value)
 
 
 def _state(content: "dict[str, Any]") -> State:
@@ -174,7 +176,7 @@ def _state(content: "dict[str, Any]") -> State:
     state = State()
     if content["v"] != 1:
         raise ValueError("another version")
-    state.period, state.covered = _text(content["period"]), _lines(content.get("covered", []))
+    state.period, state.covered = _text(content["period"]), _lines(content["covered"])
     state.noted, state.told = _text(content.get("noted", "")), _lines(content.get("told", []))
     if not content["destinations"] and "seen" in content:
         state.seen, state.empty = _text(content["seen"]), content["empty"] is True
