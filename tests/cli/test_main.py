@@ -103,6 +103,13 @@ def test_words_too_many_are_told_with_the_usage_of_their_verb(capsys: pytest.Cap
     assert err.startswith(f"usage: discreet --tool mytool {verb.split(maxsplit=1)[0]} [-h]")
 
 
+def test_an_option_before_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    """The verb knows it, so a usage that has it would say nothing."""
+    status, _, err = typed(["--tool", "mytool", "--json", "status"], capsys)
+    assert status == 2
+    assert err.endswith("unrecognized arguments: --json; --json stands behind the verb\n")
+
+
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     """The help explains both options and ends in an example that is a right use."""
     status, out, _ = typed(["--help"], capsys)

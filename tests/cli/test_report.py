@@ -441,3 +441,18 @@ def test_a_time_that_ends_before_it_begins(report: Report) -> None:
     """It says which two, as typed."""
     done = report("--since", "2026-11-20", "--until", "2026-11-19")
     assert said(done, 2, "--since 2026-11-20 is not before --until 2026-11-19")
+
+
+def test_a_page_says_the_name_of_a_file_as_text(report: Report, place: Path, tmp_path: Path) -> None:
+    """Whatever its bytes: nothing in it is obeyed by a terminal, and no older page is lost for it."""
+    fill(place, record(1))
+    page = tmp_path / "page.html"
+    for name in (b"x\x1b[31mred\n.jsonl", b"x\xff.jsonl", b"<b>.jsonl"):
+        log = os.fsencode(tmp_path) + b"/" + name
+        Path(os.fsdecode(log)).write_bytes((place / "usage.jsonl").read_bytes())
+        done = report(os.fsdecode(log), "--html", str(page))
+        assert (done.returncode, done.stderr) == (0, "")
+        text = page.read_text(encoding="utf-8")
+        assert "Asked for: " in text
+        assert "\x1b" not in text
+        assert "<b>" not in text

@@ -364,6 +364,12 @@ def test_exit_codes_are_told_one_by_one() -> None:
     assert re.search(r"search: exit_code +values\n  0 +1  50 % .*\n  3 +1  50 % ", page)
 
 
+def test_the_exit_codes_that_occur_most_are_shown() -> None:
+    """Of more than there is room for, the rest is those that are rare."""
+    log = summed(record(exit_code=code) for code in [*range(20), *[130] * 50])
+    assert re.search(r"search: exit_code +values\n  130 +50  71 % ", render(document(log), PLAIN, BEGIN))
+
+
 @pytest.mark.parametrize(
     ("values", "said"),
     [([413], "413"), ([413, 413], "2 numbers, each 413"), ([1, 3], "2 numbers from 1 to 3: mean 2, median 1, p95 3")],

@@ -115,9 +115,11 @@ def parsed(
     if "verb" not in arguments:
         parser.error(f"the following arguments are required: VERB; there are {', '.join(rows.choices)}")
     if rest:
+        verb = rows.choices[arguments.verb.word]
         belongs = hint(arguments, rest)
-        wrong = parser if belongs else rows.choices[arguments.verb.word]
-        wrong.error(f"unrecognized arguments: {' '.join(rest)}{belongs}")
+        if not belongs and f"[{rest[0]}" in verb.format_usage().replace("]", " ").split():
+            belongs = f"; {rest[0]} stands behind the verb"
+        (parser if belongs else verb).error(f"unrecognized arguments: {' '.join(rest)}{belongs}")
     return arguments
 
 

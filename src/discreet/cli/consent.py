@@ -51,7 +51,8 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
     if decision.enabled:
         kept = f"kept in {session.paths['log']}."  # alone nobody knows where it is sent
         kept = kept if session.alone else whereabouts(session.telemetry, destinations(session)[0])
-        session.say(f"Telemetry of {name} is on ({decision.level}). What it records is {kept}")
+        debugged = session.debugged()
+        session.say(f"Telemetry of {name} is on ({decision.level}). {debugged or f'What it records is {kept}'}")
         if added:
             session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
         all_of_it = "" if session.alone else f", what it may be with `{session.command} disclosure`"

@@ -6,6 +6,7 @@ well. `run` itself is in hosts/shell.py, since a Makefile's `run` passes by the 
 
 import argparse
 import shlex
+import shutil
 from collections.abc import Iterator, Mapping
 
 from .. import names
@@ -58,15 +59,20 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     """Run a command, record it, and end as it ended."""
     _check_event(arguments.event)
     argv = arguments.argv[1:] if arguments.argv[:1] == ["--"] else arguments.argv
-    if argv[1:2] == ["--"] == arguments.argv[1:2]:  # of an event's name there may be a program
-        first, words = shlex.quote(argv[0]), shlex.join(arguments.argv[2:])
-        raise Misuse(
-            f"is {first} the event, or the command? run --event {first} -- {words}, or run -- {first} -- {words}"
-        )
+    if argv[1:2] == ["--"] == arguments.argv[1:2] and arguments.event == shell.EVENT:
+        _check_first(argv)
     if not argv or not argv[0]:
         raise Misuse(f"what is to be run? For example: {session.command} run -- make apply")
     properties, _, _ = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
     return shell.run(session.telemetry, arguments.event, argv, session.complain, properties)
+
+
+def _check_first(argv: list[str]) -> None:
+    """Raise `Misuse` where the first word is no command, but may be meant for the event: `log` has it in that place."""
+    event, words = argv[0], argv[2:]
+    if words and names.legal_name(event) and shutil.which(event) is None:
+        meant = f"run --event {event} -- {shlex.join(words)}"
+        raise Misuse(f"there is no command {event}; if that is the event: {meant}")
 
 
 def _set_argument(parser: argparse.ArgumentParser) -> None:

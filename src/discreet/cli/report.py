@@ -79,7 +79,7 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
 
         nothing, begin = _nothing(session, arguments, found)
         begin = shown(begin, None)  # a directory may be part of it, and of its name anything
-        tool, only = session.telemetry.name, _only(arguments)
+        tool, only = session.telemetry.name, shown(_only(arguments), None)  # as the name of a file may be
         text = page(summary, declaration, skipped, tool=tool, only=only, nothing=nothing, begin=begin)
         _write(session, arguments.html, text)
     else:
@@ -123,9 +123,10 @@ def _write(session: Session, path: str, page: str) -> None:
     if path in _STDOUT:
         session.put(page.removesuffix("\n"), exactly=True)
         return
+    content = page.encode()  # before the older page is emptied
     try:
-        with open(path, "w", encoding="utf-8", newline="\n") as file:
-            file.write(page)
+        with open(path, "wb") as file:
+            file.write(content)
     except OSError as error:
         raise Failure(f"{path}: {error.strerror}") from None
     session.say(f"Written: {os.path.abspath(path)}")

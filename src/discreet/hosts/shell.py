@@ -47,7 +47,7 @@ def parsed(words: "Sequence[str]") -> Call | None:
     chosen, command = typed(rest[1:], ("--event",))
     if command[:1] == ["--"]:
         command = command[1:]
-    elif command and (command[0].startswith("-") or "--" in command[1:2]):
+    elif command and (command[0].startswith("-") or ("--" in command[1:2] and not chosen)):
         return None
     event = chosen.get("--event", EVENT)
     return Call(options, event, command) if command and command[0] and names.legal_name(event) else None

@@ -169,7 +169,7 @@ def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, 
     elif values.numbers.count:
         # A sum of exit codes says nothing, however many there are.
         shown = exact and (name == "exit_code" or len(exact) <= min(FEW, values.numbers.count // OFTEN))
-        few = sorted(exact.items()) if exact and shown else []
+        few = (ranked(exact) if name == "exit_code" else sorted(exact.items())) if exact and shown else []
         yield (
             name,
             {
