@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from discreet.destination import FORMATS, PRECISIONS, Destination, inferred, is_loopback, made, split
+from discreet.destination import FORMATS, PRECISIONS, Destination, inferred, is_loopback, made, of_url, split
 
 SECRET = "s3cret-7f"
 URL = "https://example.org/t"
@@ -160,6 +160,13 @@ def test_the_option_is_named_and_shown(url: str, shown: str) -> None:
     assert SECRET not in str(caught.value)
     with pytest.raises(ValueError, match=r"^destination 2: url"):
         made([URL, url])
+
+
+def test_an_error_that_is_not_about_the_url() -> None:
+    """Then the URL, which is right and may hold a token, is not shown at all."""
+    with pytest.raises(ValueError, match=r"^destination: format") as caught:
+        of_url("destination", URL, format="xml")
+    assert "example.org" not in str(caught.value)
 
 
 def test_no_message_shows_a_header_or_a_key() -> None:

@@ -197,6 +197,24 @@ def test_readers_see_the_old_or_the_new(path: Path) -> None:
     assert seen <= set(contents)
 
 
+@pytest.mark.parametrize(
+    ("name", "of"),
+    [
+        ("opt-in.12.0123abcd.tmp", "opt-in"),
+        ("a.b.12.0123abcd.tmp", "a.b"),
+        ("opt-in.12.0123abc.tmp", ""),
+        ("opt-in.12.0123abcde.tmp", ""),
+        ("opt-in.\u0661\u0662.0123abcd.tmp", ""),
+        ("opt-in.12.0123ABCD.tmp", ""),
+        ("opt-in.x.0123abcd.tmp", ""),
+        ("12.0123abcd.tmp", ""),
+    ],
+)
+def test_what_was_not_finished(name: str, of: str) -> None:
+    """The names that a file has while it is written, and no others."""
+    assert files.unfinished(name) == of
+
+
 @pytest.mark.usefixtures("open_mask")
 def test_directories_are_private(tmp_path: Path) -> None:
     """All missing directories down to the named one are made, each for its owner only; those that exist stay alone."""

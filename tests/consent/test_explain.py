@@ -1,5 +1,6 @@
 """The gate in sentences: a line for every row, what to type, and nothing that a terminal could take for a command."""
 
+import shlex
 import string
 from collections.abc import Mapping
 from pathlib import Path
@@ -123,6 +124,11 @@ def test_the_default_in_words() -> None:
     assert sentence("default", OFF, "default", "late") == "the yes, or the notice, came after this process had begun"
 
 
+def test_a_decision_that_somebody_made_up() -> None:
+    """Such as a test of the host's: the name of its row is all that is known of it."""
+    assert sentence("by hand", ON, "", "") == "by hand"
+
+
 @pytest.mark.parametrize("facts", [facts_of(), *(each[2] for each in SENTENCES)])
 def test_a_line_for_every_row(facts: Facts) -> None:
     """Every row is shown, in table order: what it saw or looked for in vain, and for an off what to type."""
@@ -168,9 +174,11 @@ def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
         ),
         ("home", facts_of(home="x"), "set HOME, or MYTOOL_TELEMETRY_DIR, to a directory of your own"),
         ("home", facts_of(home=f"/home/a b/.mytool {names.OPEN}"), "chmod o-w '/home/a b/.mytool'"),
+        ("home", facts_of(home=f"/home/\x1b[2J {names.OPEN}"), "chmod o-w " + shlex.quote(r"'/home/\x1b[2J'")),
         ("home", facts_of(home=f"HOME {names.RELATIVE}"), "set HOME to an absolute path"),
         ("home", facts_of(home=f"X_DIR {names.RELATIVE}"), "set X_DIR to an absolute path, or unset it"),
         ("stored consent", facts_of(consent=(OFF, "is empty")), "mytool telemetry on"),
+        ("stored consent", facts_of(consent=(OFF, names.OPEN)), "mytool telemetry on"),
     ],
 )
 def test_what_to_type(row: str, facts: Facts, change: str) -> None:
@@ -223,6 +231,12 @@ def test_a_hostile_value_is_quoted(value: str) -> None:
         assert max(map(len, shown)) < 160
     row = next(line for line in lines(facts_of({"MYTOOL_TELEMETRY_OPT_IN": value})) if line.row == "opt-in variable")
     assert "is set to '" in row.saw or 'is set to "' in row.saw
+
+
+def test_how_much_of_a_value_is_quoted() -> None:
+    """Twenty characters, and a mark where there are more."""
+    for value, shown in (("x" * 20, "x" * 20), ("x" * 21, "x" * 20 + "...")):
+        assert f" is set to '{shown}', " in decide(facts_of({"MYTOOL_TELEMETRY_OPT_IN": value})).reason
 
 
 @pytest.mark.parametrize("value", HOSTILE[:6], ids=range(6))

@@ -128,6 +128,49 @@ def test_a_named_directory_in_another_users_home(
 
 
 @root
+def test_a_named_directory_beside_another_users_home(
+    home: Path, tmp_path: Path, disown: Callable[[Path], None]
+) -> None:
+    """Under `sudo` a directory of root's own that lies elsewhere is a place: it locks nobody out."""
+    environ = {"HOME": str(home), "MYTOOL_TELEMETRY_OPT_IN": "true"}
+    disown(home)
+    for beside in (tmp_path / "volume", tmp_path / "home-of-others"):  # the second begins as the home does
+        beside.mkdir()
+        assert decide(look("mytool", "opt-in", environ, names.Paths("mytool", environ, str(beside)))).enabled
+
+
+@pytest.mark.parametrize(
+    ("whose", "named", "within"),
+    [
+        ("/", "/data", True),
+        ("{}/home", "{}/home/data", True),
+        ("{}/home/", "{}/home/data", True),
+        ("{}/home", "{}/link/data", True),  # a link into the home
+        ("{}/home", "{}/home", False),
+        ("{}/home", "{}/homes/data", False),
+        ("{}/home", "{}/data", False),
+    ],
+)
+def test_what_lies_in_the_home(whose: str, named: str, within: bool, home: Path, tmp_path: Path) -> None:
+    """By where both lead, not by how they are spelled."""
+    (tmp_path / "link").symlink_to(home)
+    paths = names.Paths("mytool", {"HOME": whose.format(tmp_path)}, named.format(tmp_path))
+    assert paths.in_the_home() is within
+
+
+@root
+def test_whose_a_link_is(tmp_path: Path, disown: Callable[[Path], None]) -> None:
+    """Root may link to a user's directory; nobody else may choose where a user's files go, however it is spelled."""
+    mine, link = tmp_path / "mine", tmp_path / "link"
+    mine.mkdir(mode=0o700)
+    disown(mine)
+    link.symlink_to(mine)
+    assert names.not_ours(str(link), STRANGER) == names.not_ours(f"{link}/", STRANGER) == ""
+    os.chown(link, STRANGER + 1, -1, follow_symlinks=False)
+    assert names.not_ours(str(link), STRANGER) == names.not_ours(f"{link}/", STRANGER) == names.FOREIGN
+
+
+@root
 def test_a_named_directory_that_root_would_make(tmp_path: Path, disown: Callable[[Path], None]) -> None:
     """A directory that root would make in another user's is no place; in one of root's it is."""
     environ = {"HOME": "/", "MYTOOL_TELEMETRY_OPT_IN": "true"}
@@ -161,3 +204,12 @@ def test_a_directory_named_enabled_is_no_yes(directory: Path) -> None:
     assert (decision.enabled, decision.reason) == (False, f"{directory / 'enabled'} cannot be read")
     stored.store(names.Paths("mytool", {"HOME": os.environ["HOME"]}), "false", "2026-11-20T10:30:00Z")
     assert (directory / "opt-in").read_text() == "false 2026-11-20T10:30:00Z\n"
+
+
+def test_a_marker_that_leads_nowhere(directory: Path, home: Path, tmp_path: Path) -> None:
+    """A link to nothing may lead to a no tomorrow: it is off, beside a yes of the environment too."""
+    (directory / "enabled").symlink_to(tmp_path / "dotfiles")
+    decision = gate(HOME=str(home), MYTOOL_TELEMETRY_OPT_IN="true")
+    assert (decision.enabled, decision.reason) == (False, f"{directory / 'enabled'} cannot be read")
+    (tmp_path / "dotfiles").touch()
+    assert gate().enabled

@@ -8,7 +8,9 @@ import pytest
 
 from discreet import consent, names
 from discreet.consent import Decision, decide, look
-from discreet.consent.stored import note, store
+from discreet.consent.stored import covered, note, store
+from discreet.privacy import coverage
+from discreet.privacy.declaration import Declaration
 from discreet.telemetry import Recorder
 
 SINCE = "2026-11-20T10:30:00Z"
@@ -93,6 +95,23 @@ def test_the_date_is_shown_only_if_it_is_one(content: bytes, directory: Path) ->
     (directory / "opt-in").write_bytes(content)
     dated = SINCE.encode() in content
     assert gate().reason == f"{directory / 'opt-in'} says true" + (f" since {SINCE}" if dated else "")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"true" + b" " * 252, "says true"),  # as much as is looked at, and the word ends before
+        (b"true" + b" " * 300, "says true"),
+        (b"true " + b"2" * 32, f"says true since {'2' * 32}"),
+        (b"true " + b"2" * 33, "says true"),  # no date is as long
+    ],
+    ids=["to the end", "beyond", "a date", "too long for one"],
+)
+def test_the_ends_of_what_is_looked_at(content: bytes, says: str, directory: Path) -> None:
+    """A word is whole where a blank follows it, and a date is short."""
+    (directory / "opt-in").write_bytes(content)
+    decision = gate()
+    assert (decision.enabled, decision.reason) == (True, f"{directory / 'opt-in'} {says}")
 
 
 @pytest.mark.parametrize(("content", "says"), NO.values(), ids=NO)
@@ -240,6 +259,29 @@ def test_false_removes_the_marker(directory: Path) -> None:
     store(paths, "false", SINCE)
     assert os.listdir(directory) == ["opt-in"]
     store(paths, "false", SINCE)  # no marker is no error
+
+
+def test_a_marker_that_cannot_be_removed(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever said no is told that a yes still lies there."""
+    (directory / "enabled").touch()
+
+    def refuse(path: str) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    paths = names.Paths("mytool", dict(os.environ))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        with pytest.raises(PermissionError, match="enabled"):
+            store(paths, "false", SINCE)
+
+
+def test_a_notice_is_kept_as_it_was_told(directory: Path) -> None:
+    """A line for each thing that was said; a common field is not told again for every event."""
+    paths = names.Paths("mytool", dict(os.environ))
+    told = coverage.lines(Declaration({"search": {"a": "count"}, "track": {}}, fields={"n": "count"}), ["a.example"])
+    for _ in range(2):
+        note(paths, iter(told), SINCE)
+        assert sorted(covered(paths, "notice")) == sorted(told)
 
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": "here"}, {"MYTOOL_TELEMETRY_DIR": "here"}])

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,9 @@ ROWS: dict[str, tuple[BaseException | dict[str, object] | None, bool, int, objec
     "SystemExit(300)": (SystemExit(300), False, 44, ...),
     "SystemExit(-300)": (SystemExit(-300), False, 212, ...),
     "SystemExit(vast)": (SystemExit(2**64), False, 255, ...),
+    "SystemExit(vast and negative)": (SystemExit(-(2**64)), False, 255, ...),
+    "SystemExit(a little too large)": (SystemExit(sys.maxsize + 1), False, 255, ...),
+    "SystemExit(as low as there is)": (SystemExit(-sys.maxsize - 1), True, 0, ...),
     "SystemExit(255)": (SystemExit(255), False, 255, ...),
     # What the shell sees; a telephone number it is not.
     "SystemExit(large)": (SystemExit(4917012345678), False, 78, ...),

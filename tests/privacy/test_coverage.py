@@ -86,6 +86,21 @@ def test_the_bound_is_of_what_is_written(character: str) -> None:
     assert coverage.size(found) < coverage.MOST_BYTES
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        (["search", "track", "* n count"], ["search", "track", "search n * count", "track n * count"]),
+        (["search", "search n hash", "* n count"], ["search", "search n hash"]),  # a form of its own
+        (["search", "search n/a count", "* n count"], ["search", "search n/a count"]),
+        (["*", "* n count", "search"], ["*", "* n count", "search", "search n * count"]),  # said of any event
+        (["> a.example", "+ install", "search"], ["> a.example", "+ install", "search"]),
+    ],
+)
+def test_common_fields_apart(said: list[str], kept: list[str]) -> None:
+    """Beside the lines of another declaration a common field is said of the events that it was said of."""
+    assert coverage.apart(said) == kept
+
+
 def test_what_has_no_room_at_all_covers_nothing() -> None:
     """A declaration of which not even the first event has room covers nothing, and says so: no lines at all would have
     the next one asked what it discloses.
@@ -277,20 +292,24 @@ def test_lines_of_somebody_else_cover_nothing() -> None:
     assert not covered.host("a.example")
 
 
-@pytest.mark.parametrize("sample", [0.5, 1.0])
-def test_sampling_less_rarely_is_one(sample: float) -> None:
-    """An event of which one in a hundred was agreed to is not covered where more of them are recorded."""
-    rarely, now = (Declaration({"search": {"fields": SEARCH, "sample": rate}}) for rate in (0.01, sample))
+@pytest.mark.parametrize("sample", [0.5, 1.0, None])
+def test_sampling_less_rarely_is_one(sample: float | None) -> None:
+    """An event of which one in a hundred was agreed to is not covered where more of them, or all, are recorded."""
+    rarely = Declaration({"search": {"fields": SEARCH, "sample": 0.01}})
+    now = declared(SEARCH) if sample is None else Declaration({"search": {"fields": SEARCH, "sample": sample}})
     covered = Agreement(lines(rarely, []), now)
     assert covered.additions() == ["search"]
     assert covered.narrowed("search", {"fmt": "json"}) is None
     assert Agreement(lines(now, []), now).additions() == []
 
 
-def test_sampling_is_no_addition() -> None:
+@pytest.mark.parametrize(
+    "before", [declared(SEARCH), Declaration({"search": {"fields": SEARCH, "sample": 0.6}})], ids=["all", "more"]
+)
+def test_sampling_is_no_addition(before: Declaration) -> None:
     """An event that is now recorded more rarely says at which rate, and needs no new agreement."""
     sampled = Declaration({"search": {"fields": SEARCH, "sample": 0.5}})
-    covered = Agreement(lines(declared(SEARCH), []), sampled)
+    covered = Agreement(lines(before, []), sampled)
     assert covered.additions() == []
     assert covered.narrowed("search", {"sample_rate": 0.5, "fmt": "json"}) == {"sample_rate": 0.5, "fmt": "json"}
 

@@ -150,6 +150,20 @@ def test_the_content_is_the_body_or_the_target_of_a_get() -> None:
     assert Request("GET", "https://example.org/", {}).content == b"/"
 
 
+@pytest.mark.parametrize(
+    ("url", "query", "shown"),
+    [
+        ("https://t.example/t?t", "t", "https://t.example/t?..."),
+        ("https://example.org/t?key=1&n=2", "key=1", "https://example.org/t?...&n=2"),
+        ("https://example.org/t?n=2", "", "https://example.org/t?n=2"),
+    ],
+)
+def test_what_is_shown_of_an_address(url: str, query: str, shown: str) -> None:
+    """All of it but the query that was given with it."""
+    request = Request("GET", url, {}, query=query)
+    assert (request.url, request.shown, request.content) == (url, shown, shown[shown.index("/", 8) :].encode())
+
+
 @pytest.mark.parametrize("content", [float("nan"), float("inf"), {1, 2}, b"x"])
 def test_what_json_cannot_hold_raises(content: object) -> None:
     """Nothing invalid is ever written; records are checked before, so this is a mistake of the caller's."""
