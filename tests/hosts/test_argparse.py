@@ -179,6 +179,25 @@ def test_mounted_deeper(mounted: Any, capsys: pytest.CaptureFixture[str]) -> Non
     assert "`mytool config telemetry off`" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("prog", "argv0", "verbs"),
+    [
+        ("mytool", "/usr/bin/other", "admin telemetry"),
+        ("mt", "/usr/bin/mt", "admin telemetry"),
+        ("python -m mytool", "/site/mytool/__main__.py", "telemetry"),  # its words are no sub-commands
+    ],
+)
+def test_what_is_typed_before_a_verb(
+    prog: str, argv0: str, verbs: str, make_telemetry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below another sub-command the sentences name both, where it is plain which words those are."""
+    monkeypatch.setattr(sys, "argv", [argv0])
+    telemetry = make_telemetry()
+    parser = argparse.ArgumentParser(prog=prog)
+    mount(parser.add_subparsers().add_parser("admin").add_subparsers(), telemetry)
+    assert telemetry.verbs == verbs
+
+
 def test_without_argparse(make_telemetry: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
     """`Telemetry.main` is the same verbs for a host without argparse, on what it is given or on `sys.argv`."""
     telemetry = make_telemetry()

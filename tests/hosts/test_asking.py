@@ -136,6 +136,8 @@ def test_the_page_as_it_is_read() -> None:
     assert lines.count("- `exit_code`: The exact number. (example: `0`; why: the exit status)") == 1
     gone = [word for word in re.findall(r"\w+", page) if word not in " ".join(lines)]
     assert set(gone) <= {"field", "what", "level"}  # heads of the columns
+    table = "| name | what | level |\n| --- | --- | --- |\n| n | a number | basic |\n"
+    assert list(plain(f"{table}\n{table}")) == ["- n: a number (level: basic)", "", "- n: a number (level: basic)"]
 
 
 def test_a_purpose_that_ends_in_a_backslash(answers: Any, undecided: Any, capsys: Any) -> None:

@@ -154,6 +154,20 @@ def test_no_sub_command(telemetry: Telemetry, recorded: Recorded) -> None:
     assert names(recorded) == ["greet"]
 
 
+@pytest.mark.parametrize(
+    ("argv", "told"), [([], "required\n"), (["db"], "behind db\n"), (["db", "table"], "behind table\n")]
+)
+def test_where_a_command_is_missing(
+    argv: list[str], told: str, telemetry: Telemetry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said behind which word."""
+    parser = argparse.ArgumentParser(prog="mytool")
+    parser.add_subparsers().add_parser("db").add_subparsers().add_parser("table").add_subparsers()
+    with pytest.raises(SystemExit):
+        dispatch(parser, telemetry, argv)
+    assert capsys.readouterr().err.endswith(told)
+
+
 def test_async(telemetry: Telemetry, recorded: Recorded, host: Host) -> None:
     """A function written with `async def` is recorded when the host has awaited it."""
 
