@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from discreet.destination import Destination
 from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
-from discreet.sending import first, period
+from discreet.sending import courier, first, period, work
 from discreet.sending import state as states
 from sending.outboxes import OTHER_RUN, URL, World, line, own_world
 
@@ -337,6 +338,45 @@ def test_another_yes_begins_anew(world: World) -> None:
     assert properties(world) == [{"n": 1, "m": 7}]
 
 
+@pytest.mark.parametrize("then", ["a deliverer", "a verb"])
+def test_a_note_of_another_consent_covers_nothing(world: World, then: str) -> None:
+    """What was noted under a yes that has gone is not what the next one covers: its own first run says that."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    world.now += 10
+    world.agree("true")
+    first.note(Noted(world, BEFORE), (ONE,))
+    world.now += 10
+    world.agree("true")
+    if then == "a verb":
+        period.begin(world.paths)
+    world.now += 10
+    version(world, AFTER)
+    world.record(2, properties={"n": 2, "m": 7}, run=OTHER_RUN)
+    world.deliver(later(world))
+    assert properties(world)[-1] == {"n": 2, "m": 7}
+
+
+@pytest.mark.parametrize("then", ["a deliverer", "a verb"])
+def test_a_note_is_taken_over_once(world: World, then: str) -> None:
+    """It becomes what is covered, and does not stay beside it: both may be more than is read of the file."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    world.now += 10
+    world.agree("true")
+    first.note(Noted(world, BEFORE), (ONE,))
+    told = states.load(world.paths["delivery"]).told
+    if then == "a verb":
+        period.begin(world.paths)
+    else:
+        world.deliver(strict(world))
+    state = states.load(world.paths["delivery"])
+    assert (state.covered, state.noted, state.told) == (told, "", [])
+    assert b"noted" not in (world.directory / "delivery.json").read_bytes()
+
+
 def test_enhanced_fields_are_withdrawn_with_the_level(world: World) -> None:
     """Back at the basic level nothing of the enhanced one is sent, recorded before or not."""
     version(world, Declaration({"search": {"n": "number", "m": {"number": True, "level": "enhanced"}}}))
@@ -350,6 +390,19 @@ def test_enhanced_fields_are_withdrawn_with_the_level(world: World) -> None:
     world.record(3, properties={"n": 3, "m": 9})
     world.deliver(strict(world))
     assert properties(world) == [{"n": 1, "m": 7}, {"n": 3}]
+
+
+def test_a_thread_delivers_under_the_consent_of_the_beginning(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the process has seen since: not all of its records are of the answer that stands now."""
+    seen: list[Any] = []
+    monkeypatch.setattr(work, "deliver", lambda plan, **_: seen.append(plan.signature))
+    monkeypatch.setattr(courier, "plan_of", lambda *_: world.plan(signature=None))
+    monkeypatch.setattr(courier.Courier, "_due", lambda _: True)
+    owner: Any = SimpleNamespace(delivery="thread", signature="of the beginning")
+    made = courier.Courier(owner, world.destinations)
+    owner.signature = "of now"
+    made.work("a" * 16)
+    assert seen == ["of the beginning"]
 
 
 @pytest.mark.parametrize("call", ["lstat", "stat", "open", "read"])

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import agreed
+from consent.test_home import STRANGER, root
 from discreet import Telemetry, consent, names
 from discreet.log import Encoder
 from discreet.sending.installation import Pseudonyms, drawn, install_id, pseudonym
@@ -58,6 +59,16 @@ def test_a_foreign_file_is_refused(paths: names.Paths, directory: Path, content:
     with pytest.raises(OSError, match="not the id"):
         install_id(paths, consent.signature(paths))
     assert (directory / "id").read_bytes() == content
+
+
+@root
+def test_another_users_id_is_none(paths: names.Paths, directory: Path) -> None:
+    """Somebody who chose it would know whose the records are."""
+    directory.mkdir()
+    (directory / "id").write_text("ab" * 16 + "\n")
+    os.chown(directory / "id", STRANGER, -1)
+    with pytest.raises(PermissionError):
+        install_id(paths, consent.signature(paths))
 
 
 def test_a_pseudonym_is_of_its_place() -> None:

@@ -1,6 +1,7 @@
 """One deliverer at a time on a machine, over real processes; and what hosts make of the text in the lock."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,15 +10,20 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Timer
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from discreet import names
-from discreet.sending import handover
+from discreet.sending import handover, work
+from discreet.sending.courier import Courier
+from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock
 from faults.servers import answering, serving
 from sending.outboxes import World, line, own_world
 
+LONG = 10.0  # seconds: a bound on hangs, never a measure
 HOLDER = """
 import sys
 from discreet import names
@@ -92,6 +98,27 @@ def test_whoever_has_patience_gets_it(world: World) -> None:
             ending.join()
 
 
+def test_a_deliverer_waits_for_one_that_takes_its_leave(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a moment; then it is at work itself."""
+    other = DeliveryLock(world.paths)
+    assert other.__enter__()
+    monkeypatch.setattr(work.time, "sleep", lambda _: other.__exit__())
+    monkeypatch.setattr(work, "Delivery", lambda plan, **_: world.delivery(plan))
+    world.record(1)
+    assert work.run(world.plan(), until=time.monotonic() + LONG)
+    assert world.got() == [1]
+
+
+def test_a_deliverer_that_waits_makes_nothing_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The user erases all of it while it waits: it asks the gate again before it asks for the lock."""
+    world.record(1)
+    with DeliveryLock(world.paths):
+        monkeypatch.setattr(work.time, "sleep", lambda _: shutil.rmtree(world.directory))
+        with pytest.raises(Withdrawn):
+            work.run(world.plan(), until=time.monotonic() + LONG)
+    assert not world.directory.exists()
+
+
 def test_many_deliverers_deliver_once(world: World) -> None:
     """Of several deliverers that begin together each record arrives once."""
     world.write(b"".join(line(number, time.time()) for number in range(1, 301)))
@@ -126,6 +153,15 @@ def test_the_lock_ends_with_its_holder_though_it_forked(world: World) -> None:
         os.close(writing)
         os.waitpid(child, 0)
         os.close(reading)
+
+
+def test_a_fork_before_the_lock_is_taken(world: World) -> None:
+    """While the thread has a plan, and asks the gate, there is no lock to let go of."""
+    owner: Any = SimpleNamespace(delivery="thread", signature=None)
+    courier = Courier(owner, world.destinations)
+    courier._plan = world.plan()
+    courier.forked()
+    assert courier._plan is None
 
 
 def test_a_lock_that_was_erased(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

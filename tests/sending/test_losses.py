@@ -211,22 +211,27 @@ def test_a_link_is_replaced(paths: names.Paths, directory: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("mode", "there", "kept"),
+    ("mode", "off", "there", "kept"),
     [
-        ("opt-in", "opt-in", True),  # a no came before the first write: the directory is as `off` left it
-        ("opt-in", "usage.jsonl", True),
-        ("opt-in", "not-ours", False),
-        ("opt-out", "opt-in", False),  # that file is all that `clear` leaves
-        ("opt-out", "losses.json", True),
+        ("opt-in", True, "opt-in", True),  # a no came before the first write: the directory is as `off` left it
+        ("opt-in", True, "usage.jsonl", True),
+        ("opt-in", True, "losses.json", True),
+        ("opt-in", True, "not-ours", False),
+        ("opt-in", False, "not-ours", False),  # the process has not noticed yet
+        ("opt-out", True, "opt-in", False),  # that file is all that `clear` leaves
+        ("opt-out", True, "usage.jsonl", True),
+        ("opt-out", True, "losses.json", True),
     ],
 )
-def test_what_is_counted_after_a_no(mode: str, there: str, kept: bool, tmp_path: Path) -> None:
-    """What a no drops is counted, but nothing is written again where `clear` erased all of it."""
+def test_what_is_counted_after_a_no(mode: str, off: bool, there: str, kept: bool, tmp_path: Path) -> None:
+    """What a no drops is counted, but nothing is written again where `clear` erased all of it, noticed or not."""
     directory = tmp_path / "data"
     directory.mkdir()
     (directory / there).write_text("{}" if there == "losses.json" else "false")
     paths = names.Paths("mytool", {}, str(directory))
-    owner: Any = SimpleNamespace(paths=paths, mode=mode, off=True, signature=None, losses={"consent": 2})
+    owner: Any = SimpleNamespace(
+        paths=paths, mode=mode, off=off, signature=((1, 2, 3), None, None), losses={"consent": 2}
+    )
     losses.save_of(owner)
     assert losses.read(paths["losses"]) == ({"consent": 2} if kept else {})
     assert sorted(os.listdir(directory)) == sorted({there, *(["losses.json"] if kept else [])})

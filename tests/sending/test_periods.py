@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from consent.test_home import STRANGER
 from discreet import consent
 from discreet.cli.data import ours, remove
 from discreet.cli.session import Session
@@ -14,11 +15,11 @@ from discreet.consent import stored
 from discreet.destination import Destination
 from discreet.log import Log, timestamp
 from discreet.privacy import coverage
-from discreet.sending import delivery, first, outbox, period
+from discreet.sending import delivery, entering, first, outbox, period
 from discreet.sending import state as states
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock
-from sending.outboxes import OTHER_RUN, World, line, own_world
+from sending.outboxes import OTHER_RUN, Crash, World, line, own_world
 from sending.test_entering import AFTER, BEFORE, ONE, OTHER, OTHER_URL, Noted, properties, strict, version
 
 THIRD_RUN = "c" * 16
@@ -69,6 +70,23 @@ def test_a_log_without_its_newest_file_is_no_empty_one(world: World, how: str) -
     assert world.got() == [10]
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.usefixtures("_own_clock")
+def test_the_oldest_file_is_a_log_too(world: World, number: int) -> None:
+    """What lies in a rotated file alone was recorded before there was any destination, and stays."""
+    world.record(1, run=OTHER_RUN)
+    for _ in range(number):
+        world.rotate()
+    world.now += 100
+    answer(world)
+    world.now += 100
+    first.note(Noted(world, None), world.destinations)
+    world.now += 1
+    world.record(10)
+    world.deliver(strict(world))
+    assert world.got() == [10]
+
+
 @pytest.mark.parametrize("by", ["verb", "hand", "new destination"])
 def test_a_last_line_without_a_newline_stays_behind(world: World, by: str) -> None:
     """An editor left it so; the next append does not carry it over into a new period, or to a new destination."""
@@ -95,6 +113,33 @@ def test_a_last_line_without_a_newline_stays_behind(world: World, by: str) -> No
     Log(world.paths).append([line(4, world.now, run=OTHER_RUN)])
     world.deliver(world.plan(run=OTHER_RUN))
     assert [number for _, number in world.accepted] == ([4] if by == "new destination" else [1, 4])
+
+
+@pytest.mark.parametrize("plant", ["a link", "another user's"])
+def test_no_line_is_closed_in_what_is_not_ours(world: World, tmp_path: Path, plant: str) -> None:
+    """A file that somebody linked to, or that is somebody's, stays as it is."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    if plant == "a link":
+        world.log.symlink_to(victim)
+    elif not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("gives files to other users")
+    else:
+        os.chown(victim, STRANGER, -1)
+        victim.rename(world.log)
+        victim = world.log
+    with pytest.raises(OSError, match=r"usage\.jsonl"):
+        outbox.close_torn(world.paths)
+    assert victim.read_text() == "precious"
+
+
+def test_an_empty_log(world: World) -> None:
+    """Somebody emptied it: nothing waits, and what comes is delivered."""
+    world.log.touch()
+    world.deliver()
+    world.record(1)
+    world.deliver()
+    assert world.got() == [1]
 
 
 def test_looking_closes_no_line(world: World) -> None:
@@ -177,6 +222,81 @@ def test_two_answers_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     world.record(3, run=THIRD_RUN)
     world.deliver(world.plan(run=THIRD_RUN))
     assert world.got() == [1, 3]
+
+
+def test_a_record_of_the_very_second_of_an_answer_stays(world: World) -> None:
+    """Whether it was made before the answer or after it, nobody knows."""
+    world.record(1)
+    world.deliver()
+    world.now += 10
+    world.agree("false")
+    world.record(2)
+    world.agree("true")
+    world.now += 1
+    world.record(3)
+    world.now += 10
+    world.deliver(world.plan(run=OTHER_RUN))
+    assert world.got() == [1, 3]
+
+
+def test_an_answer_while_a_deliverer_is_at_work_leaves_its_state(world: World) -> None:
+    """Whoever holds the lock writes the state, and looks after the answer itself."""
+    world.record(1)
+    world.deliver()
+    before = (world.directory / "delivery.json").read_bytes()
+    world.now += 10
+    with DeliveryLock(world.paths):
+        answer(world)
+    assert (world.directory / "delivery.json").read_bytes() == before
+
+
+def test_what_waits_at_an_answer_of_the_verb_stays(world: World) -> None:
+    """The place moves to the end of the log, past what waits for a receiver that failed."""
+    world.answers = [(503, 3600.0)]
+    world.record(1)
+    world.deliver()
+    assert world.got() == []
+    world.now += 10
+    answer(world)
+    assert world.delivery(world.plan(run=THIRD_RUN), dry=True).waiting(ONE) == 0
+    world.now += 100_000
+    world.record(2, run=OTHER_RUN)
+    world.deliver(world.plan(run=OTHER_RUN))
+    assert world.got() == [2]
+
+
+def test_a_file_that_was_away_at_an_answer_of_the_verb(world: World) -> None:
+    """An editor had it, and puts it back: what lies in it is from before, all of it."""
+    world.record(1)
+    world.deliver()
+    world.record(2)
+    world.log.rename(world.directory / "away")
+    world.now += 10
+    answer(world)
+    (world.directory / "away").rename(world.log)
+    world.now += 10
+    world.deliver(world.plan(run=OTHER_RUN))
+    world.record(3, run=OTHER_RUN)
+    world.deliver(world.plan(run=OTHER_RUN))
+    assert world.got() == [1, 3]
+
+
+@pytest.mark.parametrize("ahead", [False, True], ids=["", "a clock that was ahead"])
+def test_a_new_destination_of_a_process_across_an_answer(world: World, ahead: bool) -> None:
+    """It is given what the process recorded after the answer; a time to come, of a clock that was ahead, is none."""
+    world.record(1)
+    world.deliver()
+    earlier = consent.signature(world.paths)
+    world.now += 3600 if ahead else 10
+    world.record(2)
+    world.now -= 3500 if ahead else 0
+    world.now += 10
+    world.agree("true")
+    world.now += 10
+    world.record(3)
+    world.destinations = (OTHER,)
+    world.deliver(world.plan(signature=earlier))
+    assert world.got(OTHER_URL) == [3]
 
 
 @pytest.mark.parametrize("by", ["hand", "a first run"])
@@ -275,6 +395,46 @@ def test_a_killed_deliverer_has_counted(world: World, monkeypatch: pytest.Monkey
     with pytest.raises(Killed):
         world.deliver()
     monkeypatch.undo()
+    assert world.losses() == {"line_not_ours": 1}
+
+
+def test_a_deliverer_killed_at_its_place_has_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice rather than never: the count is on disk before the place is behind what was passed over."""
+    save = states.save
+
+    def kill(*arguments: Any) -> None:
+        if world.got():
+            monkeypatch.setattr(delivery, "save_losses", lambda *_, **__: None)  # a SIGKILL runs no `finally`
+            raise Crash
+        save(*arguments)
+
+    monkeypatch.setattr(states, "save", kill)
+    world.record(1)
+    world.write(b'{"v":1}\n')
+    world.record(2)
+    with pytest.raises(Crash):
+        world.deliver()
+    assert world.losses() == {"line_not_ours": 1}
+
+
+def test_a_count_that_was_refused_is_kept_at_the_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk refused it once, the end of the work has it kept."""
+    save = delivery.save_losses
+    refused: list[OSError] = []
+
+    def refuse(*arguments: Any, **options: Any) -> None:
+        if not refused:
+            refused.append(OSError(28, "No space left on device"))
+            raise refused[0]
+        save(*arguments, **options)
+
+    monkeypatch.setattr(delivery, "save_losses", refuse)
+    world.record(1)
+    world.write(b'{"v":1}\n')
+    world.record(2)
+    world.deliver()
+    assert world.got() == [1, 2]
+    assert refused
     assert world.losses() == {"line_not_ours": 1}
 
 
@@ -390,4 +550,23 @@ def test_clear_ends_a_delivery_in_flight(world: World, make_telemetry: Any) -> N
     with lock, pytest.raises(Withdrawn):
         world.delivery(plan).work(lock)
     assert left == [[]]
+    assert os.listdir(world.directory) == []
+
+
+def test_clear_while_a_period_is_looked_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state that was being found is not written over what was erased meanwhile."""
+    enter = entering.enter
+
+    def erased(*arguments: Any, **options: Any) -> Any:
+        found = enter(*arguments, **options)
+        for path in world.directory.iterdir():
+            path.unlink()
+        return found
+
+    monkeypatch.setattr(entering, "enter", erased)
+    world.record(1)
+    plan = world.plan()
+    plan.lock = DeliveryLock(world.paths)
+    with plan.lock, pytest.raises(Withdrawn):
+        world.delivery(plan)
     assert os.listdir(world.directory) == []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from discreet import names
 from discreet.destination import Destination
+from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.conversions import OneOf
 from discreet.privacy.declaration import Declaration
@@ -148,6 +149,15 @@ def test_it_comes_back_as_it_was(world: World) -> None:
     again = states.load(world.paths["delivery"])
     assert {key: vars(place) for key, place in again.places.items()} == before
     assert again.period == state.period
+
+
+def test_what_is_no_text_was_not_told(world: World) -> None:
+    """Nor is a log empty where anything but that is said."""
+    content = {"v": 1, "plan": "", "period": "p", "noted": "n", "told": ["search", 1, None], "destinations": {}}
+    content |= {"seen": timestamp(NOON), "empty": 1}
+    (world.directory / "delivery.json").write_text(json.dumps(content))
+    state = states.load(world.paths["delivery"])
+    assert (state.told, state.seen, state.empty) == (["search"], timestamp(NOON), False)
 
 
 @pytest.mark.parametrize("character", ["x", "ж", '"', "\\", "😀"])
