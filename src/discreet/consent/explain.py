@@ -38,7 +38,7 @@ def lines(facts: Facts) -> list[Line]:
         saw = sentence(row, verdict, source, detail, tool=facts.tool) if source else ""
         if row == "default" and not saw:
             saw = DEFAULTS.get(facts.mode, "")
-        words = {"tool": facts.tool, "head": names.prefix(facts.tool), "source": shown(source)}
+        words = {"tool": facts.tool, "head": names.prefix(facts.tool), "source": source}
         otherwise, change = (text.format_map(words) for text in TEXTS[row][3:])
         if row == "home" and detail.endswith(names.OPEN):
             change = f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"

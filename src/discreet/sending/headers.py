@@ -65,7 +65,7 @@ def _divided(item: str) -> tuple[str, str, str]:
 def _decoded(text: str) -> str:
     """Percent-decoded; what is not UTF-8 then stays as it was."""
     try:
-        return percent_decoded(text.strip()).decode()
+        return percent_decoded(text).decode()
     except UnicodeDecodeError:
         return text
 

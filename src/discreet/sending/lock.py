@@ -68,10 +68,9 @@ class DeliveryLock:
         """
         descriptor, self._descriptor = self._descriptor, -1
         try:
-            if descriptor >= 0:
-                os.close(descriptor)
+            os.close(descriptor)
         except OSError:
-            pass  # somebody else's hook was quicker
+            pass  # not taken, or somebody else's hook was quicker
 
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""
