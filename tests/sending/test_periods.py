@@ -250,21 +250,6 @@ def test_an_answer_while_a_deliverer_is_at_work_leaves_its_state(world: World) -
     assert (world.directory / "delivery.json").read_bytes() == before
 
 
-def test_what_waits_at_an_answer_of_the_verb_stays(world: World) -> None:
-    """The place moves to the end of the log, past what waits for a receiver that failed."""
-    world.answers = [(503, 3600.0)]
-    world.record(1)
-    world.deliver()
-    assert world.got() == []
-    world.now += 10
-    answer(world)
-    assert world.delivery(world.plan(run=THIRD_RUN), dry=True).waiting(ONE) == 0
-    world.now += 100_000
-    world.record(2, run=OTHER_RUN)
-    world.deliver(world.plan(run=OTHER_RUN))
-    assert world.got() == [2]
-
-
 def test_a_file_that_was_away_at_an_answer_of_the_verb(world: World) -> None:
     """An editor had it, and puts it back: what lies in it is from before, all of it."""
     world.record(1)
