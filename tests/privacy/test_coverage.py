@@ -94,6 +94,7 @@ def test_the_bound_is_of_what_is_written(character: str) -> None:
         (["search", "search n/a count", "* n count"], ["search", "search n/a count"]),
         (["*", "* n count", "search"], ["*", "* n count", "search", "search n * count"]),  # said of any event
         (["> a.example", "+ install", "search"], ["> a.example", "+ install", "search"]),
+        (["search", "* n"], ["search"]),  # torn: it says nothing
     ],
 )
 def test_common_fields_apart(said: list[str], kept: list[str]) -> None:

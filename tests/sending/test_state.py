@@ -153,8 +153,8 @@ def test_it_comes_back_as_it_was(world: World) -> None:
 
 def test_what_is_no_text_was_not_told(world: World) -> None:
     """Nor is a log empty where anything but that is said."""
-    content = {"v": 1, "plan": "", "period": "p", "noted": "n", "told": ["search", 1, None], "destinations": {}}
-    content |= {"seen": timestamp(NOON), "empty": 1}
+    content = {"v": 1, "plan": "", "period": "p", "covered": [], "noted": "n", "destinations": {}}
+    content |= {"told": ["search", 1, None], "seen": timestamp(NOON), "empty": 1}
     (world.directory / "delivery.json").write_text(json.dumps(content))
     state = states.load(world.paths["delivery"])
     assert (state.told, state.seen, state.empty) == (["search"], timestamp(NOON), False)

@@ -94,7 +94,7 @@ def apart(lines: "Iterable[str]") -> "list[str]":
     """
     held = list(lines)
     events = [line for line in held if " " not in line and line != ANY]
-    common = [line.split(" ", 2)[1:] for line in held if line.startswith(f"{ANY} ")]
+    common = [line.split(" ", 2)[1:] for line in held if line.startswith(f"{ANY} ") and line.count(" ") > 1]
     kept = [line for line in held if ANY in held or not line.startswith(f"{ANY} ")]
     own = {place(*line.split(" ", 2)[:2]) for line in kept if " " in line}
     return kept + [
