@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,133 @@ def test_a_no_inside(home: Path, level: str | None, verb: list[str]) -> None:
         Telemetry("mytool").track("search", n=5)
     assert [event.properties["n"] for event in events] == [1, 5]
     assert events.dropped == {"consent": 1}
+
+
+SECOND_OBJECTS: list[dict[str, Any]] = [{}, {"files": {"consent": "telemetry.opt-in"}}, {"data_dir": "~/elsewhere"}]
+
+
+@pytest.mark.parametrize("level", ["basic", None])
+@pytest.mark.parametrize("second", SECOND_OBJECTS, ids=str)
+@pytest.mark.parametrize("first", [*SECOND_OBJECTS, {"consent": "off"}], ids=str)
+def test_two_objects_of_one_name(
+    make_telemetry: Make, first: dict[str, Any], second: dict[str, Any], level: str | None
+) -> None:
+    """Whatever file holds the answer of each, and whatever the code of the other says, each finds its own there."""
+    if level is None:
+        for options in (first, second):
+            telemetry = make_telemetry(**options)
+            Path(telemetry.paths["consent"]).write_text("true")
+    with capture(level=level) as events:
+        one, two = Telemetry("mytool", **first), Telemetry("mytool", **second)
+        one.track("search", n=1)
+        two.track("search", n=2)
+    assert [event.properties["n"] for event in events] == ([2] if "consent" in first else [1, 2])
+    assert events.dropped == {}
+
+
+def test_an_answer_inside_is_not_replaced() -> None:
+    """A no that an object without a yes of its own has typed is that of the tool."""
+    with capture() as events:
+        assert Telemetry("mytool", consent="off").main(["off"]) == 0
+        Telemetry("mytool").track("search", n=1)
+    assert events == []
+
+
+@pytest.mark.parametrize("level", ["basic", None])
+def test_many_threads_make_objects(make_telemetry: Make, level: str | None) -> None:
+    """Each of them is captured, though they all come to the same home at once."""
+    make_telemetry()
+    start, failed = threading.Barrier(20), []
+
+    def work() -> None:
+        start.wait()
+        try:
+            Telemetry("mytool").track("search")
+        except OSError as error:
+            failed.append(error)
+
+    for _ in range(10):
+        with capture(level=level) as events:
+            threads = [threading.Thread(target=work) for _ in range(20)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        assert (len(events), failed) == (20, [])
+
+
+def test_the_gate_and_the_verbs_agree(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With `level=None` an object finds a copy of the real answer, which a verb changes for all that come later."""
+    place = home / ".mytool" / "telemetry"
+    place.mkdir(parents=True)
+    (place / "opt-in").write_text("false 2026-11-20T10:30:00Z\n")
+    with capture(level=None) as events:
+        first = Telemetry("mytool")
+        assert first.decision.reason == f"{first.paths['consent']} says false since 2026-11-20T10:30:00Z"
+        for verb, on in (("on", True), ("off", False), ("on", True)):
+            assert first.main([verb]) == 0
+            capsys.readouterr()
+            telemetry = Telemetry("mytool")
+            telemetry.track("search")
+            assert telemetry.main(["status"]) == 0
+            assert telemetry.enabled is on
+            assert telemetry.decision.reason in capsys.readouterr().out
+    assert len(events) == 2
+    assert below(home) == {str(place / "opt-in"): b"false 2026-11-20T10:30:00Z\n"}
+
+
+@pytest.mark.parametrize(
+    ("present", "options", "on"),
+    [
+        ({"opt-in": "enhanced"}, {}, True),
+        ({"enabled": ""}, {}, True),
+        ({"enabled": "", "opt-in": "false"}, {}, False),
+        ({"opt-in": ""}, {"consent": "opt-out"}, False),
+        ({"notice": "2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21"}, {"consent": "opt-out"}, True),
+        ({"notice": "2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21"}, {}, False),
+        ({}, {"consent": "opt-out"}, False),
+        ({"opt-in/a directory": ""}, {"consent": "opt-out"}, False),
+    ],
+    ids=str,
+)
+def test_every_answer_is_copied(home: Path, present: dict[str, str], options: dict[str, Any], on: bool) -> None:
+    """With `level=None` the gate says inside what it says outside: on, off, at which level, by which row."""
+    for name, text in present.items():
+        path = home / ".mytool" / "telemetry" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    real = Telemetry("mytool", **options)
+    testing.allow(real)
+    with capture(level=None):
+        telemetry = Telemetry("mytool", **options)
+        assert telemetry.enabled is real.decision.enabled is on
+        assert (telemetry.decision.level, telemetry.decision.row) == (real.decision.level, real.decision.row)
+
+
+def test_without_a_home_the_gate_is_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `level=None` no other place is put in that of the one that is missing, not even after a verb."""
+    monkeypatch.setenv("HOME", "")
+    monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "true")
+    with capture(level=None) as events:
+        telemetry = Telemetry("mytool")
+        assert telemetry.main(["on"]) == 1
+        for one in (telemetry, Telemetry("mytool")):
+            one.track("search")
+            assert one.decision.reason == "HOME is not set"
+    assert events == []
+
+
+def test_why_it_is_off_inside() -> None:
+    """After `off` a decision says so, of an object that has recorded before and of one that was made since."""
+    with capture() as events:
+        telemetry = Telemetry("mytool")
+        assert telemetry.main(["off"]) == 0
+        telemetry.track("search")
+        for one in (telemetry, Telemetry("mytool")):
+            assert one.decision.reason.startswith(f"{telemetry.paths['consent']} says false since 20")
+        assert telemetry.main(["clear", "--yes"]) == 0
+        assert Telemetry("mytool").decision.reason == "nobody has said yes"
+    assert events == []
 
 
 def test_a_record_that_is_too_large() -> None:

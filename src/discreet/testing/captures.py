@@ -11,13 +11,14 @@ import json
 import os
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from .. import names
-from ..consent import ON, Decision, decide, signature, stored
+from .. import files, names
+from ..consent import OFF, PASS, Decision, Facts, decide, signature, stored
 from ..hosts.serialize import Shown
 from ..log import Encoder, timestamp
 from ..privacy.conversions import LEVELS
@@ -50,14 +51,24 @@ class _Sink:
         self._events = events
         self._level = level
 
-    def agreed(self) -> bool:
-        """Whether the answer that is stored now is still a yes."""
-        facts = facts_of(self._recorder)
-        return decide(facts).enabled if self._level is None else facts.consent[0] == ON
+    def decided(self) -> Decision:
+        """What holds under the answer that is stored now: by the whole gate, or of a user whose yes is taken for
+        granted, whom nothing but an answer in here can have made say otherwise.
+        """
+        recorder, facts = self._recorder, facts_of(self._recorder)
+        if self._level is None:
+            return decide(facts)
+        alone = Facts(recorder.name, recorder.mode, {})
+        alone.consent_path, alone.consent = facts.consent_path, facts.consent
+        found = decide(alone)
+        if not found.enabled:
+            return found
+        return Decision(True, found.level, found.row, __package__, "stands in for a user's yes")
 
     def record(self, event: str, properties: "Mapping[str, object]", encoder: Encoder) -> None:
-        if not self.agreed():
-            self._recorder.off = True
+        now = self.decided()
+        if not now.enabled:
+            self._recorder.off, self._recorder._decision = True, now
             self._recorder.lose("consent")
             return
         line = encoder.encode(event, properties)
@@ -80,15 +91,16 @@ def capture(telemetry: Recorder | None = None, *, level: str | None = "basic") -
     for granted, and only `consent="off"` in the code is off; with `level=None` the gate decides, its rows for test
     runners and CI lifted. A `Hash` is shown as sixteen zeros, an answer by lot as the text `<by lot>`, and a lot falls
     on every sampled event. Commands and sessions have to end inside. Verbs find a home in which that user's yes is
-    stored, and `off` ends the recording. Not for several threads that capture at once.
+    stored (with `level=None` the answer that there is), and `off` ends the recording. Not for several threads that
+    capture at once.
     """
     _check(telemetry, level)
     with tempfile.TemporaryDirectory(prefix="discreet-") as place:
-        yield from _captured(telemetry, level, place)
+        yield from _captured(telemetry, level, _Homes(place, level))
 
 
-def _captured(telemetry: Recorder | None, level: str | None, place: str) -> Iterator[Events]:
-    """What `capture` does, with the files of whatever is captured below `place`."""
+def _captured(telemetry: Recorder | None, level: str | None, homes: "_Homes") -> Iterator[Events]:
+    """What `capture` does, with the files of whatever is captured in `homes`."""
     events = Events()
     taken: list[tuple[Recorder, dict[str, Any]]] = []
     package: Any = sys.modules[__package__.rpartition(".")[0]]
@@ -97,7 +109,7 @@ def _captured(telemetry: Recorder | None, level: str | None, place: str) -> Iter
     def take(recorder: Recorder) -> None:
         recorder.flush()  # what it recorded for real is written where it belongs
         taken.append((recorder, dict(vars(recorder))))
-        _divert(recorder, events, level, place)
+        _divert(recorder, events, level, homes)
 
     @functools.wraps(make)
     def made(recorder: Recorder, *arguments: Any, **options: Any) -> None:
@@ -130,35 +142,78 @@ def _check(telemetry: object, level: object) -> None:
         raise ValueError(f"level must be one of {', '.join(LEVELS)}, or None for what the gate says, not {level!r}")
 
 
-def _divert(recorder: Recorder, events: Events, level: str | None, place: str) -> None:
-    """Let `recorder` record into `events`, and nowhere else, with its files below `place`."""
+def _divert(recorder: Recorder, events: Events, level: str | None, homes: "_Homes") -> None:
+    """Let `recorder` record into `events`, and nowhere else, with its files in `homes`."""
     recorder.lifted = LIFTED
     recorder.losses = events.dropped
-    recorder.off = False
-    recorder._decision = None  # what was decided for the process is not asked
-    if recorder.mode == "off":
-        recorder._decision = Decision(False, "basic", "code", "consent")
-    elif level is not None:
-        recorder._decision = Decision(True, level, "stored consent", __package__, "stands in for a user's yes")
     sink: Any = _Sink(recorder, events, level)
     recorder._sender = sink
-    _move(recorder, place, recorder.decision)
-    recorder.off = not (recorder.enabled and sink.agreed())
-    if not recorder.off:
-        recorder._filter = Shown(recorder.declaration or Declaration(), recorder.decision.level, recorder.lose)
+    homes.move(recorder)
+    recorder._decision = decision = sink.decided()  # what was decided for the process is not asked
+    recorder.off = not decision.enabled
+    recorder._filter = None
+    if decision.enabled:
+        recorder._filter = Shown(recorder.declaration or Declaration(), decision.level, recorder.lose)
 
 
-def _move(recorder: Recorder, place: str, decision: Decision) -> None:
-    """Let the files of `recorder` lie in a home below `place`, one for all of its name; whoever is recorded has said
-    yes there.
+class _Homes:
+    """Where the files of whatever is captured lie: below a directory that is gone afterwards, in a home for each name
+    and each directory that those files have in truth. Several threads may make objects at once.
     """
-    home = os.path.join(place, recorder.name)
-    paths = recorder.located = copy.copy(recorder.paths)
-    paths.directory, paths.below, paths.problem = os.path.join(home, "telemetry"), home, ""
-    if not os.path.isdir(home):
-        os.mkdir(home, 0o700)
-        if decision.enabled:
-            word = "enhanced" if decision.level == "enhanced" else "true"
-            stored.store(paths, word, timestamp(time.time()))
-    recorder.signature = signature(paths)
-    vars(recorder).pop("flagged", None)  # what it knows is of another place
+
+    def __init__(self, place: str, level: str | None) -> None:
+        self._place = place
+        self._level = level
+        self._homes: dict[tuple[str, str], str] = {}
+        self._answered: set[str] = set()  # the files in which an answer was put, or looked for
+        self._lock = threading.RLock()  # a signal handler may make an object, too
+
+    def move(self, recorder: Recorder) -> None:
+        """Let the files of `recorder` lie in its home, with an answer in it: a yes, or what is stored in truth."""
+        with self._lock:
+            self._move(recorder)
+        recorder.signature = signature(recorder.paths)
+        vars(recorder).pop("flagged", None)  # what it knows is of another place
+
+    def _move(self, recorder: Recorder) -> None:
+        real, facts = recorder.paths, None if self._level else facts_of(recorder)
+        home = self._homes.get((recorder.name, real.directory))
+        if home is None:
+            home = os.path.join(self._place, str(len(self._homes)), recorder.name)
+            os.makedirs(home, 0o700)
+            self._homes[recorder.name, real.directory] = home
+        paths = recorder.located = copy.copy(real)
+        paths.directory, paths.below, paths.problem = os.path.join(home, "telemetry"), home, ""
+        if facts is not None:
+            paths.problem = facts.home  # another place does not mend it, since the gate decides
+            if not facts.home:
+                self._copy(facts, real, paths)
+        elif recorder.mode != "off" and self._first(paths, "consent"):
+            stored.store(paths, "enhanced" if self._level == "enhanced" else "true", timestamp(time.time()))
+
+    def _first(self, paths: names.Paths, key: str) -> bool:
+        """Whether nobody has answered there yet, be it by this or by a verb."""
+        first = paths[key] not in self._answered and not os.path.lexists(paths[key])
+        self._answered.add(paths[key])
+        return first
+
+    def _copy(self, facts: Facts, real: names.Paths, paths: names.Paths) -> None:
+        """Have the gate find in `paths` what it found in `real`."""
+        answer = b"" if facts.marker[0] == OFF else _content(real["consent"])  # an empty one is a no
+        found = {
+            "consent": (facts.consent[0] != PASS or facts.marker[0] == OFF, answer),
+            "enabled": (facts.marker[0] not in (OFF, PASS), b""),
+            "notice": (facts.noticed, _content(real["notice"])),
+        }
+        for key, (is_there, content) in found.items():
+            if self._first(paths, key) and is_there:
+                files.make_directory(paths.directory, below=paths.below)
+                files.write_private(paths[key], content)
+
+
+def _content(path: str) -> bytes:
+    """What of a file the gate would read; nothing where it cannot be read."""
+    try:
+        return names.read_small(path, names.current_user())
+    except OSError:
+        return b""
