@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from discreet import names
 from discreet.privacy import Filter
-from discreet.privacy.accept import Acceptor, is_hex, produces
+from discreet.privacy.accept import _BETWEEN, Acceptor, is_hex, produces
 from discreet.privacy.conversions import (
     Aggregate,
     Boolean,
@@ -24,7 +24,8 @@ from discreet.privacy.conversions import (
     TextCount,
     Version,
 )
-from discreet.privacy.declaration import CONVERSIONS, Declaration
+from discreet.privacy.declaration import CONVERSIONS, OWN_NUMBERS, Declaration
+from discreet.privacy.plain import plain, restored
 from discreet.sending.installation import drawn
 
 DIGEST = "0123456789abcdef"
@@ -284,9 +285,12 @@ def test_hex() -> None:
 def test_what_no_command_can_have_come_to(
     declaration: Declaration | None, event: str, field: str, value: float, *, passes: bool
 ) -> None:
-    """A forged duration below 0, or an exit status that no system keeps, stays; the rest of the record leaves."""
-    found = Acceptor(declaration, "basic").properties(event, {"success": True, field: value})
-    assert found == {"success": True, **({field: value} if passes else {})}
+    """A forged duration below 0, or an exit status that no system keeps, stays; the rest of the record leaves. So it
+    is with the declaration that a deliverer is handed.
+    """
+    for one in (declaration, restored(json.loads(json.dumps(plain(declaration or Declaration()))))):
+        found = Acceptor(one, "basic").properties(event, {"success": True, field: value})
+        assert found == {"success": True, **({field: value} if passes else {})}
 
 
 def test_a_row_of_the_authors_own_in_their_place() -> None:
@@ -294,3 +298,29 @@ def test_a_row_of_the_authors_own_in_their_place() -> None:
     declaration = Declaration({"command": {"exit_code": {"one_of": ["good", "bad"]}, "duration_ms": "boolean"}})
     recorded = {"exit_code": "bad", "duration_ms": True}
     assert Acceptor(declaration, "basic").properties("command", recorded) == recorded
+
+
+@pytest.mark.parametrize(
+    ("event", "rows", "given"),
+    [
+        ("session", {"part": "count", "n": "number"}, {"part": [], "n": 5}),
+        ("command", {"duration_ms": "number", "exit_code": {"number": {}}}, {"duration_ms": -3, "exit_code": 2**40}),
+        ("session", {"duration_ms": "aggregate", "part": {"number": {"low": -9}}}, {"duration_ms": -3, "part": -9}),
+    ],
+)
+def test_a_number_of_the_authors_own_in_their_place(event: str, rows: Any, given: dict[str, Any]) -> None:
+    """What a row of the author's lets into the log under these names leaves as well: it means something else."""
+    declaration = Declaration({event: rows})
+    recorded = Filter(declaration, "basic", lambda *_: DIGEST, lambda _: None).clean(event, given)
+    assert recorded is not None
+    assert recorded.keys() == given.keys()
+    assert Acceptor(declaration, "basic").properties(event, recorded) == recorded
+
+
+def test_every_number_of_the_packages_own_has_bounds() -> None:
+    """Those that the declaration names are those that are looked at here."""
+    assert OWN_NUMBERS.keys() == _BETWEEN.keys()
+    own = Declaration().events
+    assert all(own[event][field] is row for (event, field), row in OWN_NUMBERS.items())
+    numbers = {(event, field) for event in own for field, row in own[event].items() if isinstance(row, Number)}
+    assert numbers == OWN_NUMBERS.keys()

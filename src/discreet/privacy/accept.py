@@ -6,7 +6,7 @@ neither a line that somebody forged, nor one of an older and more generous versi
 
 from .. import names
 from . import UNDECLARED_LIMIT, conversions
-from .declaration import Declaration
+from .declaration import OWN_NUMBERS, Declaration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Acceptor:
                     found[field] = inner
             elif not produces(row, value):
                 return None
-            elif (row.level == "basic" or self._level == "enhanced") and _can_be(event, field, value):
+            elif (row.level == "basic" or self._level == "enhanced") and _can_be(event, field, row, value):
                 found[field] = value
         return found
 
@@ -77,12 +77,12 @@ class Acceptor:
         return {name: held for name, held in value.items() if rows[name].level == "basic" or self._level == "enhanced"}
 
 
-def _can_be(event: str, field: str, value: object) -> bool:
-    """Whether a number of the package's own events is one that they can have."""
-    if type(value) not in (int, float):
-        return True  # through a row of the author's own
-    low, high = _BETWEEN.get((event, field), (-names.LARGEST_INTEGER, names.LARGEST_INTEGER))
-    return low <= value <= high  # type: ignore[operator]  # a number, as the line above saw
+def _can_be(event: str, field: str, row: "Conversion", value: object) -> bool:
+    """Whether a number of the package's own events is one that they can have. `row` has produced it."""
+    if row is not OWN_NUMBERS.get((event, field)):
+        return True  # of the author's own
+    low, high = _BETWEEN[event, field]
+    return low <= value <= high  # type: ignore[operator]  # a number, as its row is one
 
 
 def produces(row: "Conversion", value: object) -> bool:

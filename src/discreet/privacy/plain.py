@@ -5,7 +5,7 @@ that it has not; a deliverer without a declaration sends nothing that needs one.
 """
 
 from . import conversions
-from .declaration import CONVERSIONS, Declaration
+from .declaration import CONVERSIONS, OWN_NUMBERS, Declaration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,4 +74,5 @@ def _options(row: "Conversion") -> "list[str] | dict[str, Any]":
 
 def _is_own(row: "Conversion | dict[str, Conversion]") -> bool:
     """Whether a row is of the package's own events, which every declaration has anyway."""
-    return isinstance(row, conversions.Conversion) and (not row.word or type(row).__name__ == "ErrorName")
+    own = row in OWN_NUMBERS.values()  # these very rows, as which they would not come back
+    return own or (isinstance(row, conversions.Conversion) and (not row.word or type(row).__name__ == "ErrorName"))
