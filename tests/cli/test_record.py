@@ -381,6 +381,25 @@ def test_run_of_what_cannot_be_run(discreet: Discreet, tmp_path: Path, place: Pa
     assert recorded(place) == []
 
 
+def test_run_of_a_file_that_is_busy(discreet: Discreet, tmp_path: Path, place: Path, telemetry_is: str) -> None:
+    """The first file of that name is what was meant: while somebody writes to it no other one is run in its place."""
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "program").write_text("#!/bin/sh\necho $0\n")
+        (tmp_path / name / "program").chmod(0o700)
+    path = ":".join([str(tmp_path / "none"), str(tmp_path / "first"), str(tmp_path / "second"), os.environ["PATH"]])
+    with (tmp_path / "first" / "program").open("r+"):
+        try:
+            subprocess.run([str(tmp_path / "first" / "program")], check=True, capture_output=True, timeout=30)
+            pytest.skip("this system runs what is written to")
+        except OSError as error:
+            busy = error.strerror
+        done = discreet("run", "--", "program", env={"PATH": path})
+    assert (done.returncode, done.stdout) == (126, "")
+    assert done.stderr == f"discreet --tool mytool: program: cannot be run: {busy}\n"
+    assert recorded(place) == []
+
+
 @pytest.mark.parametrize("command", ["./script", "script", "bin/script", "{path}/bin/script"])
 def test_run_of_a_script_that_names_no_interpreter(
     discreet: Discreet, tmp_path: Path, place: Path, telemetry_is: str, command: str

@@ -231,6 +231,25 @@ def test_off_while_it_runs(make_telemetry: MakeTelemetry) -> None:
     assert telemetry.flags() == {}
 
 
+def test_the_salt_that_clear_erased_decides_no_more(
+    make_telemetry: MakeTelemetry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under a yes by variable no file but the salt itself tells of `clear`, and here nothing but flags used it: from
+    the next write on they go by another one.
+    """
+    monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "true")
+    telemetry = make_telemetry(opted_in=False)
+    before = salt(telemetry)
+    assert make_telemetry(opted_in=False).main(["clear", "--yes"]) == 0
+    telemetry.track("search", n=1)
+    assert not telemetry.flush(10.0)
+    after = salt(telemetry)
+    assert before != after
+    keys = [f"flag-{number}" for number in range(100)]
+    found = [telemetry.flag(key, False, rollout=0.5) for key in keys]
+    assert found == [bucket(bytes.fromhex(after), key) < 0.5 for key in keys]
+
+
 # What the user says
 
 

@@ -1,11 +1,13 @@
 """The session: what is added up, what of it leaves, and how it ends."""
 
 import atexit
+import gc
 import json
 import os
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +19,7 @@ import discreet
 from discreet import Telemetry
 from discreet.hosts import session as sessions
 from discreet.privacy.accept import Acceptor
+from discreet.testing import allow
 
 Make = Callable[..., Telemetry]
 SECOND = 1_000_000_000
@@ -397,6 +400,23 @@ def test_the_end_of_the_interpreter_is_told_once(make_telemetry: Make) -> None:
             pass
     assert atexit._ncallbacks() == before
     assert telemetry.__dict__["sessions"] == {}
+
+
+def test_no_recorder_is_kept(home: Path) -> None:
+    """What waits for the end of the interpreter holds no recorder whose session and log are closed."""
+    place = home / ".mytool" / "telemetry"
+    place.mkdir(parents=True)
+    (place / "opt-in").write_text("true\n")
+    telemetry = Telemetry("mytool")
+    allow(telemetry)
+    with telemetry.session() as session:
+        session.count("n")
+    assert only(telemetry) == {"success": True, "n": 1}
+    assert telemetry.close(10.0)
+    kept = weakref.ref(telemetry)
+    del telemetry, session
+    gc.collect()
+    assert kept() is None
 
 
 def test_two_at_once(make_telemetry: Make) -> None:

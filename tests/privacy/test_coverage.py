@@ -234,6 +234,16 @@ def test_a_host_is_named_with_its_precision() -> None:
     assert Agreement(lines(None, found), None).additions(found) == []
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_beacon_says_nothing_of_times(precision: str) -> None:
+    """Beside a destination of the same host it changes nothing of its line; alone it is a host all the same."""
+    alone = Destination("https://a.example/", time_precision=precision)
+    beacon = Destination("https://a.example/b", format="beacon", time_precision="second")
+    for both in ([alone, beacon], [beacon, alone], [beacon, alone, beacon]):
+        assert coverage.hosts(both) == coverage.hosts([alone])
+    assert coverage.hosts([beacon]) == ["a.example"]
+
+
 @pytest.mark.parametrize("now", PRECISIONS)
 @pytest.mark.parametrize("then", PRECISIONS)
 def test_finer_times_are_an_addition(then: str, now: str) -> None:

@@ -1,5 +1,6 @@
 """receipts.jsonl: a line for each request that was answered, written before the place moves on, and read as hostile."""
 
+import errno
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from discreet import names
+from discreet import files, names
 from discreet.destination import FORMATS, Destination
 from discreet.sending import receipts, wire
 from discreet.sending.http import Outcome
@@ -134,6 +135,30 @@ def test_the_file_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> N
         assert found == list(range(found[0], number + 1))
         assert (world.directory / "receipts.jsonl").stat().st_size < 4096 + 200
     assert len(found) > 20
+
+
+def test_a_full_file_that_cannot_be_halved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receipt is written, which is what counts: the request is delivered, and not sent again."""
+    write_private = files.write_private
+
+    def refuse(path: str, content: bytes, **options: Any) -> None:
+        if path == world.paths["receipts"]:
+            refused.append(path)
+            raise OSError(errno.ENOSPC, "No space left on device", path)
+        write_private(path, content, **options)
+
+    refused: list[str] = []
+    monkeypatch.setattr(files, "write_private", refuse)
+    monkeypatch.setattr(receipts, "MOST_BYTES", 64)
+    for number in (1, 2, 3):
+        world.record(number)
+        world.deliver()
+        assert world.state().failures == 0
+        world.now += 100
+    world.deliver()
+    assert world.got() == [1, 2, 3]
+    assert len(read(world)) == 3
+    assert len(refused) == 2
 
 
 def test_what_is_no_receipt_is_passed_over(world: World) -> None:

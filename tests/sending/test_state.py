@@ -215,6 +215,23 @@ def test_only_a_missing_one_is_none(world: World) -> None:
     assert states.load(str(path)).lost
 
 
+@pytest.mark.parametrize("lines", [None, ["\x1b[2J"], [5, "a\nb"], [None]], ids=repr)
+def test_a_consent_of_which_nothing_is_left(world: World, lines: Any) -> None:
+    """One without a legible line covers nothing: it is lost what was agreed to, and not left to what is disclosed now.
+    Nothing is sent.
+    """
+    path = world.directory / "delivery.json"
+    content = json.loads(path.read_bytes())
+    assert content.pop("covered")
+    path.write_text(json.dumps(content if lines is None else {**content, "covered": lines}))
+    world.accepted.clear()
+    for _ in range(2):
+        told = world.delivery(world.plan(own=()), dry=True).agreement.additions()
+        assert told == ["all of it, since what was agreed to has been lost"]
+        world.deliver(world.plan(own=()))
+        assert world.got() == []
+
+
 def test_what_the_exit_reads_agrees_with_the_deliverer(world: World) -> None:
     """Due for the host at its exit is what a deliverer finds due: by number, by time, in a backoff."""
     world.destinations = (Destination("https://example.org/n", batch_size=3, batch_interval=60),)
