@@ -30,6 +30,11 @@ TOKEN = "correct-horse-battery"
 JSON = "Content-Type: application/json"
 
 
+def typed(properties: dict[str, Any]) -> dict[str, tuple[type, Any]]:
+    """Flat properties with their types: True is no 1."""
+    return {name: (type(value), value) for name, value in flat(properties).items()}
+
+
 def batches(form: str) -> list[list[dict[str, Any]]]:
     """The golden records, in requests as large as the format allows."""
     return [[record] for record in RECORDS] if form == "beacon" else [RECORDS]
@@ -210,6 +215,59 @@ def test_a_boolean_of_a_query(start: Callable[..., Collector], text: str, value:
     assert collector.get(f"/t?e=search&{asked}").status == 204
     assert [record["properties"] for record in collector.records()] == [
         {"success": value, "answer": text.title(), "word": text.lower(), "more": {"answer": text.title()}}
+    ]
+
+
+ROWS = {
+    "c": {"one_of": ["True", "true", "x"]},
+    "success": "boolean",
+    "results": {"ok": "boolean", "k": {"one_of": ["True", "true", "json"]}, "n": "count"},
+    "took.ok": "boolean",
+    "took.k": {"one_of": ["False", "12"]},
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"c": "True"},
+        {"c": "true"},
+        {"results": {"ok": True, "k": "True", "n": 2}},
+        {"results": {"ok": False, "k": "true"}},
+        {"results": {"ok": True, "k": "json"}, "c": "True", "success": False},
+        {"took.ok": True, "took.k": "False"},
+        {"took.ok": False, "took.k": "12"},
+    ],
+)
+def test_a_choice_called_as_a_boolean(start: Callable[..., Collector], form: str, properties: dict[str, Any]) -> None:
+    """Our own client's record comes out as it was recorded, by every format, whatever stands beside the choice."""
+    check = Check("mytool", Declaration({"search": {"purpose": "p", "fields": ROWS}}, None), declared=True)
+    collector = start(check=check, tool="mytool")
+    assert collector.send([{**RECORDS[0], "properties": properties}], form).status in (200, 204)
+    assert [typed(record["properties"]) for record in collector.records()] == [typed(properties)]
+
+
+def test_booleans_of_python_in_a_query(start: Callable[..., Collector]) -> None:
+    """Each value of a mapping by itself: what is declared as a boolean is one, however it is spelled."""
+    check = Check("mytool", Declaration({"search": {"purpose": "p", "fields": ROWS}}, None), declared=True)
+    collector = start(check=check, tool="mytool")
+    asked = "success=True&results.ok=False&results.k=True&took.ok=True&took.k=12"
+    assert collector.get(f"/t?e=search&{asked}").status == 204
+    (record,) = collector.records()
+    assert typed(record["properties"]) == typed(
+        {"success": True, "results": {"ok": False, "k": "True"}, "took.ok": True, "took.k": "12"}
+    )
+    assert collector.get("/t?e=search&success=True&results.ok=False&results.k=xml").status == 422
+
+
+def test_booleans_of_python_without_a_manifest(collector: Collector) -> None:
+    """`success` is one in every event of the package's own; of anything else nobody said what it is."""
+    assert collector.get("/t?t=mytool&e=command&success=False&c=True&more.success=True").status == 204
+    assert collector.get("/t?t=mytool&e=command&success.k=True").status == 204
+    assert [record["properties"] for record in collector.records()] == [
+        {"success": False, "c": "True", "more": {"success": "True"}},
+        {"success": {"k": "True"}},
     ]
 
 

@@ -13,7 +13,7 @@ How much a sender may be wrong depends on its format:
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .. import names
@@ -32,6 +32,7 @@ _FACTS = {
     ),
     "os": re.compile(r"[a-z0-9_]{0,16}"),
 }
+_BOOLEANS = ("True", "False")  # as `urlencode` of Python spells them
 # Of OpenTelemetry's semantic conventions, today's and earlier ones, what tells of a person, a place or one machine:
 # namespaces of nothing else, and single names of others, such as `host.`, which also hold what may be kept.
 # fmt: off
@@ -83,6 +84,8 @@ class Check:
                 self.losses["an install that is none"] += 1
         elif manner == FOREIGN:
             record["properties"] = _impersonal(record["properties"])
+        elif manner == FLAT and (told := record["properties"].get("success")) in _BOOLEANS:
+            record["properties"]["success"] = told == "True"  # of the package's own events it is nothing else
         return record
 
     def _refused(self, reason: str) -> str:
@@ -95,11 +98,41 @@ class Check:
             return whole
         found: dict[str, Any] = {}
         for name, value in properties.items():
-            read = next(filter(None, (self._accept(event, one) for one in _readings(name, value))), None)
+            read = self._read(event, name, value)
             if read is not None:
                 found |= read
             elif manner == FOREIGN:
                 self.losses["a property that is not declared"] += 1
+            else:
+                return None
+        return found
+
+    def _read(self, event: str, name: str, value: object) -> dict[str, Any] | None:
+        """One property of a flat format as it is declared: nested as it was read, or with dots in its name."""
+        flat = {name: value}
+        if isinstance(value, dict):
+            nested = self._of_kinds(event, value, lambda inner, kind: {name: {inner: kind}})
+            if nested is not None:
+                return self._accept(event, {name: nested})
+            whole = self._accept(event, flat)  # which only together is what was declared
+            if whole is not None:
+                return whole
+            flat = {f"{name}.{inner}": held for inner, held in value.items()}
+        found = self._of_kinds(event, flat, lambda at, kind: {at: kind})
+        return None if found is None else self._accept(event, found)
+
+    def _of_kinds(
+        self, event: str, values: dict[str, Any], placed: Callable[[str, object], dict[str, Any]]
+    ) -> dict[str, Any] | None:
+        """The values, each by itself in the first of its kinds that is declared where it stands; None where one has
+        none.
+        """
+        found = {}
+        for name, value in values.items():
+            for kind in _kinds(value):
+                if self._accept(event, placed(name, kind)) is not None:
+                    found[name] = kind
+                    break
             else:
                 return None
         return found
@@ -126,18 +159,14 @@ def _is_personal(name: str) -> bool:
     return name in _PERSONAL or name.startswith(_PERSONAL_FAMILIES)
 
 
-def _readings(name: str, value: object) -> Iterator[dict[str, Any]]:
-    """What one property of a flat format may have been: as it was read, with dots in its name, or the text it was."""
-    yield {name: value}
-    if isinstance(value, dict):
-        yield {f"{name}.{inner}": held for inner, held in value.items()}
-        for spelled in (_spelled, str):  # Python spells booleans otherwise
-            yield {name: {inner: spelled(held) for inner, held in value.items()}}
+def _kinds(value: object) -> Iterator[object]:
+    """What one value of a flat format may have been: as it was read, or, since a URL holds nothing but texts, a choice
+    called `12` or `true`, or a boolean as Python spells it.
+    """
+    yield value
+    if isinstance(value, bool):
+        yield str(value).lower()
     elif not isinstance(value, str):
-        yield {name: _spelled(value)}
-        yield {name: str(value)}
-
-
-def _spelled(value: object) -> str:
-    """A value as a URL spells it: what was read as a number may be a choice called `12`."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        yield str(value)
+    elif value in _BOOLEANS:
+        yield value == "True"

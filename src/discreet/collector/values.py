@@ -31,9 +31,9 @@ def identity(given: object) -> str:
 
 
 def typed(text: str) -> bool | int | float | str:
-    """The number or boolean whose text this is, in its one spelling, or a boolean in Python's; else the text."""
-    if text in ("true", "false", "True", "False"):
-        return text in ("true", "True")
+    """The number or boolean whose text this is, in its one spelling; else the text."""
+    if text in ("true", "false"):
+        return text == "true"
     if not text or len(text) > 24 or text.strip("0123456789.e+-"):
         return text
     for kind in (int, float):
