@@ -456,6 +456,22 @@ def test_only_so_many_records_in_a_request(
     assert len(collector.records()) == 20
 
 
+def test_the_largest_batches_of_a_collector(collector: Collector) -> None:
+    """A Collector of OpenTelemetry sends 8,192 spans at once; as many attributes as have room, however short, pass."""
+    told = [{"key": f"app.{one}", "value": {"stringValue": "some text"}} for one in range(5)]
+    spans = [{**SPAN, "spanId": f"{one:016x}", "flags": 256, "kind": 1, "attributes": told} for one in range(8192)]
+    body = json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": spans}]}]}, separators=(",", ":")).encode()
+    assert 3_000_000 < len(body) < BODY_BYTES
+    assert collector.post("/v1/traces", body).json() == {"partialSuccess": {}}
+    assert (collector.desk.stored, collector.desk.refused) == (8192, 0)
+    shortest = b'{"key":"a","value":{"intValue":"1"}}'
+    room_for = (BODY_BYTES - 200) // (len(shortest) + 1)
+    span = json.dumps(SPAN).encode()[:-1] + b',"attributes":[' + b",".join([shortest] * room_for) + b"]}"
+    body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + span + b"]}]}]}"
+    assert 0.99 * BODY_BYTES < len(body) < BODY_BYTES
+    assert collector.post("/v1/traces", body).json() == {"partialSuccess": {}}
+
+
 def test_a_small_request_of_very_many_records(collector: Collector) -> None:
     """Four kilobytes that are a million events when unpacked: refused before one of them is looked at."""
     body, header = gzipped(b'{"batch":[' + b"{}," * 1_390_000 + b"{}]}")

@@ -38,6 +38,7 @@ _JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 RECORDS = 10_000  # of a request: our client sends 500, a Collector of OpenTelemetry batches of 8,192
 # Of a body, more than twice what our client can put into one: nothing else is answered while they are looked at.
 VALUES = 200_000
+_VALUE_BYTES = 8  # or one in so many bytes, if that is more: of OTLP's attributes each has four, in some forty bytes
 _FULL_SECONDS = "300"  # until a client may try again where there is no room
 
 
@@ -250,8 +251,9 @@ def _content(request: Request) -> object:
     if request.headers.get("content-encoding", "").lower() == "gzip":
         body = _expanded(body)
     # Each value but the first stands behind one of these. Those in texts count as well: few are anybody's text.
-    if sum(map(body.count, (b",", b"[", b"{"))) > VALUES:
-        raise Refusal(413, f"a body has at most {VALUES:,} values")
+    most = max(VALUES, len(body) // _VALUE_BYTES)
+    if sum(map(body.count, (b",", b"[", b"{"))) > most:
+        raise Refusal(413, f"a body of so many bytes has at most {most:,} values")
     try:
         return strictly(body.decode())
     except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
