@@ -720,11 +720,20 @@ PERSONAL = (
     "process.real_user.id", "process.working_directory", "exception.message", "exception.stacktrace",
     "tls.client.subject", "user_agent.original", "http.user_agent", "code.file.path", "code.filepath", "log.file.path",
     "process.title", "process.saved_user.name", "process.command_args", "code.stacktrace",
+    "file.owner.name", "file.owner.id", "file.path",
+    "file.name", "file.directory", "process.environment_variable.USER", "service.instance.id", "k8s.node.name",
+    "k8s.pod.name", "k8s.pod.ip", "container.id", "container.name", "container.command_line", "cloud.account.id",
+    "cloud.resource_id", "destination.address", "http.request.header.x_forwarded_for", "http.request.header.cookie",
+    "http.response.header.location", "rpc.grpc.request.metadata.who", "url.full", "url.query", "url.path",
+    "server.address", "http.url", "http.target", "http.host", "db.statement", "db.query.text", "db.query.parameter.0",
+    "db.connection_string",
 )  # fmt: skip
 # What only begins like these, or says nothing of a person: somebody else's own names stay.
 PLAIN = {
     "net": {"requests": "few"}, "fmt": "json", "host": {"arch": "arm64"}, "network": {"transport": "tcp"},
     "source": {"language": "py"}, "users": {"active": "many"}, "clients": {"kind": "cli"}, "device_count": "3",
+    "file": {"extension": "py", "owners": "2"}, "url_count": "3", "servers": {"kind": "web"}, "db": {"system": "sqlite"},
+    "http": {"request.method": "GET", "route": "few"}, "cloud": {"region": "few"}, "service": {"tier": "few"},
     "exception": {"type": "ValueError"}, "process": {"runtime.name": "cpython", "command_count": "2"},
 }  # fmt: skip
 

@@ -33,19 +33,26 @@ _FACTS = {
     "os": re.compile(r"[a-z0-9_]{0,16}"),
 }
 _BOOLEANS = ("True", "False")  # as `urlencode` of Python spells them
-# Of OpenTelemetry's semantic conventions, today's and earlier ones, what tells of a person, a place or one machine:
-# namespaces of nothing else, and single names of others, such as `host.`, which also hold what may be kept.
+# Of OpenTelemetry's semantic conventions, today's and earlier ones, what tells of a person, a place or one machine, or
+# is free text of its users: namespaces of nothing else, and single names of others, such as `host.`, which also hold
+# what may be kept.
 # fmt: off
 _PERSONAL_FAMILIES = (
-    "client.", "device.", "enduser.", "geo.", "net.host.", "net.peer.", "net.sock.", "network.carrier.",
-    "network.local.", "network.peer.", "process.real_user.", "process.saved_user.", "process.user.", "tls.client.",
+    "client.", "db.operation.parameter.", "db.query.parameter.", "destination.", "device.", "enduser.", "file.owner.",
+    "geo.", "http.request.header.", "http.response.header.", "net.host.", "net.peer.", "net.sock.", "network.carrier.",
+    "network.local.", "network.peer.", "process.environment_variable.", "process.real_user.", "process.saved_user.",
+    "process.user.", "rpc.grpc.request.metadata.", "rpc.grpc.response.metadata.", "server.", "tls.client.", "url.",
     "user.", "user_agent.",
 )
 _PERSONAL = frozenset((
-    "code.file.path", "code.filepath", "code.stacktrace", "db.user", "exception.message", "exception.stacktrace",
-    "host.id", "host.ip", "host.mac", "host.name", "http.client_ip", "http.user_agent", "log.file.path",
-    "process.command", "process.command_args", "process.command_line", "process.executable.path", "process.owner",
-    "process.title", "process.working_directory", "source.address", "source.port",
+    "cloud.account.id", "cloud.resource_id", "code.file.path", "code.filepath", "code.stacktrace", "container.command",
+    "container.command_args", "container.command_line", "container.id", "container.name", "db.connection_string",
+    "db.query.text", "db.statement", "db.user", "exception.message", "exception.stacktrace", "file.directory",
+    "file.name", "file.path", "file.symbolic_link.target_path", "host.id", "host.ip", "host.mac", "host.name",
+    "http.client_ip", "http.host", "http.server_name", "http.target", "http.url", "http.user_agent", "k8s.node.name",
+    "k8s.node.uid", "k8s.pod.ip", "k8s.pod.name", "k8s.pod.uid", "log.file.path", "process.command",
+    "process.command_args", "process.command_line", "process.executable.path", "process.owner", "process.title",
+    "process.working_directory", "service.instance.id", "source.address", "source.port",
 ))
 # fmt: on
 
