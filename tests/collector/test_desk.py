@@ -732,7 +732,8 @@ PERSONAL = (
 PLAIN = {
     "net": {"requests": "few"}, "fmt": "json", "host": {"arch": "arm64"}, "network": {"transport": "tcp"},
     "source": {"language": "py"}, "users": {"active": "many"}, "clients": {"kind": "cli"}, "device_count": "3",
-    "file": {"extension": "py", "owners": "2"}, "url_count": "3", "servers": {"kind": "web"}, "db": {"system": "sqlite"},
+    "file": {"extension": "py", "owners": "2"}, "url_count": "3", "servers": {"kind": "web"},
+    "db": {"system": "sqlite"},
     "http": {"request.method": "GET", "route": "few"}, "cloud": {"region": "few"}, "service": {"tier": "few"},
     "exception": {"type": "ValueError"}, "process": {"runtime.name": "cpython", "command_count": "2"},
 }  # fmt: skip

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,8 @@ from discreet import consent, names
 from discreet.consent import Decision, decide, look
 from discreet.consent.stored import covered, note, store
 from discreet.privacy import coverage
+from discreet.privacy.agreement import Agreement
+from discreet.privacy.conversions import Boolean
 from discreet.privacy.declaration import Declaration
 from discreet.telemetry import Recorder
 
@@ -330,3 +333,24 @@ def test_a_touched_answer_has_another_signature(directory: Path) -> None:
     del seen[6]
     assert seen[0] == seen[-1] == (None, None, None)
     assert len(set(seen[:-1])) == len(seen) - 1
+
+
+@pytest.mark.parametrize("inner", [False, True], ids=["a field", "one within a field"])
+def test_two_versions_in_turn_ask_by_lot_in_two_places(directory: Path, inner: bool) -> None:
+    """Each was told of once, and each is covered from then on; another epsilon is neither, and is the last word."""
+
+    def versions(epsilon: float) -> list[Declaration]:
+        row: Any = {"x": Boolean(epsilon=epsilon)} if inner else Boolean(epsilon=epsilon)
+        return [Declaration({"search": {}, "b": {}}, {"f": row}), Declaration({"search": {"f": row}, "b": {}})]
+
+    paths, both = names.Paths("mytool", {"HOME": os.environ["HOME"]}), versions(1.0)
+    for one in both:
+        note(paths, coverage.lines(one, ["h"]), SINCE)
+    for one in both:
+        assert Agreement(covered(paths, "notice"), one).additions(["h"]) == []
+    field = "f/x" if inner else "f"
+    for one, more in zip(both, versions(2.0), strict=True):
+        assert f"search.{field}" in Agreement(covered(paths, "notice"), more).additions(["h"])
+        assert f"b.{field}" not in Agreement(covered(paths, "notice"), one).additions(["h"])
+    note(paths, coverage.lines(versions(2.0)[1], ["h"]), SINCE)
+    assert [Agreement(covered(paths, "notice"), one).additions(["h"]) for one in both] == [[f"search.{field}"]] * 2

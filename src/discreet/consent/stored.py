@@ -9,7 +9,7 @@ import os
 
 from .. import files, names
 from ..privacy import SAMPLE_RATE
-from ..privacy.coverage import apart
+from ..privacy.coverage import ANY, apart
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,12 +50,26 @@ def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
     earlier = [line for line in covered(paths, "notice") if not _is_rate_of(line, told)]
     both = told if set(earlier) <= set(told) else [*apart(earlier), *apart(told)]
     for lines in (both, told):
-        last = {tuple(line.split(" ", 2)[:2]): line for line in lines}
-        content = "".join(f"{line}\n" for line in (f"{since} {digest}", *sorted(last.values()))).encode()
+        content = "".join(f"{line}\n" for line in (f"{since} {digest}", *sorted(_last_words(lines)))).encode()
         if len(content) < names.SMALL_BYTES:  # else it would not be read whole
             break
     files.make_directory(paths.directory, below=paths.below)
     files.write_private(paths["notice"], content)
+
+
+def _last_words(lines: "Iterable[str]") -> "list[str]":
+    """The last line of each field; one in the same conversion beside it, where it was said of all events at once and
+    of the event by itself: by lot these are two questions.
+    """
+    last: dict[tuple[str, str], dict[str, str]] = {}  # event and field, to rows and their conversions
+    for line in lines:
+        event, field, row = [*line.split(" ", 2), "", ""][:3]
+        conversion = row.removeprefix(f"{ANY} ")
+        held = last.setdefault((event, field), {})
+        if conversion not in held.values():
+            held.clear()
+        held[row] = conversion
+    return [" ".join(filter(None, (*at, row))) for at, held in last.items() for row in held]
 
 
 def _is_rate_of(line: str, told: "list[str]") -> bool:

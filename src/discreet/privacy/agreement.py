@@ -28,13 +28,14 @@ class Agreement:
         self._declaration = declaration
         self._lines = set(agreed)
         self._spelled: dict[tuple[str, str], str] = {}
-        self._common: set[tuple[str, str]] = set()  # what was said of all events at once
+        # What was said of all events at once, and of an event by itself: of two versions used in turn it may be both.
+        self._common: set[tuple[str, str]] = set()
+        self._single: set[tuple[str, str]] = set()
         for parts in (line.split(" ", 2) for line in self._lines):
             if parts[2:]:
                 at, conversion = (parts[0], parts[1]), parts[2].removeprefix(f"{ANY} ")
                 self._spelled[at] = conversion
-                if parts[0] == ANY or conversion != parts[2]:
-                    self._common.add(at)
+                (self._common if parts[0] == ANY or conversion != parts[2] else self._single).add(at)
         self._own = {place(event, field) for event, field in self._spelled}
         self._events: dict[str, set[str] | None] = {}
 
@@ -132,7 +133,7 @@ class Agreement:
         _, top = place(event, field)
         if self._declaration.fields.get(top) is self._rows(event)[top]:
             return at in self._common or self._covers((ANY, field), line)
-        return at not in self._common
+        return at in self._single
 
     def _as_rarely(self, event: str) -> bool:
         """Whether no more of the events are recorded than was said, of those that are sampled."""
