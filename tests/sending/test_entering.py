@@ -338,15 +338,20 @@ def test_another_yes_begins_anew(world: World) -> None:
     assert properties(world) == [{"n": 1, "m": 7}]
 
 
-@pytest.mark.parametrize("then", ["a deliverer", "a verb"])
-def test_a_note_of_another_consent_covers_nothing(world: World, then: str) -> None:
-    """What was noted under a yes that has gone is not what the next one covers: its own first run says that."""
+def note_a_second_yes(world: World) -> None:
+    """A delivery under one yes, then another one, and what its first run notes."""
     version(world, BEFORE)
     world.record(1, properties={"n": 1})
     world.deliver(strict(world))
     world.now += 10
     world.agree("true")
     first.note(Noted(world, BEFORE), (ONE,))
+
+
+@pytest.mark.parametrize("then", ["a deliverer", "a verb"])
+def test_a_note_of_another_consent_covers_nothing(world: World, then: str) -> None:
+    """What was noted under a yes that has gone is not what the next one covers: its own first run says that."""
+    note_a_second_yes(world)
     world.now += 10
     world.agree("true")
     if then == "a verb":
@@ -361,12 +366,7 @@ def test_a_note_of_another_consent_covers_nothing(world: World, then: str) -> No
 @pytest.mark.parametrize("then", ["a deliverer", "a verb"])
 def test_a_note_is_taken_over_once(world: World, then: str) -> None:
     """It becomes what is covered, and does not stay beside it: both may be more than is read of the file."""
-    version(world, BEFORE)
-    world.record(1, properties={"n": 1})
-    world.deliver(strict(world))
-    world.now += 10
-    world.agree("true")
-    first.note(Noted(world, BEFORE), (ONE,))
+    note_a_second_yes(world)
     told = states.load(world.paths["delivery"]).told
     if then == "a verb":
         period.begin(world.paths)
