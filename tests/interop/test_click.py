@@ -344,7 +344,7 @@ VERBS: list[tuple[list[str], int, str]] = [
     (["status"], 0, "Telemetry of mytool is on (basic): "),
     ([], 2, "usage: mytool telemetry [-h] VERB ...\nmytool telemetry: error: "),
     (["nonsense"], 2, "usage: mytool telemetry [-h] VERB ...\nmytool telemetry: error: "),
-    (["status", "--jso"], 2, "usage: mytool telemetry [-h] VERB ...\nmytool telemetry: error: "),
+    (["status", "--jso"], 2, "usage: mytool telemetry status [-h] [--json]\nmytool telemetry status: error: "),
     (["log", "Bad"], 2, "mytool telemetry: 'Bad' is not a legal event name"),
     (["run", "--", "--help"], 127, "mytool telemetry: --help: command not found\n"),
 ]

@@ -93,7 +93,7 @@ def test_https_without_its_authority(
     tool = Tool(tmp_path, server.url)
     tool.environment |= {"https_proxy": f"http://{between.place}", "SSL_CERT_FILE": str(authority.bundle)}
     tool.work()
-    assert tool.flush() == ["3 records, tls: retry"]
+    assert tool.flush() == ["3 records, failed (tls): retry"]
     assert (recorder.received, server.seen()) == ([], [])
     tool.environment["SSL_CERT_FILE"] = str(between.bundle)
     assert tool.flush() == ["3 records, 200: delivered"]
@@ -176,7 +176,7 @@ def test_a_proxy_that_went_away(tmp_path: Path, recorder: Recorder, proxy: Start
     tool = Tool(tmp_path, f"{recorder.url}/t")
     tool.environment["http_proxy"] = "http://127.0.0.1:1"
     tool.work()
-    assert tool.flush() == ["3 records, proxy: retry"]
+    assert tool.flush() == ["3 records, failed (proxy): retry"]
     assert recorder.received == []
     tool.environment["http_proxy"] = f"http://{proxy().place}"
     assert tool.flush() == ["3 records, 200: delivered"]

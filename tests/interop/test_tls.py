@@ -78,7 +78,7 @@ def test_nobody_else_is_believed(
     nginx.start(passing(recorder), server=old, certificate=certificate)
     tool = make()
     tool.work()
-    assert tool.flush() == ["3 records, tls: retry"]
+    assert tool.flush() == ["3 records, failed (tls): retry"]
     assert nginx.seen() == []
     assert (tool.place()["failures"], tool.place()["held"]) == (1, False)
     check_kept(tool, nginx, recorder)
@@ -91,7 +91,7 @@ def test_a_portal_in_the_way_gets_nothing(nginx: Nginx, recorder: Recorder, make
     nginx.start(page, certificate=Authority(tmp_path / "portal").certificate())
     tool = make()
     tool.work()
-    assert tool.flush() == ["3 records, tls: retry"]
+    assert tool.flush() == ["3 records, failed (tls): retry"]
     check_kept(tool, nginx, recorder)
 
 

@@ -68,9 +68,10 @@ class DeliveryLock:
         """
         descriptor, self._descriptor = self._descriptor, -1
         try:
-            os.close(descriptor)
+            if descriptor >= 0:  # else gevent's `close` raises something else
+                os.close(descriptor)
         except OSError:
-            pass  # not taken, or somebody else's hook was quicker
+            pass  # somebody else's hook was quicker
 
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""
