@@ -20,7 +20,18 @@ from discreet.sending import state as states
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock
 from sending.outboxes import OTHER_RUN, Crash, World, line, own_world
-from sending.test_entering import AFTER, BEFORE, ONE, OTHER, OTHER_URL, Noted, properties, strict, version
+from sending.test_entering import (
+    AFTER,
+    BEFORE,
+    ONE,
+    OTHER,
+    OTHER_URL,
+    Noted,
+    note_a_second_yes,
+    properties,
+    strict,
+    version,
+)
 
 THIRD_RUN = "c" * 16
 
@@ -51,6 +62,18 @@ def tell(world: World, *, at: float | None = None) -> None:
     os.utime(world.directory / "notice", (at or world.now, at or world.now))
 
 
+def sent_to_a_first_destination(world: World) -> list[int]:
+    """Let the tool have its first one, for a record 10; which records are sent there."""
+    world.now += 100
+    answer(world)
+    world.now += 100
+    first.note(Noted(world, None), world.destinations)
+    world.now += 1
+    world.record(10)
+    world.deliver(strict(world))
+    return world.got()
+
+
 @pytest.mark.parametrize("how", ["rotated in this moment", "erased by the user"])
 @pytest.mark.usefixtures("_own_clock")
 def test_a_log_without_its_newest_file_is_no_empty_one(world: World, how: str) -> None:
@@ -60,14 +83,7 @@ def test_a_log_without_its_newest_file_is_no_empty_one(world: World, how: str) -
     if how.startswith("erased"):
         world.record(3, run=OTHER_RUN)
         world.log.unlink()
-    world.now += 100
-    answer(world)
-    world.now += 100
-    first.note(Noted(world, None), world.destinations)
-    world.now += 1
-    world.record(10)
-    world.deliver(strict(world))
-    assert world.got() == [10]
+    assert sent_to_a_first_destination(world) == [10]
 
 
 @pytest.mark.parametrize("number", [1, 2, 3])
@@ -77,14 +93,7 @@ def test_the_oldest_file_is_a_log_too(world: World, number: int) -> None:
     world.record(1, run=OTHER_RUN)
     for _ in range(number):
         world.rotate()
-    world.now += 100
-    answer(world)
-    world.now += 100
-    first.note(Noted(world, None), world.destinations)
-    world.now += 1
-    world.record(10)
-    world.deliver(strict(world))
-    assert world.got() == [10]
+    assert sent_to_a_first_destination(world) == [10]
 
 
 @pytest.mark.parametrize("by", ["verb", "hand", "new destination"])
@@ -177,12 +186,7 @@ def test_a_process_that_decided_long_ago_notes_nothing(world: World) -> None:
 @pytest.mark.parametrize("then", ["a deliverer", "a verb"])
 def test_what_a_second_yes_covers_is_for_its_first_run_to_say(world: World, then: str) -> None:
     """Not for whoever delivers first under it, which may be a later version."""
-    version(world, BEFORE)
-    world.record(1, properties={"n": 1})
-    world.deliver(strict(world))
-    world.now += 10
-    world.agree("true")
-    first.note(Noted(world, BEFORE), (ONE,))
+    note_a_second_yes(world)
     assert not consent.is_first_run(world.paths, consent.signature(world.paths))
     world.record(2, properties={"n": 2}, run=OTHER_RUN)
     version(world, AFTER, ONE, OTHER)

@@ -49,10 +49,11 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
     decision = session.decide()
     name = session.telemetry.name
     if decision.enabled:
-        kept = f"kept in {session.paths['log']}."  # alone nobody knows where it is sent
-        kept = kept if session.alone else whereabouts(session.telemetry, destinations(session)[0])
-        debugged = session.debugged()
-        session.say(f"Telemetry of {name} is on ({decision.level}). {debugged or f'What it records is {kept}'}")
+        kept = f"kept in {session.paths['log']}."
+        if not session.alone:  # else nobody knows where it is sent
+            kept = whereabouts(session.telemetry, destinations(session)[0])
+        told = session.debugged() or f"What it records is {kept}"
+        session.say(f"Telemetry of {name} is on ({decision.level}). {told}")
         if added:
             session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
         all_of_it = "" if session.alone else f", what it may be with `{session.command} disclosure`"
