@@ -31,6 +31,7 @@ def blocks(document: Path) -> list[tuple[str, str]]:
     return [block for block in found if block not in skipped]
 
 
+@pytest.mark.timeout(300)  # of the whole page; each of its programs has a minute
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_blocks_run(document: Path, home: Path, tmp_path: Path) -> None:
     """Every block of the document runs to its end with status 0, and Python warns of nothing."""

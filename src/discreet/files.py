@@ -68,9 +68,12 @@ def past_streams(*descriptors: int) -> "tuple[int, ...]":
         return descriptors
     moved: list[int] = []
     try:
-        from fcntl import F_DUPFD_CLOEXEC, fcntl
+        import fcntl
 
-        moved.extend(fcntl(descriptor, F_DUPFD_CLOEXEC, 3) for descriptor in descriptors)
+        copy = getattr(fcntl, "F_DUPFD_CLOEXEC", fcntl.F_DUPFD)  # PyPy has the second only
+        for descriptor in descriptors:
+            moved.append(fcntl.fcntl(descriptor, copy, 3))
+            os.set_inheritable(moved[-1], False)
     except OSError:
         for descriptor in moved:
             os.close(descriptor)

@@ -1,8 +1,9 @@
 """Programs that find themselves on another system: what a Python has not there is taken away from this one.
 
-It is no Windows and no macOS: paths, permissions and the kernel stay those of this machine. What it shows is that no
-line asks for a name that is not there, and that the ways taken in its place work. The lists are those of the standard
-library's documentation ("Availability") and of typeshed, without families that no telemetry would ask for.
+It is no Windows, no macOS and no PyPy: paths, permissions and the kernel stay those of this machine. What it shows is
+that no line asks for a name that is not there, and that the ways taken in its place work. The lists are those of the
+standard library's documentation ("Availability") and of typeshed, and what PyPy 7.3.19 was seen to lack on Linux,
+without families that no telemetry would ask for.
 """
 
 import ast
@@ -51,10 +52,24 @@ LACKS = {
         "select": "epoll poll",
         "time": "CLOCK_MONOTONIC CLOCK_REALTIME clock_getres clock_gettime clock_gettime_ns tzset",
     },
+    "pypy": {
+        "os": """
+            O_ACCMODE O_PATH O_TMPFILE POSIX_SPAWN_CLOSE POSIX_SPAWN_DUP2 POSIX_SPAWN_OPEN copy_file_range eventfd
+            getrandom pidfd_open posix_spawn posix_spawnp preadv pwritev readv sched_getaffinity splice waitid writev
+        """,
+        "signal": "SIGSTKFLT pidfd_send_signal sigtimedwait sigwaitinfo struct_siginfo",
+        "socket": "MSG_CMSG_CLOEXEC MSG_MORE MSG_NOSIGNAL SO_PEERCRED TCP_FASTOPEN",
+        "select": "EPOLLRDHUP POLLRDHUP",
+        "time": "CLOCK_TAI pthread_getcpuclockid",
+        "fcntl": "F_ADD_SEALS F_DUPFD_CLOEXEC F_GETPIPE_SZ F_OFD_SETLK F_SETPIPE_SZ",
+        "gc": "callbacks freeze get_count get_threshold is_tracked set_threshold unfreeze",
+        "sys": "getallocatedblocks getrefcount",
+    },
 }
+PLATFORMS = {"darwin": "darwin", "win32": "win32", "pypy": "linux"}  # as `sys.platform` has them
 # Not taken away before the standard library has what it wants of it: it is built for this system.
 BECOME = """
-import importlib, os, subprocess, sys, types
+import gc, importlib, os, subprocess, sys, types
 
 for name in {needed!r}:
     importlib.import_module(name)
@@ -62,7 +77,8 @@ for module, names in {lacks!r}.items():
     for name in names.split():
         for one in (module, "_" + module, "posix" if module == "os" else module):
             vars(sys.modules.get(one, types)).pop(name, None)
-sys.platform = {system!r}
+sys.platform = {platform!r}
+subprocess._USE_POSIX_SPAWN = hasattr(os, "posix_spawn")
 {more}
 """
 # A console without keys, a lock that is one, and a way to start programs that knows the flags.
@@ -80,7 +96,7 @@ class Popen(subprocess.Popen):
         assert creationflags in (0, 1 | 2)
         super().__init__(*arguments, **options)
 
-subprocess._USE_POSIX_SPAWN, subprocess.Popen = False, Popen
+subprocess.Popen = Popen
 subprocess.CREATE_NO_WINDOW, subprocess.CREATE_NEW_PROCESS_GROUP = 1, 2
 console = {{"kbhit": lambda: False, "getwch": lambda: "", "locking": locking, "LK_NBLCK": 2, "LK_UNLCK": 0}}
 sys.modules["msvcrt"] = types.ModuleType("msvcrt")
@@ -105,6 +121,6 @@ def needed() -> list[str]:
 
 
 def become(system: str) -> str:
-    """The text that makes a program find itself on that system, as `sys.platform` names it."""
+    """The text that makes a program find itself on that system, one of `PLATFORMS`."""
     more = textwrap.dedent(WINDOWS).format(posix_only=POSIX_ONLY) if system == "win32" else ""
-    return BECOME.format(needed=needed(), lacks=LACKS[system], system=system, more=more)
+    return BECOME.format(needed=needed(), lacks=LACKS[system], platform=PLATFORMS[system], more=more)

@@ -1,4 +1,4 @@
-"""Where Python lacks what it has here, as on macOS and Windows: every room can be entered, and a life lived."""
+"""Where Python lacks what it has here, as on macOS, Windows and PyPy: every room can be entered, and a life lived."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from conftest import clean_environment
 from faults.servers import BEHAVIOURS, serving
 from process.hosts import Hosts, arrived, same
-from process.systems import FRAMEWORKS, LACKS, SOURCE, become
+from process.systems import FRAMEWORKS, LACKS, PLATFORMS, SOURCE, become
 
 MODULES = [
     ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts).removesuffix(".__init__")
@@ -103,7 +103,7 @@ def test_the_verbs(system: str, home: Path, tmp_path: Path) -> None:
     said = lived(become(system) + VERBS.format(lines=list(LIFE)), home, tmp_path)
     told = dict(line.split(" -> ") for line in said.splitlines() if " -> " in line)
     assert told == {line: str(status) for line, status in LIFE.items()}
-    assert f"systems   {system}" in said
+    assert f"systems   {PLATFORMS[system]}" in said
     (left,) = (home / ".mytool" / "telemetry").iterdir()  # asked without the tool, `clear` keeps the no
     assert left.read_text().startswith("false")
 
@@ -117,16 +117,17 @@ def test_a_host_that_lives_long(system: str, home: Path, tmp_path: Path, directo
     files = sorted(directory.glob("usage*.jsonl"))
     logged = [json.loads(line) for path in files for line in path.read_text().splitlines()]
     assert len(files) == 2
-    assert {record["os"] for record in logged} == {system}
+    assert {record["os"] for record in logged} == {PLATFORMS[system]}
     assert sorted(received) == sorted(record["id"] for record in logged)
     assert len(logged) == 1 + 12_000 + 2
 
 
 @systems
-def test_a_child_delivers(system: str, hosts: Hosts) -> None:
-    """A command that ends leaves its record to a child, and feels nothing of it."""
+@pytest.mark.parametrize("streams", ["", "os.close(0)"], ids=["open", "closed"])
+def test_a_child_delivers(system: str, streams: str, hosts: Hosts) -> None:
+    """A command that ends leaves its record to a child, and feels nothing of it; also where it has closed a stream."""
     with serving(BEHAVIOURS["ok"]) as server:
-        assert same(hosts.run(hosts.program(server.url, first=become(system))), hosts.bare())
+        assert same(hosts.run(hosts.program(server.url, first=f"{become(system)}\n{streams}")), hosts.bare())
         server.wait(1)
         hosts.wait_for_the_end()
         assert arrived(server.requests) == hosts.logged()

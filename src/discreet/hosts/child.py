@@ -66,12 +66,14 @@ class Child:
         usual = list(map(_number, _IGNORED_BY_PYTHON))
         flush()
 
-        def start(path: str, argv: list[str], spawn: "Any" = os.posix_spawn) -> int:
-            process: int = spawn(path, argv, os.environ, setsigmask=list(self._before), setsigdef=usual)
+        def start(path: str, argv: list[str], spawn: str = "posix_spawn") -> int:
+            if not hasattr(os, spawn):
+                return _forked(path, argv, self._before)
+            process: int = getattr(os, spawn)(path, argv, os.environ, setsigmask=list(self._before), setsigdef=usual)
             return process
 
         try:
-            process = start(self._argv[0], self._argv, os.posix_spawnp)  # which looks for it in one step
+            process = start(self._argv[0], self._argv, "posix_spawnp")  # which looks for it in one step
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
@@ -136,6 +138,18 @@ def _started(argv: list[str], start: "Callable[[str, list[str]], int]") -> int:
             if failed.errno != errno.EACCES:
                 failed = error  # the first that says more than that it is not there
     raise failed
+
+
+def _forked(path: str, argv: list[str], before: "Any") -> int:
+    """As `posix_spawn`, in a Python that has none (PyPy). Raises `OSError`."""
+    import subprocess
+
+    def release() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    process = subprocess.Popen(argv, executable=path, close_fds=False, preexec_fn=release)  # noqa: PLW1509, S603
+    process.returncode = 0  # as if it had ended: it is for us to wait, and Python would warn
+    return process.pid
 
 
 def end_by(number: int) -> None:

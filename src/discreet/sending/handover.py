@@ -214,13 +214,11 @@ def start(plan: "dict[str, Any]") -> bool:
     except OSError:
         return False
     try:
-        if os.name == "nt":
-            _spawn_on_windows(command, environment, reading)
-        else:
+        if os.name != "nt":
             # Whoever has many pipes is given small ones, and the child may not be reading: then it gets a part, and
             # ends. The reading end stays open meanwhile, since a host may have let SIGPIPE kill it.
             os.set_blocking(writing, False)
-            _spawn(command, environment, reading)
+        (_spawn if hasattr(os, "posix_spawn") else _spawn_elsewhere)(command, environment, reading)
         return os.write(writing, content) == len(content)
     except OSError:
         return False
@@ -282,18 +280,14 @@ def _is_inheritable(descriptor: int) -> bool:
         return False  # the directory's own, closed by now
 
 
-def _spawn_on_windows(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:
+def _spawn_elsewhere(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:
+    """The same on Windows and in PyPy, which have no `posix_spawn`."""
     import subprocess
 
-    # A window must not flash up: CREATE_NO_WINDOW does that, DETACHED_PROCESS does not for a console program.
-    flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP  # type: ignore[attr-defined]  # only there
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=reading,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        creationflags=flags,
-        close_fds=True,
-    )
+    apart: dict[str, Any] = {"start_new_session": True}
+    if os.name == "nt":
+        # A window must not flash up: CREATE_NO_WINDOW does that, DETACHED_PROCESS does not for a console program.
+        apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined]
+    null = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=environment, stdin=reading, stdout=null, stderr=null, **apart)
     process.returncode = 0  # as if it had ended: nobody waits for it, and Python would warn of that
