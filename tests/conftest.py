@@ -39,6 +39,7 @@ LOOPBACK = ("127.", "::1", "localhost")
 ROWS = environments.rows(environments.VENDORS + environments.TEST_RUNNERS + environments.AGENTS)
 LOOKED_AT = {condition.partition("=")[0] for _, rule in ROWS for condition in rule}
 LOOKED_AT |= {"DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH"}
+LOOKED_AT |= {"PYTHONUNBUFFERED"}  # few users have it, and with it nothing comes in the wrong order
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -77,7 +78,7 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 
 def looked_at(name: str) -> bool:
-    """Whether the gate may look at that variable."""
+    """Whether the gate, or a child's Python, may look at that variable."""
     return name in LOOKED_AT or "TELEMETRY" in name
 
 

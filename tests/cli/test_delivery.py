@@ -240,8 +240,24 @@ def test_status_where_nothing_is_sent(host: Host) -> None:
         assert "  sent to  nowhere\n  setting  PostHog gets nothing before " in host.verb("status", env=waiting)
         told = host.verb("status", env={"MYTOOL_TELEMETRY_HEADERS": "nonsense"})
         assert "(json): 2 waiting, " in told
+        assert "nowhere" not in told
         assert "  setting  MYTOOL_TELEMETRY_HEADERS is refused: " in told
     assert not requests
+
+
+def test_what_is_pending_for_several(make_telemetry: Any, capsys: Any) -> None:
+    """The largest number that waits for one of them."""
+    later: Any = {"batch_size": 1000, "batch_interval": 86_400}
+    telemetry = make_telemetry(destination=[Destination(f"https://{one}.example.org/t", **later) for one in "ab"])
+    assert telemetry.main(["on"]) == 0
+    telemetry.track("search", n=1)
+    telemetry.track("search", n=2)
+    assert telemetry.flush(5.0)
+    capsys.readouterr()
+    assert telemetry.main(["status", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["pending"] == 2
+    assert telemetry.main(["status"]) == 0
+    assert capsys.readouterr().out.count(": 2 waiting, ") == 2
 
 
 def test_what_an_opt_out_tool_added_since_is_told(make_telemetry: Any, capsys: Any, home: Path) -> None:
@@ -253,6 +269,18 @@ def test_what_an_opt_out_tool_added_since_is_told(make_telemetry: Any, capsys: A
     assert telemetry.main(["status"]) == 0
     assert "  new      since its notice: command, " in (out := capsys.readouterr().out)
     assert "Of this nothing is sent until you agree: mytool telemetry on\n" in out
+
+
+def test_of_much_that_was_added_some_is_named(make_telemetry: Any, capsys: Any) -> None:
+    """Six by their names, and how many more there are."""
+    url = "https://example.org/t"
+    assert make_telemetry(destination=url, events={"a": {"n": "count"}}).main(["on"]) == 0
+    for more in (6, 8):
+        fields = {"n": "count", **{f"f{number}": "count" for number in range(more)}}
+        capsys.readouterr()
+        assert make_telemetry(opted_in=False, destination=url, events={"a": fields}).main(["status"]) == 0
+        told = "a.f5 and 2 more. `" if more == 8 else "a.f5. `"
+        assert f"a.f4, {told}" in capsys.readouterr().out
 
 
 def test_what_was_added_since_is_told(host: Host) -> None:

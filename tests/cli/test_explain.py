@@ -56,6 +56,16 @@ def test_a_value_that_makes_no_sense(
         assert capsys.readouterr().out.splitlines() == before
 
 
+def test_a_local_tool_has_no_settings_of_where_it_sends(
+    make_telemetry: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
+) -> None:
+    """It sends nothing, so nothing is wrong with them."""
+    for key, value in UNCLEAR.items():
+        monkeypatch.setenv(f"MYTOOL_TELEMETRY_{key}", value)
+    make_telemetry(consent="local").main(["explain"])
+    assert " is refused: " not in capsys.readouterr().out
+
+
 def test_every_value_that_makes_no_sense(
     make_telemetry: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
@@ -83,13 +93,13 @@ def test_a_configuration_that_makes_no_sense(make_telemetry: Any, capsys: pytest
 
 @pytest.mark.parametrize("value", ["1", "maybe", "0 "])
 def test_debug_is_told(make_telemetry: Any, capfd: pytest.CaptureFixture[str], monkeypatch: Any, value: str) -> None:
-    """In doubt an event is shown, and neither written nor sent; `status` and `explain` say so."""
+    """In doubt an event is shown, and neither written nor sent; `status`, `explain` and `on` say so."""
     monkeypatch.setenv("MYTOOL_TELEMETRY_DEBUG", value)
     telemetry = make_telemetry(destination="https://example.org/t")
     telemetry.track("search", n=1)
     assert telemetry.flush(5.0)
     assert ('"n":1' in capfd.readouterr().err) == (value != "0 ")
-    for verb in ("status", "explain"):
+    for verb in ("status", "explain", "on"):
         telemetry.main([verb])
         told = "MYTOOL_TELEMETRY_DEBUG is set: events are shown on stderr, and neither written nor sent\n"
         assert (told in capfd.readouterr().out) == (value != "0 ")

@@ -18,7 +18,7 @@ import pytest
 from conftest import clean_environment
 from discreet import Telemetry, cli, consent, names
 from discreet.__main__ import main
-from discreet.cli.session import shown
+from discreet.cli.session import Failure, shown
 from discreet.consent import stored
 from terminal import Terminal
 
@@ -140,6 +140,7 @@ def test_help_lists_the_verbs(discreet: Discreet) -> None:
         (["preview", "-n", "0"], "argument -n: must be a number of records, at least 1, not '0'"),
         (["preview", "-n", "x"], "argument -n: must be a number of records, at least 1, not 'x'"),
         (["preview", "-n", "9" * 30], "argument -n: must be a number of records"),
+        (["preview", "-n", "9" * 19], "argument -n: must be a number of records"),  # beyond sys.maxsize
     ],
 )
 def test_wrong_use(capsys: pytest.CaptureFixture[str], home: Path, arguments: list[str], sentence: str) -> None:
@@ -175,6 +176,7 @@ def test_a_place_that_cannot_be_has_nothing_in_it(discreet: Discreet, tmp_path: 
     done = discreet("--data-dir", str(tmp_path / "file" / "data"), *verb.split())
     assert (done.returncode, done.stderr) == (0, "")
     assert "is off: nobody has said yes" in done.stdout
+    assert "dropped" not in done.stdout
 
 
 @pytest.mark.parametrize("call", ["mkdir", "open"])
@@ -229,6 +231,19 @@ def test_a_full_disk_leaves_the_old_answer(make_telemetry: Any, monkeypatch: pyt
     assert below(directory) == before
 
 
+def test_a_full_disk_takes_no_yes(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """ENOSPC comes without a name: the sentence has that of the directory."""
+    telemetry = make_telemetry(opted_in=False)
+
+    def full(descriptor: int, content: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        assert telemetry.main(["on"]) == 1
+    assert capsys.readouterr() == ("", f"mytool telemetry: {telemetry.paths.directory}: No space left on device\n")
+
+
 def test_a_directory_in_the_place_of_the_answer(discreet: Discreet, place: Path) -> None:
     """Where a directory stands at the name of the answer, the sentence names it, and no temporary file."""
     (place / "opt-in").mkdir(parents=True)
@@ -274,6 +289,21 @@ def test_on_enhanced(discreet: Discreet, place: Path) -> None:
     assert json.loads(discreet("status", "--json").stdout)["level"] == "enhanced"
     discreet("on")
     assert json.loads(discreet("status", "--json").stdout)["level"] == "basic"
+
+
+@pytest.mark.parametrize("error", [Failure("try again"), OSError(errno.EIO, os.strerror(errno.EIO))], ids=["", "EIO"])
+def test_on_where_nobody_can_tell_what_is_new(
+    make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, place: Path, error: Exception
+) -> None:
+    """That is no reason to refuse a yes."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(cli.consent, "additions", refuse)
+    assert make_telemetry().main(["on"]) == 0
+    assert capsys.readouterr().out.startswith("Telemetry of mytool is on (basic). ")
+    assert (place / "opt-in").read_text().startswith("true 20")
 
 
 @pytest.mark.parametrize(
@@ -343,6 +373,13 @@ def test_off_keeps_the_data_and_ends_the_recording(discreet: Discreet, place: Pa
     assert {path.name for path in place.iterdir()} <= {"opt-in", "usage.jsonl", "lock"}
 
 
+def test_off_where_nothing_was_recorded(make_telemetry: Any, capsys: Any) -> None:
+    """Nothing is said to be kept."""
+    assert make_telemetry(opted_in=False).main(["off"]) == 0
+    told = "Telemetry of mytool is off. Nothing more is recorded, and nothing is sent.\n"
+    assert capsys.readouterr() == (told, "")
+
+
 # ---- status
 
 
@@ -385,6 +422,9 @@ def test_status(discreet: Discreet, place: Path) -> None:
         f"To change that: {OFF}",
     ]
     assert discreet("status", env={"DO_NOT_TRACK": "1"}).stdout.splitlines()[0].endswith("is off: DO_NOT_TRACK is set.")
+    (place / "losses.json").unlink()
+    (place / "losses.json").mkdir()
+    assert discreet("status").stdout.splitlines()[4] == "  dropped  cannot be read: not a regular file"
 
 
 @pytest.mark.parametrize("verb", ["status", "status --json", "explain", "preview", "report", "clear --yes"])
@@ -603,6 +643,7 @@ def test_shown(text: str) -> None:
     assert shown(text, None) == text or not clean(text)
     with open(os.devnull, "w", encoding="ascii") as stream:
         assert shown(text, stream).isascii()
+        assert "?" not in shown(text, stream)
 
 
 # ---- the output goes away
@@ -676,6 +717,14 @@ def test_closed_streams(home: Path, place: Path, verb: str, closed: str) -> None
     done = subprocess.run(shell, env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert bool(done.stdout) == (">&-" not in closed.split())
+
+
+def test_a_complaint_that_nobody_can_read(home: Path, place: Path) -> None:
+    """Without stderr it is not printed to stdout, where a program reads records."""
+    fill(place, record(1) + b"torn\n")
+    shell = ["bash", "-c", f"exec {shlex.join([*TOOL, 'preview'])} 2>&-"]
+    done = subprocess.run(shell, env=clean_environment(home), capture_output=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (0, record(1))
 
 
 # ---- clear
@@ -928,12 +977,15 @@ def test_a_directory_that_is_not_ours(
 ) -> None:
     """The same, for who cannot give a directory away: our own user is another one."""
     telemetry: Telemetry = make_telemetry()
+    (place / "enabled").touch()
     monkeypatch.setattr(names, "current_user", lambda: os.geteuid() + 1)
     before = below(place)
     for verb in (["on"], ["off"], ["clear", "--yes"]):
         assert telemetry.main(verb) == 1
         assert " belongs to another user; set HOME, or MYTOOL_TELEMETRY_DIR, " in capsys.readouterr().err
     assert below(place) == before
+    assert telemetry.main(["status"]) == 0
+    assert f"remove {place}" not in capsys.readouterr().out  # which is not this user's to do
 
 
 @pytest.mark.parametrize("verb", ["on", "off", "clear --yes"])
@@ -945,6 +997,13 @@ def test_who_does_not_know_where_the_files_are_says_so(discreet: Discreet, verb:
         "Asked without mytool itself: if it keeps its files elsewhere, or under other names, this does not reach it. "
         f"Then type `mytool telemetry {verb.split(maxsplit=1)[0]}`."
     )
+
+
+def test_the_tool_itself_reaches_its_files(make_telemetry: Any, capsys: Any) -> None:
+    """Of that there is nothing to say."""
+    for verb in ("on", "off", "clear --yes"):
+        assert make_telemetry().main(verb.split()) == 0
+        assert "Asked without" not in capsys.readouterr().out
 
 
 def test_what_is_no_marker_is_said_to_be_removed(discreet: Discreet, home: Path) -> None:

@@ -103,6 +103,7 @@ def test_the_host_stays_as_it_is(host: Host) -> None:
         (["telemetry"], "mytool telemetry: error: the following arguments are required: VERB"),
         (["telemetry", "nonsense"], "mytool telemetry: error: argument VERB: invalid choice: 'nonsense'"),
         (["telemetry", "log", "Bad"], "mytool telemetry: 'Bad' is not a legal event name"),
+        (["telemetry", "--hel", "status"], "mytool telemetry status: error: unrecognized arguments: --hel"),
         (["telemetry", "preview", "-n", "0"], "mytool telemetry preview: error: argument -n: must be"),
     ],
 )
