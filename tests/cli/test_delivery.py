@@ -5,19 +5,22 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cli.hosts import SECRET, Host, opened, receiving
 from conftest import clean_environment
-from discreet import Telemetry, names
+from discreet import Telemetry, cli, names
 from discreet.destination import Destination
-from discreet.sending import handover
+from discreet.sending import delivery, handover
 from discreet.sending.lock import DeliveryLock
-from faults.servers import Visit, answering, refusing, serving
+from faults.servers import Visit, answering, in_turn, refusing, serving
 
 
 @pytest.mark.parametrize(("form", "number"), [("beacon", 1), ("json", 1), ("json", 40), ("otlp", 40), ("posthog", 40)])
@@ -96,6 +99,28 @@ def test_flush_after_a_batch_was_too_large(host: Host) -> None:
         assert len(requests) == 3
 
 
+def test_flush_says_each_line_at_once(host: Host) -> None:
+    """What came of one request can be read, also through a pipe, while the next one takes its time."""
+    read, was_read = threading.Event(), []
+
+    def slow(visit: Visit) -> None:
+        visit.read()
+        was_read.append(read.wait(3.0))
+        visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(in_turn(answering(413), slow)) as server:
+        host.to(server.url)
+        host.see()
+        host.record(2)
+        command = [sys.executable, "-W", "error", str(host.script), "telemetry", "flush"]
+        with subprocess.Popen(command, env=clean_environment(host.home), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().endswith(": 2 records, 413: halve\n")
+            read.set()
+            assert process.stdout.read().count(": 1 record, 200: delivered\n") == 2
+        assert (process.returncode, was_read) == (0, [True, True])
+
+
 def test_flush_while_events_are_only_shown(host: Host) -> None:
     """`DEBUG` sends nothing, whoever asks."""
     with receiving(host) as requests:
@@ -137,6 +162,25 @@ def test_flush_to_nobody(host: Host) -> None:
         done = host.run("telemetry", "flush")
         assert (done.returncode, done.stdout.endswith(b": 1 record, failed (refused): retry\n")) == (1, True)
         assert "failed 1 time in a row; tried again in" in host.verb("status")
+
+
+@pytest.mark.parametrize(("status", "said"), [(503, "failed 1 time in a row"), (403, "it refuses us (status 403)")])
+def test_a_time_that_has_come(
+    make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, status: int, said: str
+) -> None:
+    """Where a destination may be tried again since a while, the next run does so, and not in so many hours."""
+    with serving(answering(status)) as server:
+        telemetry = make_telemetry(destination=server.url, delivery="thread")
+        assert telemetry.main(["on"]) == 0
+        telemetry.track("search", n=1)
+        assert telemetry.flush(10.0)
+        assert telemetry.main(["flush"]) == 1
+        now = time.time()
+        monkeypatch.setattr(cli.delivery, "time", SimpleNamespace(time=lambda: now + 200_000))
+        capsys.readouterr()
+        assert telemetry.main(["status"]) == 0
+        assert f"1 waiting, {said}; tried again by the next run\n" in capsys.readouterr().out
+    assert len(server.requests) == 1
 
 
 def test_flush_without_a_receipt(host: Host) -> None:
@@ -258,6 +302,22 @@ def test_what_is_pending_for_several(make_telemetry: Any, capsys: Any) -> None:
     assert json.loads(capsys.readouterr().out)["pending"] == 2
     assert telemetry.main(["status"]) == 0
     assert capsys.readouterr().out.count(": 2 waiting, ") == 2
+
+
+def test_an_answer_that_changes_while_one_looks(
+    make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Then `status` says neither that it is on nor that nothing is sent since it is off: it is to be asked again."""
+
+    def withdrawn(*_: object, **__: object) -> None:
+        raise delivery.Withdrawn("the stored consent has changed")
+
+    monkeypatch.setattr(delivery, "Delivery", withdrawn)
+    telemetry = make_telemetry(destination="https://example.org/t")
+    assert telemetry.main(["status"]) == 1
+    out, err = capsys.readouterr()
+    assert err == "mytool telemetry: try again: the stored consent has changed\n"
+    assert "while it is off" not in out
 
 
 def test_what_an_opt_out_tool_added_since_is_told(make_telemetry: Any, capsys: Any, home: Path) -> None:

@@ -269,8 +269,9 @@ def test_on(discreet: Discreet, place: Path) -> None:
     """`on` stores a dated yes in private files, says so, and the next command is recorded."""
     done = discreet("on")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "Telemetry of mytool is on (basic)." in done.stdout
-    assert str(place / "usage.jsonl") in done.stdout
+    # Nobody knows here whether it is sent, so of that nothing is said.
+    told = f"Telemetry of mytool is on (basic). What it records is kept in {place / 'usage.jsonl'}."
+    assert done.stdout.splitlines()[0] == told
     assert f"`{OFF}`" in done.stdout
     answer, since = (place / "opt-in").read_text().split()
     assert answer == "true"
@@ -630,6 +631,10 @@ def test_the_good_lines_among_hostile_ones(discreet: Discreet, place: Path) -> N
     done = discreet("preview", "-n", "100", text=False)
     assert done.stdout == record(1) + record(2)
     assert f"{len(HOSTILE)} lines of the log could not be used".encode() in done.stderr
+    fill(place, b"".join(HOSTILE))
+    assert said(
+        discreet("preview"), 0, f"{len(HOSTILE)} lines of the log could not be used"
+    )  # and not that it is empty
     page = discreet("report").stdout
     assert "of the log could not be used" in page
 
@@ -863,6 +868,25 @@ def test_clear_without_a_terminal(discreet: Discreet, home: Path, place: Path, s
     assert below(home) == before
 
 
+def test_clear_with_its_output_in_a_file(home: Path, place: Path, tmp_path: Path) -> None:
+    """Whoever types cannot read what is asked, so it is not asked."""
+    put(place, OURS)
+    before = below(home)
+    shell = f"{shlex.join([*TOOL, 'clear'])} > {tmp_path / 'out.txt'}; echo ended $?"
+    with Terminal(["sh", "-c", shell], clean_environment(home)) as terminal:
+        terminal.type("y\n")
+        assert terminal.end() == 0
+    assert terminal.output.endswith("give --yes to erase without being asked\nended 2\n")
+    assert below(home) == before
+
+
+def test_clear_of_nothing_leaves_the_directory(discreet: Discreet, place: Path) -> None:
+    """It may be one that the user has made, and named by a variable."""
+    place.mkdir(parents=True)
+    assert discreet("clear", "--yes").returncode == 0
+    assert place.is_dir()
+
+
 def test_clear_leaves_what_is_not_ours(discreet: Discreet, place: Path) -> None:
     """Files that somebody else put into the directory survive, names that look like ours included."""
     put(place, {**OURS, **NOT_OURS})
@@ -879,8 +903,11 @@ def test_clear_does_not_follow_a_link(discreet: Discreet, place: Path, tmp_path:
     (tmp_path / "diary").write_text("mine")
     put(place, {"opt-in": b"true"})
     (place / "usage.jsonl").symlink_to(tmp_path / "diary")
+    (tmp_path / "folder").mkdir()
+    (place / "salt").symlink_to(tmp_path / "folder")
     assert discreet("clear", "--yes").returncode == 0
     assert (tmp_path / "diary").read_text() == "mine"
+    assert (tmp_path / "folder").is_dir()
     assert not place.exists()
 
 

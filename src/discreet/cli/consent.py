@@ -231,7 +231,7 @@ def _say_change(session: Session, decision: consent.Decision) -> None:
     else:
         facts = facts_of(session.telemetry)
         found = worded.lines(facts)
-        by_hand = [line for line in found if line.row not in ("stored consent", "default")]
+        by_hand = [line for line in found if line.row != "stored consent"]
         steps = [line.change for line in by_hand if line.change]
         if facts.marker[0] == consent.OFF and not facts.home:
             steps.append(f"remove {facts.marker_path}, which {facts.marker[1]}")

@@ -209,10 +209,11 @@ def _fortune(delivery: "Delivery", destination: "Destination") -> str:
     if not delivery.may_go_to(destination):
         return "its host is new, so nothing is sent there until you agree"
     seconds = max(0, int(place.wake - time.time()))
+    left = counted(seconds // 3600 + 1, "hour") if place.held else counted(seconds, "second")
+    when = f"in {left}" if seconds else "by the next run"
     if place.held:
-        return f"it refuses us (status {place.status}); tried again in {counted(seconds // 3600 + 1, 'hour')}"
+        return f"it refuses us (status {place.status}); tried again {when}"
     if place.failures:
-        when = f"in {counted(seconds, 'second')}" if seconds else "by the next run"
         why = f" ({problem})" if (problem := delivery.problem()) else ""
         return f"failed {counted(place.failures, 'time')} in a row{why}; tried again {when}"
     return f"last answer {place.status}" if place.status else "nothing sent yet"
