@@ -18,7 +18,7 @@ from cli.hosts import SECRET, Host, opened, receiving
 from conftest import clean_environment
 from discreet import Telemetry, cli, names
 from discreet.destination import Destination
-from discreet.sending import delivery, handover
+from discreet.sending import delivery, handover, losses
 from discreet.sending.lock import DeliveryLock
 from faults.servers import Visit, answering, in_turn, refusing, serving
 
@@ -287,6 +287,18 @@ def test_status_where_nothing_is_sent(host: Host) -> None:
         assert "nowhere" not in told
         assert "  setting  MYTOOL_TELEMETRY_HEADERS is refused: " in told
     assert not requests
+
+
+def test_without_a_home(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    """`status` says where it would be sent, and looks at no file of a root directory; `flush` says what to type."""
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(losses, "stored", lambda _: pytest.fail("a file is looked at"))
+    telemetry = make_telemetry(opted_in=False, destination="https://example.org/t")
+    assert telemetry.main(["status"]) == 0
+    assert "  sent to  https://example.org/t (json): nothing is sent while it is off\n" in capsys.readouterr().out
+    for verb in ("flush", "preview --wire"):
+        assert telemetry.main(verb.split()) == 1
+        assert "there is no place for telemetry files: HOME is not set; set HOME, " in capsys.readouterr().err
 
 
 def test_what_is_pending_for_several(make_telemetry: Any, capsys: Any) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from conftest import clean_environment
 from discreet import Boolean, Count, Forbidden, Hash, Number, OneOf, TextCount, Version
 from discreet.__main__ import main
-from discreet.hosts import child
+from discreet.hosts import child, shell
 from terminal import SECONDS, Terminal, wait_for_lines
 
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
@@ -486,6 +487,23 @@ def test_run_with_facts(discreet: Discreet, place: Path, home: Path, telemetry_i
             "files": 12,
         }
     assert b"geheim" not in everything(home)
+
+
+def test_many_facts_leave_room_for_what_is_measured(make_telemetry: Any, place: Path) -> None:
+    """Of more fields than a record has, those that `run` measures are not the ones that are left out."""
+    facts = [f"--set=f{number}={number}" for number in range(40)]
+    assert make_telemetry().main(["run", *facts, "--", "true"]) == 0
+    assert len(only(place)) == 32
+    assert only(place).keys() > {"duration_ms", "success", "exit_code"}
+
+
+def test_off_run_on_windows(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There a process cannot become another one, and `exec` would leave the command behind alone: `run` waits."""
+    telemetry = make_telemetry()
+    telemetry.off = True
+    monkeypatch.setattr(shell, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(child, "replace", lambda _: pytest.fail("exec"))
+    assert telemetry.main(["run", "--", "sh", "-c", "exit 3"]) == 3
 
 
 @pytest.mark.usefixtures("agreed")

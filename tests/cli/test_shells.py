@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -170,11 +171,14 @@ def test_deliveries(discreet: Discreet, manifest: Callable[..., Path], place: Pa
     assert (record["tool"], record["event"], record["properties"]) == ("mytool", "sync", {"kind": "full"})
 
 
-def test_run_delivers_by_itself(discreet: Discreet, manifest: Callable[..., Path], place: Path) -> None:
-    """What is due leaves after the command, by a process of its own, and `run` does not wait for it."""
+@pytest.mark.parametrize(("command", "status"), [("exit 3", 3), ("kill -KILL $$", -signal.SIGKILL)])
+def test_run_delivers_by_itself(
+    discreet: Discreet, manifest: Callable[..., Path], place: Path, command: str, status: int
+) -> None:
+    """What is due leaves after the command, however that ended, by a process of its own, and `run` does not wait."""
     with serving(answering(200)) as server:
         manifest(f'destination = {{url = "{server.url}", batch_interval = 0}}')
-        assert discreet("run", "--event", "make.apply", "--", "true").returncode == 0
+        assert discreet("run", "--event", "make.apply", "--", "sh", "-c", command).returncode == status
         (request,) = server.wait(1, SECONDS)
     body = gzip.decompress(request.body) if request.headers.get("content-encoding") == "gzip" else request.body
     assert json.loads(body)["records"][0]["event"] == "make.apply"
@@ -304,6 +308,7 @@ LINES = [
     (["run", "--event", "e", "env", "--", "y"], ({}, "e", ["env", "--", "y"])),
     (["run", "--event"], None),
     (["run", "--event", "-x", "y"], None),
+    (["run", "--event", "--", "y"], None),
     (["run", "--event", "E", "y"], None),
     (["run", "--set", "a=1", "y"], None),
     (["--tool", "t", "status"], None),

@@ -771,7 +771,7 @@ def test_clear_asks_and_the_default_is_no(home: Path, place: Path, keys: str) ->
         assert str(place / "usage.3.jsonl") in terminal.output
         terminal.type(keys)
         assert terminal.end() == 0
-    assert terminal.output.endswith("Nothing was erased.\n")
+    assert terminal.output.endswith("\nNothing was erased.\n")
     assert below(home) == before
 
 

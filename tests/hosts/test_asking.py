@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,7 +17,10 @@ from discreet import Count, Destination, OneOf, Telemetry
 from discreet.consent import stored
 from discreet.hosts import asking
 from discreet.hosts.reading import plain
+from discreet.log import timestamp
+from discreet.sending.delivery import Delivery
 from discreet.sending.lock import DeliveryLock
+from faults.servers import answering, serving
 from terminal import Terminal
 
 LATER: Any = {"batch_size": 1000, "batch_interval": 86_400}
@@ -103,6 +107,7 @@ def test_what_the_question_says(answers: Any, undecided: Any, capsys: Any, monke
     monkeypatch.setenv("COLUMNS", "60")
     answers += ["?\n", "n\n"]
     events = {f"search_{number}": {"purpose": f"why {number}", "fields": {}} for number in range(6)}
+    events["search_1"]["purpose"] = "words " * 9 + "kept-together"
     telemetry = undecided(events=events, destination="https://example.org/secret/t")
     telemetry.ask(12.0)
     err = capsys.readouterr().err
@@ -113,15 +118,33 @@ def test_what_the_question_says(answers: Any, undecided: Any, capsys: Any, monke
         "Never recorded",
         "https://example.org.",
         "12 seconds",
-        "usage.jsonl",
+        telemetry.paths["log"],
+        f"  search_1: {'words ' * 8}\n    words kept-together\n".replace(" \n", "\n"),
     ):
         assert text in question
     assert "secret" not in question
     words = " ".join(rest.split())
     for line in plain(telemetry.disclosure()):
         assert " ".join(line.split()) in words
+    assert re.search(r"\n- .*\n  \S", rest)
     wide = [line for line in err.replace(PROMPT, "").splitlines() if len(line) > 60]
     assert [line for line in wide if len(line.split()) > 1] == []  # a path or a URL that is wider stays whole
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("80", 80), ("500", 100)])
+def test_how_wide_it_is(
+    *, answers: Any, undecided: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch, columns: str, widest: int
+) -> None:
+    """As the terminal, and no wider than a person likes to read; five events are all named, and no more of them."""
+    monkeypatch.setenv("COLUMNS", columns)
+    answers.append("\n")
+    events = {f"search_{number}": {"purpose": "words " * 60, "fields": {}} for number in range(3)}
+    del events["search_2"]["purpose"]
+    undecided(events=events).ask()
+    err = capsys.readouterr().err
+    assert widest - 10 < max(len(line) for line in err.splitlines() if "words" in line) <= widest
+    assert "  search_2: no purpose stated\n" in err
+    assert " more\n" not in err
 
 
 def test_the_page_as_it_is_read() -> None:
@@ -172,6 +195,29 @@ def test_what_was_recorded_before_it_was_told_stays(
     assert "(json): 0 waiting" in capsys.readouterr().out
 
 
+def test_a_clock_that_was_ahead_before_it_was_told(
+    answers: Any, undecided: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is in the log when more is told stays, also once the time has come that it says."""
+    with serving(answering(200)) as server:
+        there = Destination(server.url, **LATER)
+        options: dict[str, Any] = {"consent": "opt-out", "destination": there, "delivery": "thread"}
+        assert undecided(**options).notice()
+        for _ in range(2):
+            telemetry = undecided(**options)
+            telemetry.track("search", n=1)
+            assert telemetry.close(10.0)
+            if not server.requests:
+                assert telemetry.main(["flush"]) == 0
+            options["identity"] = "install"
+        log = place / "usage.jsonl"
+        log.write_text(re.sub('"time":"[^"]*', f'"time":"{timestamp(time.time() + 3600)}', log.read_text()))
+        assert undecided(**options).notice()
+        monkeypatch.setitem(Delivery.__init__.__kwdefaults__, "clock", lambda: time.time() + 7200)
+        assert undecided(**options).main(["flush"]) == 0
+        assert (len(server.requests), log.read_text().count("\n")) == (1, 2)
+
+
 def test_the_verbs_below_another_command(undecided: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Mounted below a sub-command, or by a program of another name, they are told as they are typed."""
     monkeypatch.setattr(sys, "argv", ["/usr/bin/mytool"])
@@ -198,6 +244,14 @@ def test_the_verbs_under_another_name(
     assert "`mytool usage-data off`, for good" in telemetry.disclosure()
     assert telemetry.main(["export"]) == 0
     assert "by `mytool usage-data export`" in capsys.readouterr().out
+
+
+def test_a_yes_covers_where_it_goes(answers: Any, undecided: Any, place: Path) -> None:
+    """What was said of the receivers is kept with the answer, so that a later one is told apart."""
+    answers.append("y\n")
+    telemetry = undecided(destination="https://example.org/t")
+    assert telemetry.ask() is True
+    assert "> example.org" in (place / "opt-in").read_text().splitlines()
 
 
 def test_a_word_that_is_no_answer(answers: Any, undecided: Any, capsys: Any) -> None:
@@ -237,16 +291,25 @@ def test_the_limit(answers: Any, undecided: Any, monkeypatch: pytest.MonkeyPatch
     assert waited == [kept]
 
 
-def test_somebody_else_was_quicker(answers: Any, undecided: Any, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's answer replaces none that was given in another window meanwhile."""
+@pytest.mark.parametrize("before", ["true", "false"])
+@pytest.mark.parametrize(
+    ("typed", "said"), [(None, None), ("what", None), ("y\n", True), ("n\n", False), ("\n", False)]
+)
+def test_somebody_else_was_quicker(
+    *, answers: Any, undecided: Any, place: Path, monkeypatch: pytest.MonkeyPatch, typed: Any, said: Any, before: str
+) -> None:
+    """Nobody's answer replaces none that was given in another window meanwhile; what a person typed last holds."""
 
-    def line(*_: object) -> None:
-        place.mkdir(parents=True)
-        (place / "opt-in").write_text("true\n")
+    def line(*_: object) -> Any:
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "opt-in").write_text(f"{before}\n")
+        return typed
 
     monkeypatch.setattr(asking.terminal, "line", line)
-    assert undecided().ask() is None
-    assert (place / "opt-in").read_text() == "true\n"
+    assert undecided().ask() is said
+    stored = (place / "opt-in").read_text()
+    assert stored.split()[0] == (before if said is None else "true" if said else "false")
+    assert undecided().enabled == stored.startswith("true")
 
 
 @pytest.mark.parametrize("mode", ["opt-out", "off"])
@@ -258,13 +321,23 @@ def test_modes_that_never_ask(answers: Any, undecided: Any, capsys: Any, mode: s
     assert capsys.readouterr() == ("", "")
 
 
-def test_an_answer_that_cannot_be_kept(answers: Any, undecided: Any, capsys: Any, place: Path) -> None:
+def test_an_answer_that_cannot_be_kept(
+    answers: Any, undecided: Any, capsys: Any, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where nothing could be kept nobody is asked, again and again; and a disk that fills up at that moment is said."""
     place.parent.write_text("a file\n")
+    place.parent.chmod(0o700)
     assert undecided().ask() is None
     assert undecided(consent="opt-out").notice() is False
     assert capsys.readouterr() == ("", "")
     place.parent.unlink()
+    nowhere = undecided()
+    nowhere.environ["HOME"] = str(place.parents[1] / "no such home")  # which is not made
+    assert nowhere.ask() is None
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "access", lambda *_: False)
+        assert undecided().ask() is None
+    assert capsys.readouterr() == ("", "")
     answers.append("y\n")
     telemetry = undecided()
     telemetry.paths.files["consent"] = "x" * 300
@@ -489,6 +562,7 @@ def test_the_end_of_the_input(start: Any, place: Path) -> None:
         terminal.wait_for(PROMPT)
         terminal.type("\x04")
         assert terminal.end() == 0
+    assert f"{PROMPT}\nNothing is recorded." in terminal.output
     assert "told False False" in terminal.output
     assert (place / "opt-in").read_text().startswith("false 20")
 
@@ -501,6 +575,7 @@ def test_ctrl_c_is_the_hosts(start: Any, place: Path) -> None:
         one.type("\x03")
         assert one.end() == 0
     assert "KeyboardInterrupt" in one.output
+    assert "^CTraceback" not in one.output
     assert one.output.endswith("\nended 130\n")
     assert not place.exists()
     assert (place.parents[1] / "before").read_text() == (place.parents[1] / "after").read_text() != ""

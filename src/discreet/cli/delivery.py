@@ -163,7 +163,7 @@ def since(decision: "Decision") -> str:
 def additions(session: Session, decision: "Decision") -> "list[str]":
     """What was added since the user agreed, and so is not sent: events, fields, hosts; `decision` as in `waiting`."""
     found, _ = destinations(session)
-    if not found or session.alone or session.paths.problem:
+    if not found or session.alone:
         return []
     delivery = _looking(session, found, decision)
     if delivery is None:
@@ -179,7 +179,7 @@ def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, 
     `decision` is what was told of the gate.
     """
     found, _ = destinations(session)
-    if not found or session.paths.problem:
+    if not found:
         return []
     delivery = _looking(session, found, decision)
     if delivery is None:

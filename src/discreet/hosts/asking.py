@@ -46,7 +46,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
     except KeyboardInterrupt:  # no answer, and the host's to handle, on a line of its own
         _say()
         raise
-    if not answer and os.path.lexists(recorder.paths["consent"]):
+    if answer is None and os.path.lexists(recorder.paths["consent"]):
         return None  # said meanwhile, in another window
     from ..sending import first, period
 
@@ -62,7 +62,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
         _say(f"Telemetry of {name} is on. See what it records with `{verbs} preview`; stop it with `{verbs} off`.")
     else:
         _say(f"Nothing is recorded. `{verbs} on` would change that.")
-    return answer
+    return bool(answer)
 
 
 def tell(recorder: Recorder) -> bool:
@@ -131,8 +131,8 @@ def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
     return os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
 
 
-def _answer(recorder: Recorder, seconds: float) -> bool:
-    """What is typed; no where it is nothing, or never an answer. Raises `KeyboardInterrupt`."""
+def _answer(recorder: Recorder, seconds: float) -> bool | None:
+    """What is typed; None where it is nothing, or never an answer. Raises `KeyboardInterrupt`."""
     tries = _TRIES
     while tries:
         _say("Record it? [y/N/?] ", end="")
@@ -140,6 +140,8 @@ def _answer(recorder: Recorder, seconds: float) -> bool:
         word = (typed or "").strip().lower()
         if not (typed or "").endswith("\n"):
             _say()  # no Enter has begun a new line
+        if typed is None:
+            return None
         if word in ("y", "yes"):
             return True
         if word in ("", "n", "no"):
@@ -154,7 +156,7 @@ def _answer(recorder: Recorder, seconds: float) -> bool:
         else:
             tries -= 1
             _say("Type y for yes, n for no, or ? to read all of it." if tries else "None of that is a yes.")
-    return False
+    return None
 
 
 def _default(seconds: float) -> str:
