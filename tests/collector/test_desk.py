@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -175,6 +176,16 @@ def test_with_a_manifest(start: Callable[..., Collector], form: str) -> None:
         collector.send([{**record, "id": RECORDS[number + 1]["id"], **wrong}], form)
     assert collector.records() == [one]
     assert collector.desk.refused == 6
+
+
+def test_fields_of_the_enhanced_level(start: Callable[..., Collector]) -> None:
+    """Who sends one had its user's word for it, which is not known here."""
+    rows = {"deep": {"number": True, "level": "enhanced"}, "of": {"n": {"number": True, "level": "enhanced"}}}
+    check = Check("mytool", Declaration({"search": {"purpose": "p", "fields": rows}}, None), declared=True)
+    collector = start(check=check, tool="mytool")
+    properties = {"deep": 7, "of": {"n": 8}}
+    assert collector.send([{**RECORDS[0], "properties": properties}], "json").status == 200
+    assert [record["properties"] for record in collector.records()] == [properties]
 
 
 def test_why_a_record_is_refused(start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -427,6 +438,14 @@ def test_bodies_that_are_refused(collector: Collector, name: str, path: str) -> 
     assert collector.send(RECORDS, "json").status == 200
 
 
+@pytest.mark.parametrize("name", ["gzip", "GZIP"])
+def test_the_largest_body(collector: Collector, name: str) -> None:
+    """What is as large as a body may be is taken, however its encoding is written."""
+    content = json.dumps({"records": RECORDS}).encode()
+    body = gzip.compress(content + b" " * (BODY_BYTES - len(content)))
+    assert collector.post("/t", body, f"Content-Encoding: {name}").json()["stored"] == len(RECORDS)
+
+
 SPAN = {"traceId": "1" * 32, "spanId": "2" * 16, "name": "search"}
 
 
@@ -503,6 +522,19 @@ def test_a_tool_is_no_path(collector: Collector, tmp_path: Path, tool: object) -
     assert {path.name.split(".", 1)[-1] for path in collector.out.iterdir()} <= {"lock", "unknown.jsonl"}
 
 
+def test_how_long_a_line_may_be(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as a reader of the log takes it, its newline included."""
+    first, second, third = ({**RECORDS[0], "id": f"f53ef912-8765-4a51-89ab-00000000000{one}"} for one in range(3))
+    assert collector.send([first], "json").status == 200
+    (path,) = collector.out.glob("*.jsonl")
+    length = len(path.read_bytes())
+    monkeypatch.setattr(names, "RECORD_BYTES", length)
+    assert collector.send([second], "json").status == 200
+    monkeypatch.setattr(names, "RECORD_BYTES", length - 1)
+    assert collector.send([third], "json").status == 422
+    assert [record["id"] for record in collector.records()] == [first["id"], second["id"]]
+
+
 def test_a_record_that_is_no_line(collector: Collector) -> None:
     """One that a reader of the log would pass over, for its length, is refused: nothing is lost in silence."""
     big = {**RECORDS[0], "properties": {f"x{number}": "界" * 256 for number in range(30)}}
@@ -529,6 +561,7 @@ BASIC = base64.b64encode(f"me:{TOKEN}".encode()).decode()
         (authorized("Bearer", TOKEN + "x"), False, False),
         (authorized("Bearer", ""), False, False),
         (authorized("Basic", "?"), False, False),
+        (authorized("Basic", TOKEN), False, False),
         (authorized("Basic", base64.b64encode(b"me:").decode()), False, False),
         (authorized("Digest", TOKEN), False, False),
         (authorized("Bearer", "\xfc" * 20), False, False),
@@ -544,6 +577,13 @@ def test_the_token(start: Callable[..., Collector], header: str, *, writes: bool
     assert collector.get("/nowhere", header).status == (404 if writes else 401)
     assert collector.get("/healthz", header).status == 200
     assert len(collector.records()) == (3 if writes else 0)
+
+
+def test_a_token_with_a_colon(start: Callable[..., Collector]) -> None:
+    """The name of a user ends at the first one."""
+    token = "correct:horse:battery"
+    header = authorized("Basic", base64.b64encode(f"me:{token}".encode()).decode())
+    assert start(token=token).get("/", header).status == 200
 
 
 def test_a_wrong_token_is_refused_before_the_body(start: Callable[..., Collector]) -> None:
@@ -581,11 +621,30 @@ def test_the_page(collector: Collector) -> None:
     collector.send([RECORDS[12]], "json")
     listed = collector.get("/").body
     assert b'href="/?tool=Other_tool-2"' in listed
+    assert collector.get("/?tool=Other_tool-2", "Sec-Fetch-Site: same-origin").status == 200  # as it was followed
     for page in (answer.body, listed):  # the list is dressed as the pages are
         assert b'<meta name="viewport" content="width=device-width, initial-scale=1">' in page
         assert f"<style>{STYLE}</style>".encode() in page
     assert b"<dt>event</dt><dd>1</dd>" in collector.get("/?tool=Other_tool-2").body
     assert collector.get("/?tool=nobody").status == 404
+
+
+def test_whoever_looks_again_and_again(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page is made anew once five times as long has passed as the making took, and a second."""
+    now, made = [100], []
+
+    def report(*_: object) -> str:
+        made.append(now[0])
+        now[0] += 2
+        return f"page {len(made)}"
+
+    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(room.page, "report", report)
+    collector.send(RECORDS[:1], "json")
+    for step, body in ((0, b"page 1"), (0, b"page 1"), (8, b"page 1"), (1, b"page 2"), (0, b"page 2")):
+        now[0] += step
+        assert collector.get("/?tool=mytool").body == body
+    assert made == [100, 111]
 
 
 def test_a_destination_without_a_path(collector: Collector) -> None:
@@ -607,13 +666,15 @@ def test_flags(start: Callable[..., Collector]) -> None:
     }
     assert whole
     assert collector.post("/flags?v=4", {"api_key": "phc", "distinct_id": "jane"}).status == 200
+    assert collector.post("/flags/", b"{").status == 400
     assert [path.name for path in collector.out.iterdir()] == ["lock"]
 
 
 def test_the_content_type_may_say_more(collector: Collector) -> None:
-    """Such as its character set."""
+    """Such as its character set; large letters and small ones are the same, there and in what is expected."""
     body = json.dumps({"records": RECORDS[:1]}).encode()
     assert collector.post("/t", body, "Content-Type: Application/JSON; charset=utf-8").status == 200
+    assert collector.post("/t", body, "Expect: 100-Continue").status == 200
 
 
 def test_facts_that_say_who_it_was(start: Callable[..., Collector]) -> None:
