@@ -1,5 +1,6 @@
 """The report as text: what stands on it, how wide it is, and what can never be on it."""
 
+import math
 import re
 from typing import Any
 
@@ -89,6 +90,7 @@ def test_colours_change_nothing_but_colour() -> None:
     assert SGR.sub("", page) == render(example(), BLOCKS, BEGIN)
     assert "\x1b[31m" in render(example(), Style(100, blocks=True, colour=True), BEGIN)
     assert "\x1b" not in render(example(), BLOCKS, BEGIN)
+    assert "\n\x1b[1mday (UTC)   events, about\x1b[0m\n" in page
 
 
 def test_bars_have_one_scale_and_begin_at_zero() -> None:
@@ -96,6 +98,43 @@ def test_bars_have_one_scale_and_begin_at_zero() -> None:
     days = [record(day="2026-11-01")] * 8 + [record(day="2026-11-02")] * 4 + [record(day="2026-11-04")]
     lines = render(document(summed(days)), BLOCKS, BEGIN).split("\n\n")[2].splitlines()
     assert [line[18:].strip() for line in lines[1:]] == ["█" * 40, "█" * 20, "", "█" * 5]
+    days = [record(day="2026-11-01")] * 3 + [record(day="2026-11-02")] * 2
+    lines = render(document(summed(days)), PLAIN, BEGIN).split("\n\n")[2].splitlines()
+    assert [line[18:].strip() for line in lines[1:]] == ["#" * 40, "#" * 27]  # and not 26, which is as far from it
+
+
+def test_an_estimate_below_nothing_has_no_bar() -> None:
+    """Of few answers by lot it may be one."""
+    found = document(summed([record(private=True)]), DECLARED)
+    found["fields"][0]["values"] = [
+        {"value": True, "count": 9, "estimate": {"value": 10.0, "error": 9.0}},
+        {"value": False, "count": 1, "estimate": {"value": -1.3, "error": 9.0}},
+    ]
+    for style in (PLAIN, BLOCKS):
+        assert re.search(r"\n  no +1  10 % +-1 \S+ 9\n", render(found, style, BEGIN))
+    log = [record(lang={**{f"k{n}": 10 + n for n in range(8)}, "y": -3, "z": -4})]  # a log may say anything
+    assert re.search(r"\n  others +-7 +<1 %$", render(document(summed(log)), BLOCKS, BEGIN))
+
+
+def test_no_bar_of_what_is_no_number() -> None:
+    """An estimate beyond all numbers, or none, is no error."""
+    for value in (math.inf, math.nan):
+        found = example()
+        found["rows"][0]["estimate"] = found["rows"][1]["estimate"] = {"value": value, "error": value}
+        assert "\ncommand import.from_code " in render(found, Style(120, blocks=True), BEGIN)
+
+
+def test_what_failed_of_a_sampled_event_is_as_long_as_all_that_failed() -> None:
+    """The bar is of what happened, so its part is."""
+    page = render(document(summed([record(sample_rate=0.25, success=False)] * 4)), Style(100), BEGIN)
+    assert re.search("\nsearch .*  x{39,40}\n", page)
+
+
+def test_a_bar_with_something_bad_has_no_part_of_a_block() -> None:
+    """The shade would stand beside a gap."""
+    log = [*(record("a", success=True) for _ in range(7)), *(record("b", success=n > 0) for n in range(3))]
+    table = render(document(summed(log)), Style(120, blocks=True), BEGIN).split("\n\n")[1]
+    assert re.search(r"  \u2588+\n.*  \u2588+\u2591+$", table)
 
 
 def test_an_answer_by_lot_is_told_as_an_estimate() -> None:
@@ -151,6 +190,11 @@ def test_a_log_of_lost_lines_says_so() -> None:
 def test_one_event_on_one_day() -> None:
     """A period of one day is a day, and one event is not plural."""
     assert render(document(summed([record()])), PLAIN, BEGIN).startswith("1 event on 2026-11-20\n")
+    page = render(document(summed([record(success=True)])), PLAIN, BEGIN)
+    found = document(summed([record()]))
+    found["first"] = found["last"] = None
+    assert render(found, PLAIN, BEGIN).startswith(f"1 event on {OTHERS}\n")
+    assert page.startswith("1 event on 2026-11-20\n1 of 1 succeeded (100 %).\n")  # there are no others
 
 
 def test_a_chart_takes_the_place_of_the_table_of_days() -> None:
@@ -286,6 +330,24 @@ def test_a_narrow_page_leaves_out_figures_from_the_right() -> None:
     assert "\ncommand impor...  1,200  1,200\n" in render(found, Style(NARROWEST), BEGIN)
 
 
+def test_bars_come_after_all_figures() -> None:
+    """There is none beside figures that were left out; what is left is eight columns at least, and forty at most."""
+    log = [record("command", command="sync", success=True, duration_ms=86_400_000 * 365), record()]
+    longest: dict[int, int] = {}
+    for width in range(NARROWEST, 110):
+        table = render(document(summed(log)), Style(width), BEGIN).split("\n\n")[1]
+        longest[width] = max(map(len, re.findall("#+", table)), default=0)
+        assert not longest[width] or "p95" in table
+    assert list(dict.fromkeys(longest.values())) == [0, *range(8, 41)]
+    found = document(summed([record(private=True)]), DECLARED)
+    found["fields"][0]["values"] = [
+        {"value": value, "count": 10**6, "estimate": {"value": 10.0**6, "error": 10.0**5}} for value in (True, False)
+    ]
+    for width in range(NARROWEST, 80):
+        table = render(found, Style(width), BEGIN).rpartition("\n\n")[2]
+        assert "#" not in table or "estimated" in table.splitlines()[0]
+
+
 def test_the_rest_is_one_sum() -> None:
     """Beyond eight versions the rest is added up, what the summary had no room for included, and comes last."""
     found = example()
@@ -340,7 +402,14 @@ def test_a_value_that_is_asked_for_is_not_cut_off(width: int) -> None:
     log = [record("command", command="import.from_a_long_name", fmt=fmt, ms=9000) for fmt in ("json", "table", "yaml")]
     page = render(document(summed(log, "fmt")), Style(width), BEGIN)
     assert all(f", {fmt}  " in page for fmt in ("json", "table", "yaml"))
+    assert page.count("\ncommand impor") == 3  # figures are left out before so much of a name is
     assert max(map(len, page.splitlines())) <= width
+
+
+def test_a_long_value_that_is_asked_for_is_cut_off() -> None:
+    """It is not to push the name out."""
+    page = render(document(summed([record("command", command="sync", fmt="x" * 60)], "fmt")), PLAIN, BEGIN)
+    assert f"\ncommand sync, {'x' * 19}...  " in page
 
 
 def test_what_was_asked_for_is_said() -> None:
@@ -356,12 +425,18 @@ def test_buckets_are_told_one_by_one() -> None:
     page = render(document(log, declared), PLAIN, BEGIN)
     assert re.search(r"\n  0 +3  12 % .*\n  10 +20 .*\n  1,000 +1 .*\n  recorded in buckets, by the number", page)
     assert "mean" not in page.rpartition("search: n")[2]
+    edges = list(range(12))
+    log = summed(record(n=value) for value in edges)
+    page = render(document(log, Declaration({"search": {"n": Number(buckets=edges)}})), PLAIN, BEGIN)
+    assert re.findall(r"\n  (\d+) +1 ", page.rpartition("search: n")[2]) == list(map(str, edges))  # also of many
+    assert "others" not in page
 
 
 def test_exit_codes_are_told_one_by_one() -> None:
     """However few: a mean of them says nothing."""
     page = render(document(summed([record(exit_code=3), record(exit_code=0)])), PLAIN, BEGIN)
     assert re.search(r"search: exit_code +values\n  0 +1  50 % .*\n  3 +1  50 % ", page)
+    assert "mean" not in page.rpartition("search: exit_code")[2]
 
 
 def test_the_exit_codes_that_occur_most_are_shown() -> None:

@@ -159,10 +159,10 @@ def _bar(share: float, bad: float, room: int, style: Style) -> str:
     eighths = round(share * room * 8) if math.isfinite(share) else 0
     cells = round(bad * room) if math.isfinite(bad) else 0
     if not style.blocks:
-        good = max(round(eighths / 8) - cells, 0)
+        good = round(eighths / 8) - cells
         return _coloured("#" * good, "bar", style) + _coloured("x" * cells, "bad", style)
     whole, rest = divmod(eighths - 8 * cells, 8)
-    part = _EIGHTHS[rest - 1] if rest and whole >= 0 and not cells else ""
+    part = _EIGHTHS[rest - 1] if rest and not cells else ""
     return _coloured(_FULL * whole + part, "bar", style) + _coloured(_SHADE * cells, "bad", style)
 
 
