@@ -18,7 +18,7 @@ from conftest import clean_environment
 from discreet.__main__ import main
 from discreet.collector.store import Store
 
-TOKEN = "correct-horse-battery"
+TOKEN = "correct-horse-16"  # as short as one may be
 MANIFEST = 'name = "mytool"\n[events.search]\npurpose = "p"\n[events.search.fields]\nn = "count"\n'
 
 
@@ -168,6 +168,8 @@ def test_a_token(collect: Callable[..., Any], tmp_path: Path, by: str) -> None:
         (("--host", "0"), {}, "--host 0 is open to other machines: set DISCREET_COLLECT_TOKEN, or say --no-token"),
         ((), {"DISCREET_COLLECT_TOKEN": "short"}, "the token must have 16 characters or more"),
         ((), {"DISCREET_COLLECT_TOKEN": " "}, "the token must have 16 characters or more"),
+        ((), {"DISCREET_COLLECT_TOKEN": "correct-hörse-battery"}, "all of them printable ASCII"),
+        ((), {"DISCREET_COLLECT_TOKEN": "correct\thorse-battery"}, "all of them printable ASCII"),
         (("--token-file", "empty"), {}, "the token must have 16 characters or more"),
         (("--port", "65536"), {}, "discreet: --port is a number from 0 to 65535, not 65536\n"),
         (("--port", "-1"), {}, "discreet: --port is a number from 0 to 65535, not -1\n"),

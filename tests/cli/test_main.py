@@ -165,6 +165,7 @@ def test_the_help_of_a_verb_takes_any_name(capsys: pytest.CaptureFixture[str]) -
         for verb in ("log", "run", "collect"):
             status, out, _ = typed(["--manifest", name, verb, "--help"], capsys)
             assert (status, "\x1b" in out, "example: " in out) == (0, False, True)
+    assert "example: discreet --manifest 5% collect " in typed(["--manifest", "5%", "collect", "--help"], capsys)[1]
 
 
 def test_a_mistake_in_a_manifest_is_told_in_its_words(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
