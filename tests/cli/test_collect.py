@@ -1,5 +1,6 @@
 """`discreet collect` as a process: what it says, what it refuses, how it ends, and what the other verbs make of it."""
 
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from conftest import clean_environment
 from discreet.__main__ import main
+from discreet.cli.collect import _is_loopback
 from discreet.collector.store import Store
 
 TOKEN = "correct-horse-16"  # as short as one may be
@@ -252,10 +254,11 @@ def test_without_a_token_if_told(collect: Callable[..., Any]) -> None:
     assert ask(f"{url}/t?t=mytool&e=search", Host="telemetry.example.org")[0] == 204
 
 
-def test_another_name(collect: Callable[..., Any]) -> None:
-    """For a proxy that passes the `Host` on as it came."""
-    process = collect("--accept-host", "Telemetry.example.org")
-    url = address(process)
+@pytest.mark.parametrize("where", ["", "--host 0.0.0.0 --no-token"])
+def test_another_name(collect: Callable[..., Any], where: str) -> None:
+    """For a proxy that passes the `Host` on as it came; this machine's own stay beside it."""
+    process = collect("--accept-host", "Telemetry.example.org", *where.split())
+    url = address(process).replace("0.0.0.0", "127.0.0.1")
     asked = ("telemetry.example.org", "127.0.0.1:80", "other.example.org")
     assert [ask(f"{url}/t?t=mytool&e=search", Host=host)[0] for host in asked] == [204, 204, 403]
 
@@ -269,6 +272,42 @@ def test_flags(collect: Callable[..., Any], tmp_path: Path) -> None:
         "old": (False, None),
         "colour": (True, "blue"),
     }
+
+
+@pytest.mark.parametrize(
+    ("host", "alone"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("LocalHost", True),
+        ("0.0.0.0", False), ("::", False), ("192.0.2.1", False), ("localhost.example.org", False), ("", False),
+    ],
+)  # fmt: skip
+def test_which_hosts_are_this_machine_alone(host: str, alone: bool) -> None:
+    """At the others a token is asked for."""
+    assert _is_loopback(host) == alone
+
+
+def test_an_address_with_colons(collect: Callable[..., Any]) -> None:
+    """What it says to listen at can be typed as it stands."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this system has no IPv6")
+    url = address(collect("--host", "::1"))
+    assert url.startswith("http://[::1]:")
+    assert ask(f"{url}/healthz")[0] == 200
+
+
+def test_whoever_asks_twice_does_not_wait(collect: Callable[..., Any]) -> None:
+    """At the first signal it waits for requests that are under way; at the second it ends by that."""
+    process = collect()
+    port = int(address(process).rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as under_way:
+        under_way.sendall(b"GET / HTTP/1.1\r\n")
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(ConnectionError):
+            while process.poll() is None:  # until it listens no more
+                socket.create_connection(("127.0.0.1", port)).close()
+        assert ended(process)[0] == -signal.SIGTERM
 
 
 def test_a_crash_loses_nothing_that_was_answered(collect: Callable[..., Any], tmp_path: Path) -> None:
