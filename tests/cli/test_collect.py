@@ -1,6 +1,8 @@
 """`discreet collect` as a process: what it says, what it refuses, how it ends, and what the other verbs make of it."""
 
+import asyncio
 import contextlib
+import errno
 import json
 import os
 import signal
@@ -284,6 +286,22 @@ def test_flags(collect: Callable[..., Any], tmp_path: Path) -> None:
 def test_which_hosts_are_this_machine_alone(host: str, alone: bool) -> None:
     """At the others a token is asked for."""
     assert _is_loopback(host) == alone
+
+
+def test_all_is_on_the_disk_at_its_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The store is closed, however it ended: that brings everything to the disk."""
+    closed: list[Store] = []
+
+    def fail(served: Any) -> None:
+        served.close()
+        raise OSError(errno.EIO, "it ended")
+
+    monkeypatch.setattr(asyncio, "run", fail)
+    monkeypatch.setattr(Store, "close", lambda store: closed.append(store))  # to be bound
+    assert main(["collect", "--port", "0", "--out", str(tmp_path / "out")]) == 1
+    (store,) = closed
+    monkeypatch.undo()
+    store.close()
 
 
 def test_an_address_with_colons(collect: Callable[..., Any]) -> None:

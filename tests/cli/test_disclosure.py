@@ -15,7 +15,7 @@ import pytest
 
 import discreet
 from conftest import case, clean_environment
-from discreet import Telemetry
+from discreet import Telemetry, cli
 from discreet.cli.section import BEGIN, END
 from discreet.privacy.disclosure import content
 from discreet.privacy.page import markdown
@@ -102,6 +102,7 @@ def test_write_then_check(verb: Verb, readme: Path, telemetry: Telemetry) -> Non
     assert text == f"{before}{BEGIN}\n\n{inner}\n{END}{after}"
     assert "\n### What is recorded\n" in text
     assert verb("--check", str(readme)) == (0, f"{readme} is up to date.\n", "")
+    assert verb("--format", "markdown", "--check", str(readme))[0] == 0  # which it is anyway
 
 
 def test_the_difference_is_shown(verb: Verb, readme: Path) -> None:
@@ -121,12 +122,15 @@ def test_the_difference_is_shown(verb: Verb, readme: Path) -> None:
     assert len(lines) <= 8
 
 
-def test_a_long_difference_is_cut(verb: Verb, readme: Path) -> None:
+def test_a_long_difference_is_cut(verb: Verb, readme: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a section that was never written only the beginning is shown, and how much more there is."""
     _, out, _ = verb("--check", str(readme))
     lines = out.splitlines()
     assert len(lines) == 31
     assert lines[-1].startswith("... and ")
+    whole = 30 + int(lines[-1].split()[2])
+    monkeypatch.setattr(cli.disclosure, "_DIFFERENCES", whole)
+    assert len(verb("--check", str(readme))[1].splitlines()) == whole
 
 
 def test_the_file_is_not_obeyed(verb: Verb, readme: Path) -> None:
@@ -202,18 +206,19 @@ def test_check_or_write(verb: Verb) -> None:
     assert "not allowed with argument" in err
 
 
-def test_write_keeps_what_is_not_its_own(verb: Verb, readme: Path) -> None:
+@pytest.mark.parametrize("mode", [0o640, 0o444])
+def test_write_keeps_what_is_not_its_own(verb: Verb, readme: Path, mode: int) -> None:
     """Line ends, a mark at the beginning, an odd character, the missing last newline and the mode stay."""
     content = "\ufeff" + README.replace("About.", "Ab\x0cout\u2028é").replace("\n", "\r\n").rstrip()
     readme.write_bytes(content.encode())
-    readme.chmod(0o640)
+    readme.chmod(mode)
     assert verb("--write", str(readme))[0] == 0
     written = readme.read_bytes().decode()
     begin, end = written.index(BEGIN), written.index(END)
     before, after = content.split(f"{BEGIN}\r\n{END}")
     assert (written[:begin], written[end + len(END) :]) == (before, after)
     assert written.count("\n") == written.count("\r\n") > 50
-    assert stat.S_IMODE(readme.stat().st_mode) == 0o640
+    assert stat.S_IMODE(readme.stat().st_mode) == mode
     assert verb("--check", str(readme))[0] == 0
 
 

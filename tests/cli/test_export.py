@@ -146,6 +146,7 @@ def test_without_the_tool(home: Path, log: Path) -> None:
         env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
+    assert "by `discreet --tool mytool export`" in done.stdout
     assert "It was asked for without mytool itself" in done.stdout
     assert "## `search`: 1\n" in done.stdout
     assert "json" not in done.stdout

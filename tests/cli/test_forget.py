@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -254,6 +255,16 @@ def test_another_deliverer_at_work(host: Host) -> None:
             assert held
             assert "another deliverer is at work" in host.verb("forget", "--yes", status=1)
         assert (requests, everything(host)) == ([], before)
+
+
+def test_a_deliverer_that_takes_its_leave(make_telemetry: Any) -> None:
+    """One that has all but ended is waited for."""
+    telemetry = make_telemetry()
+    with contextlib.ExitStack() as stack:
+        assert stack.enter_context(DeliveryLock(telemetry.paths))
+        threading.Timer(0.05, stack.close).start()
+        assert telemetry.main(["forget", "--yes"]) == 0
+    assert not os.path.exists(telemetry.paths["consent"])
 
 
 def test_without_the_tool(host: Host) -> None:

@@ -154,9 +154,8 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as error:
-        # Of a rename the second name is the one that means something: the first is a temporary file.
-        place = str(error.filename2 or error.filename or session.paths.directory)
-        head, name = os.path.split(place)
+        head, name = os.path.split(str(error.filename or session.paths.directory))
+        # The name of a temporary file means nothing: that of the file which it was to be does.
         session.complain(f"{os.path.join(head, files.unfinished(name) or name)}: {error.strerror}")
         return 1
     return status

@@ -61,10 +61,7 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     hosts = frozenset(name.lower() for name in arguments.accept_host)
     hosts = hosts | _LOOPBACK if alone or hosts else hosts
     answers = _flags(arguments.flags)
-    try:
-        store = Store(os.path.abspath(arguments.out), arguments.limit * _MIB)
-    except BlockingIOError as error:
-        raise Failure(f"{error.filename}: {error.strerror}") from None
+    store = Store(os.path.abspath(arguments.out), arguments.limit * _MIB)
     desk = Desk(store, check, hosts=hosts, token=token, tool=tool, flags=answers)
     try:
         asyncio.run(_serve(session, desk, arguments.host, arguments.port))
