@@ -82,10 +82,7 @@ def _ask(session: Session, sent: "Sent", *, sure: bool) -> "Sent | None":
     session.flush()
     if not sure and not data.confirmed(session, "Do all this?"):
         return None
-    taken: dict[tuple[str, str], int] = {}
-    for one, requests in wanted:
-        key = one.shown, one.format
-        taken[key] = min(_send(session, one, requests), taken.get(key, len(sent[key])))
+    taken = {(one.shown, one.format): _send(session, one, requests) for one, requests in wanted}
     return {key: sent[key][number:] for key, number in taken.items() if number < len(sent[key])}
 
 
