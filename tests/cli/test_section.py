@@ -48,6 +48,10 @@ def test_nothing_else_is_touched(before: str, after: str) -> None:
         ("#\n", 2),
         ("### A ###\r\n", 4),
         ("\n---\n", 2),  # a line across the page
+        ("# A\n---\n", 2),  # so is this
+        ("A\n===\n---\n", 2),
+        ("# A\n```\ntext\n```\n---\n", 2),
+        ("# A\ntext\n--- and more\n", 2),
         ("# A\n```sh\n### a comment\n```\n", 2),
         ("# A\n~~~~\n~~~\n### a comment\n~~~~\n", 2),
         ("# A\n```\n### a\n``` no end\n### b\n```\n## B\n", 3),

@@ -66,7 +66,7 @@ class Section:
                 fence = "" if closed else fence
                 line = ""
             elif found:
-                fence, line = found[1], ""
+                fence = found[1]
             elif _stands(line, BEGIN):
                 begins.append(at)
             elif _stands(line, END):
