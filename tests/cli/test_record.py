@@ -497,6 +497,13 @@ def test_many_facts_leave_room_for_what_is_measured(make_telemetry: Any, place: 
     assert only(place).keys() > {"duration_ms", "success", "exit_code"}
 
 
+def test_run_rounds_what_it_measures(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, place: Path) -> None:
+    """As everything that takes a time is rounded here."""
+    monkeypatch.setattr(shell, "time", SimpleNamespace(monotonic_ns=iter((0, 1_500_000)).__next__))
+    assert make_telemetry().main(["run", "--", "true"]) == 0
+    assert only(place)["duration_ms"] == 2
+
+
 def test_off_run_on_windows(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """There a process cannot become another one, and `exec` would leave the command behind alone: `run` waits."""
     telemetry = make_telemetry()

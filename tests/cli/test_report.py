@@ -10,13 +10,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cli.test_verbs import clean, fill, record, said
 from conftest import clean_environment
+from discreet import cli
 from discreet.log import timestamp
+from discreet.report.summarize import NONE, OTHERS
 from terminal import Terminal
 
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
@@ -178,8 +181,16 @@ def test_by_a_field_that_nothing_has(report: Report, place: Path, form: tuple[st
     assert "push" in done.stdout
     fill(place, record(1) + record(2, properties={"nofield": 1}))
     assert report("--by", "nofield", *form).stderr == ""
-    fill(place)
-    assert report("--by", "nofield", *form).stderr == ""
+    (place / "usage.jsonl").unlink()
+    assert report("--by", "nofield", *form).stderr == report(*form).stderr == ""
+
+
+def test_by_a_field_that_nothing_has_in_a_log_of_many_rows() -> None:
+    """What is added up as the rest says nothing of the field."""
+    found: Any = {"by": "x", "rows": [{"event": "sync", "by": NONE}, {"event": OTHERS, "by": OTHERS}]}
+    said: list[str] = []
+    cli.report._tell_of_by(SimpleNamespace(complain=said.append), found)  # type: ignore[arg-type]
+    assert said == ["--by x: no record has a field of this name"]
 
 
 @pytest.mark.parametrize(
@@ -380,12 +391,12 @@ def test_the_chart_is_for_terminals(home: Path, place: Path) -> None:
         assert "day (UTC)   events" in on_a_terminal(home, **variables)
 
 
-@pytest.mark.parametrize("columns", ["40", "72"])
+@pytest.mark.parametrize("columns", ["40", "72", "300"])
 def test_the_width_of_the_terminal(home: Path, place: Path, columns: str) -> None:
-    """No line is wider than the terminal says it is."""
-    fill(place, record(1) + record(2, time="2026-11-18T10:30:00Z"))
+    """No line is wider than the terminal says it is, nor than is easy to follow."""
+    fill(place, record(1) + record(2, time="2026-11-18T10:30:00Z") + record(3, event="e" * 60))
     page = on_a_terminal(home, COLUMNS=columns, NO_COLOR="1", TERM="dumb")
-    assert max(map(len, page.splitlines())) <= int(columns)
+    assert max(map(len, page.splitlines())) <= min(int(columns), 100)
 
 
 PROGRESS = """
@@ -409,6 +420,13 @@ def test_progress(home: Path, place: Path) -> None:
     assert terminal.output.rsplit("\r", 1)[1].startswith("3,000 events")
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_log_that_grows_while_it_is_read(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """All of it is all of it."""
+    monkeypatch.setattr(cli.report, "_SOON", -1.0)
+    cli.report._Progress(10).at(25)
+    assert capsys.readouterr().err == f"\rreading [{'#' * 30}] 100 %"
 
 
 def test_short_work_shows_no_progress(home: Path, place: Path) -> None:
@@ -441,6 +459,8 @@ def test_a_time_that_ends_before_it_begins(report: Report) -> None:
     """It says which two, as typed."""
     done = report("--since", "2026-11-20", "--until", "2026-11-19")
     assert said(done, 2, "--since 2026-11-20 is not before --until 2026-11-19")
+    done = report("--since", "2026-11-20T10:00:00Z", "--until", "2026-11-20T10:00:00Z")
+    assert said(done, 2, "is not before --until 2026-11-20T10:00:00Z")
 
 
 def test_a_page_says_the_name_of_a_file_as_text(report: Report, place: Path, tmp_path: Path) -> None:
