@@ -163,8 +163,13 @@ def test_log_of_an_exit_code_as_the_system_keeps_it(discreet: Discreet, place: P
 def test_log_of_a_failure(discreet: Discreet, place: Path) -> None:
     """An exit code that is not 0 is no success; nothing that was not given is recorded."""
     discreet("log", "sync", "--exit-code", "3")
+    discreet("log", "sync", "--duration", "0")
     discreet("log", "sync")
-    assert recorded(place) == [("sync", {"exit_code": 3, "success": False}), ("sync", {})]
+    assert [properties for _, properties in recorded(place)] == [
+        {"exit_code": 3, "success": False},
+        {"duration_ms": 0},
+        {},
+    ]
 
 
 @pytest.mark.usefixtures("agreed")
@@ -254,6 +259,30 @@ def test_log_in_a_tool_that_declares(make_telemetry: Any, capsys: Any, place: Pa
     assert len(recorded(place)) == 1
 
 
+@pytest.mark.parametrize(("fields", "there_are"), [({"common": Number()}, "common"), (None, "none")])
+def test_log_of_what_an_event_may_not_hold(make_telemetry: Any, capsys: Any, fields: Any, there_are: str) -> None:
+    """What it may hold is told: the fields of all events where it has none of its own, or none."""
+    telemetry = make_telemetry(events={"sync": {}}, fields=fields)
+    assert telemetry.main(["log", "sync", "--set", "files=3"]) == 0
+    assert capsys.readouterr().err.endswith(f", and they are not among it; there are {there_are}\n")
+
+
+def test_log_in_a_tool_that_declares_fields_alone(make_telemetry: Any, capsys: Any, place: Path) -> None:
+    """Its events may have any name."""
+    assert make_telemetry(fields={"n": Number()}).main(["log", "push", "--set", "n=3"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert recorded(place) == [("push", {"n": 3})]
+
+
+def test_log_at_the_enhanced_level(make_telemetry: Any, capsys: Any, place: Path) -> None:
+    """A field of that level is recorded, and nothing else is said."""
+    telemetry = make_telemetry(events={"sync": ROWS})
+    store(place, "enhanced")
+    assert telemetry.main(["log", "sync", "--set", "deep=1"]) == 0
+    assert capsys.readouterr() == ("", "")
+    assert recorded(place) == [("sync", {"deep": 1})]
+
+
 ROWS = {
     "kind": OneOf("full", "12"), "note": TextCount(), "v": Version(), "who": Hash(), "fast": Boolean(), "n": Number(),
     "secret": Forbidden(), "deep": Number(level="enhanced"), "files": {"count": Count()},
@@ -267,6 +296,7 @@ ROWS = {
         ("kind=half", "other"),
         ("note=1234", 4),
         ("note=true", 4),
+        ("note=a=b", 3),
         ("v=3.11", "3.11"),
         ("fast=no", False),
         ("fast=OFF", False),
@@ -444,6 +474,16 @@ def test_wrong_use_of_run(capsys: pytest.CaptureFixture[str], place: Path, argum
     assert (status, out) == (2, "")
     assert sentence in err.splitlines()[-1]
     assert recorded(place) == []
+
+
+@pytest.mark.parametrize(
+    "line", ["no_such --", "No_Such -- true", "--event apply no_such -- true", "-- no_such -- true"]
+)
+def test_a_word_that_is_no_event(make_telemetry: Any, capsys: pytest.CaptureFixture[str], line: str) -> None:
+    """Where nothing follows, where no event is called so, or where that was said: it is a command that is not there."""
+    name = "No_Such" if "No" in line else "no_such"
+    assert make_telemetry().main(["run", *line.split()]) == 127
+    assert capsys.readouterr() == ("", f"mytool telemetry: {name}: command not found\n")
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,7 @@ def test_by_a_field_that_nothing_has_in_a_log_of_many_rows() -> None:
     [
         ("--since", "yesterday"),
         ("--by", "a/"),
+        ("--by", "a/b/c"),
         ("--since", "7"),
         ("--since", "1.5d"),
         ("--until", "2026-02-30"),
@@ -263,6 +264,7 @@ DESTROYED = {
     "a page among our files": ("--html", "{place}/page.html"),
     "an empty file among ours": ("--html", "{place}/notice"),
     "a link among ours": ("--html", "{logs}/inside"),
+    "a log that begins as a page, by another name": ("{logs}/page.jsonl", "--html", "{logs}/../logs/page.jsonl"),
     "a name that means a yes": ("--html", "{place}/enabled"),
     "anything else": ("--html", "{logs}/thesis.txt"),
 }
@@ -432,7 +434,9 @@ def test_a_log_that_grows_while_it_is_read(monkeypatch: pytest.MonkeyPatch, caps
 def test_short_work_shows_no_progress(home: Path, place: Path) -> None:
     """What takes less than a second shows no bar, not for an instant either."""
     fill(place, record(1))
-    assert "reading" not in on_a_terminal(home, TERM="dumb")
+    page = on_a_terminal(home, TERM="dumb")
+    assert "reading" not in page
+    assert "\r" not in page
 
 
 def test_a_part_says_that_it_is_one(report: Report, place: Path, tmp_path: Path) -> None:
