@@ -42,6 +42,12 @@ while True:
 """.replace("{names!r}", repr(PASSED_ON))
 
 
+@pytest.fixture(autouse=True)
+def _this_process_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With telemetry off `run` becomes its command: one run by mistake would end all tests, and with success."""
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("exec"))
+
+
 @pytest.fixture(params=["on", "off"])
 def telemetry_is(request: pytest.FixtureRequest, place: Path) -> str:
     """Everything in a test that takes this holds with telemetry on and off."""
