@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -258,6 +259,24 @@ def test_a_home_of_any_name(tmp_path: Path) -> None:
         script = hosts.program(server.url)
         (tmp_path / "host.py").write_bytes(script.read_bytes())
         assert same(hosts.run(tmp_path / "host.py"), hosts.bare())
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_a_home_where_the_language_has_another_encoding(encoding: str, hosts: Hosts, tmp_path: Path) -> None:
+    """So they do although the child is told of no language, and takes every text for UTF-8."""
+    language = tmp_path / "old.ISO-8859-1"
+    compiling = ["localedef", "-c", "-i", "POSIX", "-f", "ISO-8859-1", str(language)]
+    if shutil.which("localedef") is None or subprocess.run(compiling, capture_output=True, check=False).returncode > 1:
+        pytest.skip("no language can be made here")
+    home = os.fsdecode(os.fsencode(tmp_path) + "/J\N{LATIN SMALL LETTER O WITH DIAERESIS}rg".encode(encoding))
+    hosts.directory = hosts.home.rename(home) / ".mytool" / "telemetry"
+    hosts.environment |= {"HOME": home, "LOCPATH": str(tmp_path), "LC_ALL": language.name}
+    with serving(BEHAVIOURS["ok"]) as server:
+        script = hosts.program(server.url, first="assert sys.getfilesystemencoding() == 'iso8859-1'")
+        assert same(hosts.run(script), hosts.bare())
         server.wait(1)
         hosts.wait_for_the_end()
         assert arrived(server.requests) == hosts.logged()

@@ -54,7 +54,10 @@ def _leave_the_host() -> None:
 
         signal(SIGALRM, SIG_DFL)
         alarm(LIFETIME_SECONDS)
-        os.nice(5)
+        try:
+            os.nice(5)
+        except OSError:
+            pass  # a sandbox that lets nobody set a priority: `SystemCallFilter=~@resources`, say
     os.chdir(os.path.abspath(os.sep))
 
 

@@ -198,8 +198,8 @@ def start(plan: "dict[str, Any]") -> bool:
     """
     if not can_start():
         return False
-    try:
-        content = marshal.dumps(plan)
+    try:  # paths as the bytes they are: the child knows no locale, and takes every text for UTF-8
+        content = marshal.dumps({**plan, **{key: os.fsencode(plan[key]) for key in ("directory", "below")}})
     except ValueError:  # a value that is no plain one
         return False
     if len(content) > PIPE_BYTES or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):

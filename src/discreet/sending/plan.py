@@ -4,6 +4,8 @@ The rule that keeps it honest: a plan holds no record and nothing of the host bu
 crosses to a child as plain values through a pipe, never through arguments or the environment.
 """
 
+import os
+
 from .. import consent, names
 from ..destination import Destination
 
@@ -70,8 +72,8 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         from ..privacy.plain import restored as restored_declaration
 
         declaration = restored_declaration(values["declaration"])
-    paths = names.Paths(values["tool"], {}, values["directory"], values["files"])
-    paths.below, paths.problem = values["below"], ""
+    paths = names.Paths(values["tool"], {}, os.fsdecode(values["directory"]), values["files"])
+    paths.below, paths.problem = os.fsdecode(values["below"]), ""
     return Plan(
         values["tool"],
         paths,
