@@ -105,6 +105,8 @@ def make_directory(path: str, *, below: str = "") -> None:
     """
     try:
         os.mkdir(path, 0o700)
+        if os.stat(path).st_mode & 0o700 != 0o700:  # a umask such as 0177, of some daemons, which is meant for files
+            os.chmod(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
             raise NotADirectoryError(20, "not a directory", path) from None

@@ -209,7 +209,7 @@ def test_a_link_to_a_file_of_ours(directory: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("answer", ["true", "enhanced", "false"])
-@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077, 0o177])
 def test_store_writes_private_files(answer: str, umask: int, home: Path) -> None:
     """The file is 0600 in directories of 0700 below the home, whatever the umask, with nothing left beside it."""
     before = os.umask(umask)
