@@ -38,6 +38,27 @@ ENDS = {
 DEATHS = ["os._exit(0)", "os.abort()"] + [
     f"os.kill(os.getpid(), signal.{name})" for name in ("SIGKILL", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGALRM")
 ]
+STOPPED = """
+import os, signal, time
+import discreet
+
+telemetry = discreet.init("mytool", version="1.0")
+discreet.track("search", n=1)
+assert discreet.flush(10.0)
+sender, append = telemetry._sender, telemetry._sender._log.append
+
+def stopped(lines):
+    while not sender.closed:
+        time.sleep(0.001)
+    time.sleep(0.01)  # the end of the process waits by now
+    os.system(f"(sleep 0.4; kill -CONT {os.getpid()}) > {os.devnull} 2>&1 &")
+    os.kill(os.getpid(), signal.SIGSTOP)
+    time.sleep(0.03)
+    return append(lines)
+
+sender._log.append = stopped
+discreet.track("search", n=2)
+"""
 FLOOD = """
 import sys
 import time
@@ -67,6 +88,15 @@ def test_an_exit_drains(run_python: Any, read_log: Any, end: str) -> None:
     result = run_python(PROGRAM.format(end=code))
     assert result.returncode == status
     assert "discreet" not in result.stderr.replace("discreet.init", "")
+    assert numbers(read_log()) == [1, 2]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
+@pytest.mark.usefixtures("directory")
+def test_stopped_at_the_end(run_python: Any, read_log: Any) -> None:
+    """Time in which the process is stopped at its end (Ctrl-Z, a frozen container) is not taken from its thread."""
+    result = run_python(STOPPED)
+    assert (result.returncode, result.stderr) == (0, "")
     assert numbers(read_log()) == [1, 2]
 
 

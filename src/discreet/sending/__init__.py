@@ -33,10 +33,8 @@ if TYPE_CHECKING:
     from .courier import Courier
     from .owner import Owner
 
-QUEUE_RECORDS = 10_000
-QUEUE_BYTES = 8 * 1024 * 1024
-BATCH_RECORDS = 2048
-BATCH_BYTES = 256 * 1024  # one write: long enough to be cheap, short enough not to overshoot a rotation
+QUEUE_RECORDS, QUEUE_BYTES = 10_000, 8 * 1024 * 1024
+BATCH_RECORDS, BATCH_BYTES = 2048, 256 * 1024  # one write: long enough to be cheap, and not to overshoot a rotation
 RETRY_SECONDS = (0.05, 5.0)  # the first and the longest pause after the disk refused; doubled in between
 
 
@@ -50,8 +48,11 @@ class Ticket:
         self.written, self.last = False, last
 
     def wait(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds; whether everything before was written by then."""
-        return self._lock.acquire(timeout=min(max(0.0, timeout), _thread.TIMEOUT_MAX)) and self.written
+        """Wait at most `timeout` seconds; whether everything before was written by then. In parts, since one in which
+        the process was stopped, or waited for a processor, gave the thread no time either.
+        """
+        part = min(max(0.0, timeout), _thread.TIMEOUT_MAX) / 5
+        return any(map(self._lock.acquire, (True,) * 5, (part,) * 5)) and self.written
 
 
 class Sender:
