@@ -1,5 +1,6 @@
 """One deliverer at a time on a machine, over real processes; and what hosts make of the text in the lock."""
 
+import errno
 import os
 import shutil
 import signal
@@ -62,6 +63,27 @@ def started(program: str, *arguments: str) -> "subprocess.Popen[str]":
         [sys.executable, "-W", "error", "-c", program, *arguments],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
+
+
+def test_a_file_system_without_locks(
+    make_telemetry: Any, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no lock is to be had (a network file system, say) nothing is sent, and `flush` says so, and why."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with serving(answering(200)) as server:
+        telemetry = make_telemetry(destination=server.url)
+        telemetry.track("search", n=1)
+        assert telemetry.flush(LONG)
+        assert telemetry.main(["flush"]) == 1
+        assert server.visits == 0
+    lock = home / ".mytool" / "telemetry" / "lock"
+    why = os.strerror(errno.ENOLCK)
+    assert capsys.readouterr().err == f"mytool telemetry: {lock}: {why}; nothing is sent without a lock\n"
 
 
 def test_one_at_a_time_over_processes(world: World) -> None:

@@ -39,7 +39,7 @@ class DeliveryLock:
         path = self._paths["lock"]
         self._descriptor = files.open_ours(path, os.O_RDWR | os.O_CREAT | names.NO_FOLLOW)
         try:
-            held = _lock(self._descriptor) and os.path.samestat(os.fstat(self._descriptor), os.stat(path))
+            held = _lock(self._descriptor, path) and os.path.samestat(os.fstat(self._descriptor), os.stat(path))
         except FileNotFoundError:  # erased since it was opened: what is locked is no file of anybody's
             held = False
         except OSError:
@@ -91,7 +91,7 @@ class DeliveryLock:
         os.ftruncate(self._descriptor, 0)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, path: str) -> bool:
     try:
         from fcntl import LOCK_EX, LOCK_NB, flock
     except ImportError:
@@ -100,6 +100,8 @@ def _lock(descriptor: int) -> bool:
         flock(descriptor, LOCK_EX | LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # a file system that knows no such lock: several at once would get in each other's way
+        raise OSError(error.errno, f"{error.strerror}; nothing is sent without a lock", path) from None
     return True
 
 
