@@ -59,6 +59,27 @@ def stopped(lines):
 sender._log.append = stopped
 discreet.track("search", n=2)
 """
+INTERRUPTED = """
+import os, signal, sys, time
+import discreet
+from discreet.log import Log
+
+class Slow:
+    def __len__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        return 1
+
+def append(log, lines):
+    while not telemetry._sender.closed:  # until the process ends
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+    return real(log, lines)
+
+real, Log.append = Log.append, append
+signal.signal(signal.SIGINT, {handler})
+telemetry = discreet.init("mytool", version="1.0", fields=dict(n="count"))
+{doing}
+"""
 FLOOD = """
 import sys
 import time
@@ -106,6 +127,15 @@ def test_one_event_and_the_end(run_python: Any, read_log: Any) -> None:
     for _ in range(15):
         assert run_python(PROGRAM.format(end="os.environ['X'] = '1'")).returncode == 0
     assert Counter(numbers(read_log())) == {1: 15, 2: 15}
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("handler", ["signal.default_int_handler", "lambda *_: sys.exit(3)"])
+@pytest.mark.parametrize("doing", ['telemetry.track("search", n=1)', "session = telemetry.session(n=Slow())"])
+def test_a_signal_at_the_end(run_python: Any, handler: str, doing: str) -> None:
+    """A second Ctrl-C, as a wrapper hands it on or an impatient user types it, shows nobody a traceback of ours."""
+    result = run_python(INTERRUPTED.format(handler=handler, doing=doing))
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 @pytest.mark.usefixtures("directory")

@@ -262,8 +262,11 @@ def _leave(sessions: "dict[Session, None]") -> None:
     """At the end of the interpreter: nobody closed them, so nobody said that it went well. The interpreter keeps what
     it is to call: so no recorder, which may be gone by then.
     """
-    for session in reversed(list(sessions)):
-        session._recorder.border("session", session._finish, getattr(sys, "last_value", None), False)
+    try:
+        for session in reversed(list(sessions)):
+            session._recorder.border("session", session._finish, getattr(sys, "last_value", None), False)
+    except (KeyboardInterrupt, SystemExit):
+        pass  # of the host's handler of a signal: the interpreter would print it
 
 
 def begin(recorder: "Recorder", every: float | None, facts: "dict[str, object]") -> "Session | SilentSession":

@@ -65,26 +65,29 @@ class Sender:
     def __init__(
         self, owner: "Owner", *, install: bool = False, show: bool = False, courier: "Courier | None" = None
     ) -> None:
-        self.owner = owner
-        self._show = show
-        self._log = Log(owner.paths)
-        self.install, self.id = install, ""
+        self.owner, self.courier, self._log, self._show = owner, courier, Log(owner.paths), show
+        self.install, self.id, self.closed = install, "", False
         if install and (not show or os.path.exists(owner.paths["id"])):  # which shows, and makes nothing
             from .installation import known_as
 
             self.id = known_as(owner)
-        self.courier = courier
         if not show and owner.delivery != "none" and is_first_run(owner.paths, owner.signature):
             from . import first
 
             first.note(owner, courier.destinations if courier is not None else ())
-        self.closed = False
         self.renew()
-        atexit.register(owner.close)
+        atexit.register(self._leave)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=_hook(ref(self), "rest"), after_in_child=_hook(ref(self), "renew"))
         if "multiprocessing.util" in sys.modules:
             self._fork("finish_worker")
+
+    def _leave(self) -> None:
+        """What the interpreter calls at its end, where it prints what is raised."""
+        try:
+            self.owner.close()
+        except (KeyboardInterrupt, SystemExit):
+            pass  # a second Ctrl-C, or the host's handler of a signal: nothing but the wait is over
 
     def _fork(self, when: str) -> object:
         from . import fork
@@ -138,7 +141,7 @@ class Sender:
 
     def close(self, timeout: float) -> bool:
         """End the thread once it has written all that is queued; whether it had, at most `timeout` seconds later."""
-        atexit.unregister(self.owner.close)
+        atexit.unregister(self._leave)
         self.closed = True
         reached = self.end(timeout)
         hangs = not reached and self.running.locked()  # the disk does, and would hold up the courier's look as well
@@ -211,10 +214,8 @@ class Sender:
                     # Looked at again, since a record put before `_idle` was set woke nobody.
                     woken = self.queue or self._wake.acquire(timeout=self.courier.pause() if self.courier else -1)
                     self._idle = False
-                    if not woken and self.courier is not None:
-                        ours = self.courier.deliver(self, running)
-                        if not ours:
-                            return
+                    if not woken and self.courier and not (ours := self.courier.deliver(self, running)):
+                        return
         except Exception as error:
             self.owner.swallow("thread", error)  # the next record starts another thread
             return
