@@ -24,9 +24,34 @@ class HostExit(SystemExit):
     """A way out of the host's own."""
 
 
+class Exit(RuntimeError):
+    """As Click has it, and each copy of it."""
+
+    def __init__(self, exit_code: int = 0) -> None:
+        self.exit_code = exit_code
+
+
+class ClickException(Exception):
+    """The same."""
+
+    exit_code = 1
+
+
+class UsageError(ClickException):
+    """Of a kind of its own."""
+
+    exit_code = 2
+
+
+class Fatal(UsageError):
+    """A host's own."""
+
+
 class Odd(BaseException):
     """Not even an `Exception`."""
 
+
+Other = type("Exit", (Exception,), {})
 
 # How a command ends (an exception, or the facts that it adds), and `success`, `exit_code` and `error` (... is absent).
 ROWS: dict[str, tuple[BaseException | dict[str, object] | None, bool, int, object]] = {
@@ -58,6 +83,12 @@ ROWS: dict[str, tuple[BaseException | dict[str, object] | None, bool, int, objec
     "an OSError by its kind": (OSError(2, "No such file", "/home/secret"), False, 1, "FileNotFoundError"),
     "UnicodeDecodeError": (UnicodeDecodeError("utf-8", b"secret", 0, 1, "why"), False, 1, "UnicodeDecodeError"),
     "a group": (ExceptionGroup("a secret", [ValueError("a secret")]), False, 1, "ExceptionGroup"),
+    "Click's Exit()": (Exit(), True, 0, ...),
+    "Click's Exit(3)": (Exit(3), False, 3, ...),
+    "Click's ClickException": (ClickException("a secret"), False, 1, "other"),
+    "Click's UsageError": (UsageError("a secret"), False, 2, "other"),
+    "of the host, by way of Click's": (Fatal("a secret"), False, 2, "other"),
+    "another Exit": (Other(), False, 1, "other"),
     "GeneratorExit": (GeneratorExit(), False, 1, "GeneratorExit"),
     "of the host": (HostError("a secret"), False, 1, "other"),
     "no Exception": (Odd("a secret"), False, 1, "other"),

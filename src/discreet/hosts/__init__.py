@@ -11,6 +11,8 @@ border.
 | `SystemExit("text")`                 | false     | 1           |                                       |
 | `KeyboardInterrupt`                  | false     | 130         | `KeyboardInterrupt`                   |
 | Ctrl-C, in a coroutine of `asyncio`  | false     | 130         | `KeyboardInterrupt`                   |
+| `Exit(n)` of Click and Typer         | n == 0    | n           |                                       |
+| `ClickException`, `UsageError`, ...  | false     | 1, 2, ...   | a declared name, or `other`           |
 | any other exception                  | false     | 1           | a built-in or declared name, or `other` |
 | returning after `add(exit_code=n)`   | n == 0    | n           |                                       |
 """
@@ -228,10 +230,16 @@ def context_variable() -> "type[ContextVar[Any]]":
 
 
 def exit_code(error: BaseException | None, given: object) -> int:
-    """The exit status that the interpreter makes of an exception; `given` is what the command itself stated."""
-    if error is not None and not isinstance(error, SystemExit):
-        return _INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1
-    code = given if error is None else error.code
+    """The exit status that comes of an exception; `given` is what the command itself stated, where there is none."""
+    code: object = 1
+    if error is None:
+        code = given
+    elif isinstance(error, SystemExit):
+        code = error.code
+    elif isinstance(error, KeyboardInterrupt):
+        code = _INTERRUPTED
+    elif _is_of_click(error, "ClickException"):
+        code = error.exit_code  # type: ignore[attr-defined]  # it has one
     if isinstance(code, int):
         code = int(code) if -_LONG <= code < _LONG else -1
         return code & 0xFF if os.name == "posix" else code
@@ -239,9 +247,14 @@ def exit_code(error: BaseException | None, given: object) -> int:
 
 
 def meant(error: BaseException | None) -> BaseException | None:
-    """The error; of a coroutine that `asyncio.Runner` cancels as Ctrl-C was typed the `KeyboardInterrupt` which it
-    raises in the end. Where an interpreter has another way to tell them, a cancellation stays one.
+    """The error; of Click's `Exit` the `SystemExit` which it becomes. Of a coroutine that `asyncio.Runner` cancels as
+    Ctrl-C was typed the `KeyboardInterrupt` which it raises in the end; where an interpreter has another way to tell
+    them, a cancellation stays one.
     """
+    if error is None:
+        return None
+    if _is_of_click(error, "Exit"):
+        return SystemExit(error.exit_code)  # type: ignore[attr-defined]  # it has one
     kind, system = type(error), sys.modules.get("signal")
     if (kind.__module__, kind.__name__) != ("asyncio.exceptions", "CancelledError") or system is None:
         return error
@@ -252,6 +265,13 @@ def meant(error: BaseException | None) -> BaseException | None:
     # else is cancelled while the main task ends, by a timeout for instance, is taken for a part of that.
     cancelling = getattr(handler.keywords.get("main_task"), "cancelling", int)
     return KeyboardInterrupt() if cancelling() == 1 else error
+
+
+def _is_of_click(error: BaseException, name: str) -> bool:
+    """Whether an error is of this class of Click. Its name tells: Typer has its own, asyncclick is a third one, and any
+    may be vendored.
+    """
+    return hasattr(error, "exit_code") and any(each.__name__ == name for each in type(error).__mro__)
 
 
 def _dressed(wrapper: "Callable[..., Any]", function: "Function") -> "Function":

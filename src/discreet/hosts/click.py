@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 # How the verbs are given everything as it was typed: they have a parser of their own.
 RAW = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
-_ENDINGS = {"Exit", "ClickException"}  # classes of Click whose objects carry an exit status
 _SUFFIXES = ("_command", "_cmd", "_group", "_grp")  # which Click, too, takes away from the name of a function
 _NAME = "_discreet_name"  # of a command that its group does not know: what it was called first
 _DRESSED = "_discreet_dressed"
@@ -93,14 +92,9 @@ class _Running(Scope):
     interrupted = 1  # the exit status that Click makes of Ctrl-C
 
     def _finish(self, error: BaseException | None) -> None:
-        names = {each.__name__ for each in type(error).__mro__}
         if isinstance(error, KeyboardInterrupt):
             self._facts["error"] = "KeyboardInterrupt"
             error = SystemExit(self.interrupted)
-        elif error is not None and names & _ENDINGS:
-            if "Exit" not in names:
-                self._facts["error"] = type(error).__name__
-            error = SystemExit(getattr(error, "exit_code", 1))
         super()._finish(error)
 
 
