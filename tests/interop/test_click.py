@@ -170,7 +170,9 @@ def test_a_group_alone(host: Host) -> None:
 
 
 def test_an_outermost_command(make_telemetry: Any) -> None:
-    """A plain command, and an outermost group that runs alone, are called as their functions."""
+    """A plain command, and an outermost group that runs alone, are called as the code names them, else as their
+    functions: a package of several tools often has a `cli` in each.
+    """
     host = Host(make_telemetry())
 
     @click.command()
@@ -180,10 +182,16 @@ def test_an_outermost_command(make_telemetry: Any) -> None:
     @click.group(invoke_without_command=True)
     def tool() -> None: ...
 
-    for command in (greet_all_command, tool):
+    @click.command("pip-compile")
+    def cli() -> None: ...
+
+    @click.command("Été")
+    def summer() -> None: ...
+
+    for command in (greet_all_command, tool, cli, summer):
         record(command, host.telemetry)
         assert testing.CliRunner().invoke(record(command, host.telemetry), []).exit_code == 0
-    assert host.names() == ["greet_all", "tool"]
+    assert host.names() == ["greet_all", "tool", "pip_compile", "summer"]
 
 
 def test_names_are_the_codes(make_telemetry: Any) -> None:

@@ -112,19 +112,22 @@ def test_endings(host: Host, way: str) -> None:
 
 
 def test_a_single_command(make_telemetry: Any) -> None:
-    """An app of one command has no sub-commands: it goes by its function. Called twice, it is recorded twice."""
-    app, telemetry = typer.Typer(), make_telemetry()
+    """An app of one command has no sub-commands: it goes by the name in the code, else by its function. Called twice,
+    it is recorded twice.
+    """
+    telemetry = make_telemetry()
     host = Host(telemetry)
-    host.app = app
+    for given in (None, "say-hello"):
+        host.app = app = typer.Typer()
 
-    @app.command()
-    def greet(name: str) -> None: ...
+        @app.command(given)
+        def greet(name: str) -> None: ...
 
-    record(app, telemetry)
-    made = typer.main.get_command(app)
-    for _ in range(2):
-        made.main([SECRET], "mytool", standalone_mode=False)
-    assert [event["command"] for event in host.events()] == ["greet", "greet"]
+        record(app, telemetry)
+        made = typer.main.get_command(app)
+        for _ in range(2):
+            made.main([SECRET], "mytool", standalone_mode=False)
+    assert [event["command"] for event in host.events()] == ["greet", "greet", "say_hello", "say_hello"]
 
 
 def test_a_callback_and_classes_of_its_own(make_telemetry: Any) -> None:

@@ -73,7 +73,8 @@ def runner(telemetry: "Recorder") -> "Callable[[Any], None]":
 def record(group: "_Group", telemetry: "Recorder", *, flags: bool = False) -> "_Group":
     """Record every command of a `click.Group`, nested ones as `import.from_code`; the group itself.
 
-    The outermost one, where it runs without a sub-command, and a plain `click.Command` are called as their function is.
+    The outermost one, where it runs without a sub-command, and a plain `click.Command` are called as the code names
+    them, else as their function is.
     Commands that come later or are loaded lazily are recorded, too. With `flags` the names of the options used are
     recorded as `flags_used`, as far as the commands that have them are there now; the others count as `other`.
     Called again for the same group, it does nothing. Raises `TypeError` for what is no command.
@@ -139,7 +140,7 @@ class Recording:
             _words(context) or not getattr(command, "invoke_without_command", False)
         ):
             return None
-        name = ".".join(path) or _own_name(command)
+        name = ".".join(path) or _outermost_name(command)
         used = _used(context) if self._flags and common.announce(self._telemetry) else []
         return self._called(self._telemetry, name, {common.FLAGS: used} if used else {})
 
@@ -174,6 +175,13 @@ def _registered(group: "Any") -> "list[tuple[str, Any]]":
     """The commands of a group, or of a `CommandCollection`, under the names that they were registered by."""
     groups: Iterable[Any] = (group, *getattr(group, "sources", ()))
     return [item for each in groups for item in getattr(each, "commands", {}).items()]
+
+
+def _outermost_name(command: "Any") -> str:
+    """The name that the code gave the command, as `@click.command("pip-compile")` does; else that of its function."""
+    given = common.part(getattr(command, "name", None))
+    function = getattr(getattr(command, "callback", None), "__name__", "")
+    return _own_name(command) if given in ("other", function.lower()) else given
 
 
 def _own_name(command: "Any") -> str:
