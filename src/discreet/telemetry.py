@@ -32,7 +32,7 @@ class Recorder:
     """What `discreet.Telemetry` records with; its options are explained there."""
 
     off = True  # nothing will be recorded: one attribute, so that a disabled call costs a branch
-    verbs = "telemetry"  # the sub-command that has them, as the host mounted it
+    verbs = "telemetry"  # what is typed before one, behind the name: as the host mounted them, or says here
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
     flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py

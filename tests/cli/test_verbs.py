@@ -121,6 +121,18 @@ def test_help_has_an_example_that_works(verb: cli.Verb, capsys: pytest.CaptureFi
     assert parser.parse_args(shlex.split(example)).verb is verb
 
 
+def test_typed_as_the_author_says(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where a tool has its verbs behind another word, they call themselves so, as every other text does."""
+    telemetry = make_telemetry()
+    telemetry.verbs = "--telemetry"
+    assert telemetry.main(["status"]) == 0
+    assert "To change that: mytool --telemetry off" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        telemetry.main(["status", "--nonsense"])
+    assert capsys.readouterr().err.startswith("usage: mytool --telemetry status")
+    assert "`mytool --telemetry off`" in telemetry.disclosure()
+
+
 def test_help_lists_the_verbs(discreet: Discreet) -> None:
     """The help of the command names every verb with its summary, exits 0 and leaves no file."""
     done = discreet("--help")
