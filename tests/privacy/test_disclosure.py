@@ -110,6 +110,14 @@ def test_the_author_s_word_about_a_command() -> None:
     assert [field["name"] for field in command["fields"]][-1] == "files"
 
 
+def test_the_author_s_row_of_a_field_of_ours() -> None:
+    """A row in the place of ours, as one that names the commands, leaves our purpose, unless it says its own."""
+    rows = {"command": OneOf("search"), "error": OneOf("PlanError", purpose="Mine.")}
+    command, _ = content(Telemetry("mytool", events={"command": rows}))["events"]
+    purposes = {field["name"]: field["purpose"] for field in command["fields"]}
+    assert (purposes["command"], purposes["error"]) == ("which command was used", "Mine.")
+
+
 @pytest.mark.parametrize("identity", ["run", "install"])
 def test_what_every_record_holds(make_telemetry: Callable[..., Telemetry], identity: str) -> None:
     """The facts of a record that are told are those of a record, in their order; none is kept back."""

@@ -85,7 +85,7 @@ def content(author: "Author") -> "Content":
         "identity": author.identity,
         "closed": declared.closed,
         "events": [_event(name, declared) for name in declared.events],
-        "fields": _fields(declared.fields),
+        "fields": _fields(declared.fields, {}),
         "record": [
             {"name": name, "words": text.format_map(facts), "example": facts.get(name, shown)}
             for name, text, shown in (*_RECORD, *((_INSTALL,) if author.identity == "install" else ()))
@@ -114,18 +114,20 @@ def _event(name: str, declared: Declaration) -> "dict[str, Any]":
         "name": name,
         "purpose": _first_paragraph(declared.purposes.get(name, "")) or _PURPOSES.get(name),
         "sample": declared.samples.get(name),
-        "fields": _fields(declared.events[name]),
+        "fields": _fields(declared.events[name], Declaration().events.get(name, {})),
     }
 
 
-def _fields(rows: "Mapping[str, Row]") -> "list[dict[str, Any]]":
+def _fields(rows: "Mapping[str, Row]", own: "Mapping[str, Row]") -> "list[dict[str, Any]]":
+    """The rows; a field of the package's `own` has its purpose also where the author put a row without one."""
+    why = {name: row.purpose for name, row in fields(own)}
     return [
         {
             "name": name,
             "conversion": spelled(row),
             "words": words(row),
             "example": example(row),
-            "purpose": " ".join(row.purpose.split()) or None,
+            "purpose": " ".join(row.purpose.split()) or why.get(name),
             "level": row.level,
         }
         for name, row in fields(rows)
