@@ -182,6 +182,32 @@ print(len(ours), sum(type(found) is dict for found in reached), *[found for foun
 
 
 @pytest.mark.usefixtures("directory")
+def test_a_fork_of_a_compiled_program(run_python: Any, read_log: Any) -> None:
+    """Where a function is of a class that makes none, as Nuitka's, parent and child record as ever."""
+    program = """
+import types
+from discreet import sending
+
+class Compiled:
+    def __init__(self, *_):
+        raise TypeError("arg 5 (closure) expected cell, found compiled_cell")
+
+sending.type = lambda thing: Compiled if isinstance(thing, types.FunctionType) else type(thing)
+"""
+    end = """
+discreet.track("parent", n=1)
+child = os.fork()
+if child:
+    wait_for(child)
+else:
+    discreet.track("child", n=1)
+"""
+    result = run_python(program + HEAD + end, flags=[])
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert sorted(record["event"] for record in read_log()) == ["child", "parent"]
+
+
+@pytest.mark.usefixtures("directory")
 def test_no_thread_at_the_moment_of_a_fork(run_python: Any, read_log: Any) -> None:
     """When the fork happens our thread has ended, so that the child inherits nothing half done; the next event starts
     another one.

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .owner import Owner
 
 QUEUE_RECORDS, QUEUE_BYTES = 10_000, 8 * 1024 * 1024
-BATCH_RECORDS, BATCH_BYTES = 2048, 256 * 1024  # one write: long enough to be cheap, and not to overshoot a rotation
+BATCH_RECORDS, BATCH_BYTES = 2048, 256 * 1024  # one write: cheap, and not far past where to rotate
 RETRY_SECONDS = (0.05, 5.0)  # the first and the longest pause after the disk refused; doubled in between
 
 
@@ -48,9 +48,8 @@ class Ticket:
         self.written, self.last = False, last
 
     def wait(self, timeout: float) -> bool:
-        """Wait at most `timeout` seconds; whether everything before was written by then. In parts, since one in which
-        the process was stopped, or waited for a processor, gave the thread no time either.
-        """
+        """Wait at most `timeout` seconds; whether everything before was written by then."""
+        # In parts, since one in which the process was stopped, or waited for a processor, gave the thread no time.
         part = min(max(0.0, timeout), _thread.TIMEOUT_MAX) / 5
         return any(map(self._lock.acquire, (True,) * 5, (part,) * 5)) and self.written
 
@@ -130,10 +129,8 @@ class Sender:
                 self._drain(here=self.closed)  # or wait in the queue for a later record, or for the exit
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything put before is on the log; whether it is, at most `timeout` seconds later.
-
-        False, once, also where something put since the last time was dropped instead. What a full queue refused was
-        never put.
+        """Wait until everything put before is on the log; whether it is, at most `timeout` seconds later. False, once,
+        also where something put since then was dropped; what a full queue refused was never put.
         """
         written = not (self.queue or self.held or self.running.locked()) or self._ask(Ticket(), timeout)
         lost, self._lost = self._lost, False
@@ -228,9 +225,8 @@ class Sender:
             self.owner.border("thread", self._drain, self.closed)
 
     def _drain_once(self) -> Ticket | None:
-        """Take a batch, write it and answer the ticket behind it, unless it is the last: that one is returned.
-
-        Its caller answers it after letting go of `_running`, so that whoever waited may write a late record itself.
+        """Take a batch, write it and answer the ticket behind it, unless it is the last: that one is returned, for the
+        caller to answer after letting go of `running`, so that whoever waited may write a late record itself.
         """
         ticket = self._take()
         written = self._write(patient=ticket is not None or not self.closed)  # the caller of a late record is not
@@ -298,4 +294,7 @@ def _hook(weak: "ref[Sender]", when: str) -> "Any":
     sender nor, by globals of its own, this room, which would have every command end later (docs/performance.md).
     """
     hook: Any = lambda: (sender := weak()) and sender._fork(when)  # noqa: E731  # `def` would be typed, its class not
-    return type(hook)(hook.__code__, {}, None, None, hook.__closure__)
+    try:
+        return type(hook)(hook.__code__, {}, None, None, hook.__closure__)
+    except TypeError:  # compiled, as by Nuitka, a function is none that can be made so
+        return hook
