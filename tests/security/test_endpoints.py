@@ -11,6 +11,7 @@ from discreet import Telemetry, names
 from discreet.consent import stored
 from discreet.privacy import coverage
 from discreet.sending.connection import through
+from discreet.sending.lock import DeliveryLock
 from faults.servers import BEHAVIOURS, serving
 
 AGREED = coverage.lines(None, ["telemetry.example.org"])  # what `on` wrote when the tool named that host
@@ -44,6 +45,8 @@ def test_a_configuration_agrees_to_no_host(
         assert "Not sent, being new since you agreed: the host 127.0.0.1" in capsys.readouterr().out
         telemetry.close(5.0)
         assert server.visits == 0
+        with DeliveryLock(telemetry.paths, patience=5.0) as held:  # its thread may be at it yet
+            assert held
         telemetry.main(["on"])
         record(make_telemetry, settings={"endpoint": server.url}).main(["flush"])
         assert server.visits > 0
