@@ -51,6 +51,14 @@ class Odd(BaseException):
     """Not even an `Exception`."""
 
 
+class Unfinished(Exception):
+    """A host's own, whose exit status nobody may ask for yet."""
+
+    @property
+    def exit_code(self) -> int:
+        raise NotImplementedError
+
+
 Other = type("Exit", (Exception,), {})
 
 # How a command ends (an exception, or the facts that it adds), and `success`, `exit_code` and `error` (... is absent).
@@ -89,6 +97,7 @@ ROWS: dict[str, tuple[BaseException | dict[str, object] | None, bool, int, objec
     "Click's UsageError": (UsageError("a secret"), False, 2, "other"),
     "of the host, by way of Click's": (Fatal("a secret"), False, 2, "other"),
     "another Exit": (Other(), False, 1, "other"),
+    "an exit status that raises": (Unfinished("a secret"), False, 1, "other"),
     "GeneratorExit": (GeneratorExit(), False, 1, "GeneratorExit"),
     "of the host": (HostError("a secret"), False, 1, "other"),
     "no Exception": (Odd("a secret"), False, 1, "other"),

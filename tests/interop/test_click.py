@@ -188,10 +188,13 @@ def test_an_outermost_command(make_telemetry: Any) -> None:
     @click.command("Été")
     def summer() -> None: ...
 
-    for command in (greet_all_command, tool, cli, summer):
+    @click.command("2to3")
+    def convert() -> None: ...
+
+    for command in (greet_all_command, tool, cli, summer, convert):
         record(command, host.telemetry)
         assert testing.CliRunner().invoke(record(command, host.telemetry), []).exit_code == 0
-    assert host.names() == ["greet_all", "tool", "pip_compile", "summer"]
+    assert host.names() == ["greet_all", "tool", "pip_compile", "summer", "convert"]
 
 
 def test_names_are_the_codes(make_telemetry: Any) -> None:

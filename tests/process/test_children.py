@@ -300,6 +300,34 @@ def test_workers(run_python: Any, read_log: Any, method: str, flush: bool) -> No
 
 
 @pytest.mark.usefixtures("directory")
+def test_a_worker_that_is_interrupted_at_its_end(run_python: Any) -> None:
+    """A second Ctrl-C, which reaches the workers, too, is no failure of one that has done its work."""
+    program = """
+import multiprocessing, os, signal, sys, time
+import discreet
+from discreet.log import Log
+
+def append(log, lines):
+    while not telemetry._sender.closed:  # until the worker ends
+        time.sleep(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+    return real(log, lines)
+
+def work():
+    telemetry.track("child", n=1)
+
+real, Log.append = Log.append, append
+telemetry = discreet.init("mytool", version="1.0")
+worker = multiprocessing.get_context("fork").Process(target=work)
+worker.start()
+worker.join(20)
+sys.exit(worker.exitcode)
+"""
+    result = run_python(program)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.usefixtures("directory")
 def test_a_program_that_is_started(run_python: Any, read_log: Any) -> None:
     """A tool that runs another program of the same tool has both events, each once, under two runs."""
     program = HEAD + "discreet.track('child' if sys.argv[1:] else 'parent', n=1)\nif not sys.argv[1:]:\n"

@@ -271,7 +271,7 @@ def _is_of_click(error: BaseException, name: str) -> bool:
     """Whether an error is of this class of Click. Its name tells: Typer has its own, asyncclick is a third one, and any
     may be vendored.
     """
-    return hasattr(error, "exit_code") and any(each.__name__ == name for each in type(error).__mro__)
+    return any(each.__name__ == name for each in type(error).__mro__) and hasattr(error, "exit_code")
 
 
 def _dressed(wrapper: "Callable[..., Any]", function: "Function") -> "Function":

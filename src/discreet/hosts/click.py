@@ -18,6 +18,7 @@ a third one. For that reason only `verbs` imports the package.
 
 import copy
 
+from .. import names
 from . import Command, Scope
 from . import dispatch as common
 
@@ -181,7 +182,7 @@ def _outermost_name(command: "Any") -> str:
     """The name that the code gave the command, as `@click.command("pip-compile")` does; else that of its function."""
     given = common.part(getattr(command, "name", None))
     function = getattr(getattr(command, "callback", None), "__name__", "")
-    return _own_name(command) if given in ("other", function.lower()) else given
+    return given if names.legal_name(given) and given not in ("other", function.lower()) else _own_name(command)
 
 
 def _own_name(command: "Any") -> str:
