@@ -80,6 +80,26 @@ signal.signal(signal.SIGINT, {handler})
 telemetry = discreet.init("mytool", version="1.0", fields=dict(n="count"))
 {doing}
 """
+TOGETHER = """
+import threading
+import discreet
+from discreet.sending import Sender
+
+def made(sender, *arguments, **options):
+    all_of_them.wait(10)
+    make(sender, *arguments, **options)
+
+def closed(sender, timeout):
+    print("closed")
+    return close(sender, timeout)
+
+all_of_them, make, close = threading.Barrier(3), Sender.__init__, Sender.close
+Sender.__init__, Sender.close = made, closed
+telemetry = discreet.init("mytool", version="1.0")
+threads = [threading.Thread(target=telemetry.track, args=("search", {"n": n})) for n in range(3)]
+for thread in threads:
+    thread.start()
+"""
 FLOOD = """
 import sys
 import time
@@ -136,6 +156,14 @@ def test_a_signal_at_the_end(run_python: Any, handler: str, doing: str) -> None:
     """A second Ctrl-C, as a wrapper hands it on or an impatient user types it, shows nobody a traceback of ours."""
     result = run_python(INTERRUPTED.format(handler=handler, doing=doing))
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.usefixtures("directory")
+def test_threads_that_track_first_together(run_python: Any, read_log: Any) -> None:
+    """However many make a sender, one of them sends, and the end waits for that one alone, once."""
+    result = run_python(TOGETHER)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "closed\n", "")
+    assert sorted(numbers(read_log())) == [0, 1, 2]
 
 
 @pytest.mark.usefixtures("directory")

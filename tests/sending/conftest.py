@@ -115,7 +115,7 @@ class Owner:
         self.counted: dict[str, int] = {}  # all of them
         self.agreed = True
         self.errors: list[tuple[str, Exception]] = []
-        self.sender = Sender(self)
+        self.sender = self._sender = Sender(self)
         self.log = FakeLog()
         self.sender._log = self.log  # type: ignore[assignment]  # all that the sender asks of a log is `append`
 

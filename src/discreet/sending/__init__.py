@@ -84,7 +84,8 @@ class Sender:
     def _leave(self) -> None:
         """What the interpreter calls at its end, where it prints what is raised."""
         try:
-            self.owner.close()
+            if self.owner._sender is self:  # else another thread tracked first at the same time, and its sender counts
+                self.owner.close()
         except (KeyboardInterrupt, SystemExit):
             pass  # a second Ctrl-C, or the host's handler of a signal: nothing but the wait is over
 
@@ -110,8 +111,7 @@ class Sender:
 
     def record(self, event: str, properties: "Mapping[str, object]", encoder: Encoder) -> None:
         """Queue an event, filtered while `encoder` was ours. Never waits; raises what `Encoder.encode` raises."""
-        line = encoder.encode(event, properties)
-        if len(line) > names.RECORD_BYTES:
+        if len(line := encoder.encode(event, properties)) > names.RECORD_BYTES:
             self.owner.lose("record_size")
         elif encoder is not self.encoder:
             self.owner.lose("consent")  # which changed this moment: it carries the run, and the id, of before

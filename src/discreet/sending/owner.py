@@ -38,6 +38,10 @@ class Owner(Noted, Protocol):
     delivery: str
     losses: dict[str, int]
 
+    @property
+    def _sender(self) -> object:
+        """The one that sends, once it is made: threads that meet may make several."""
+
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
         """Run `work` where no error reaches the host."""
 
