@@ -33,6 +33,7 @@ call = ctypes.CDLL(None).prctl
 if call(38, 1, 0, 0, 0) or call(22, 2, struct.pack("HP", len(steps), ctypes.addressof(program)), 0, 0):
     sys.exit("no filter")
 """
+MASK = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])"
 MARK = "import os; open({marker!r}, 'a').write({name!r} + chr(10))\n"
 
 
@@ -120,7 +121,9 @@ def test_where_nobody_may_set_a_priority(hosts: Hosts) -> None:
         assert arrived(server.requests) == hosts.logged()
 
 
-@pytest.mark.parametrize("signals", ["", "signal.signal(signal.SIGALRM, signal.SIG_IGN)", "mask"])
+@pytest.mark.parametrize(
+    "signals", ["", "signal.signal(signal.SIGALRM, signal.SIG_IGN)", MASK, f"del os.posix_spawn; {MASK}"]
+)
 def test_its_life_is_bounded(tmp_path: Path, signals: str) -> None:
     """Before a server that never answers it is gone after its lifetime, whatever the host did with signals; the next
     run delivers what it could not.
@@ -131,9 +134,8 @@ def test_its_life_is_bounded(tmp_path: Path, signals: str) -> None:
     assert "LIFETIME_SECONDS = 30\n" in child.read_text()
     child.write_text(child.read_text().replace("LIFETIME_SECONDS = 30\n", "LIFETIME_SECONDS = 2\n"))
     hosts = Hosts(tmp_path, package)
-    first = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])" if signals == "mask" else signals
     with serving(in_turn(BEHAVIOURS["silent"], BEHAVIOURS["ok"])) as server:
-        script = hosts.program(server.url, first=first, timeout=300)
+        script = hosts.program(server.url, first=signals, timeout=300)
         hosts.run(script)
         server.wait(1)
         assert hosts.children()

@@ -50,10 +50,11 @@ def _leave_the_host() -> None:
             os.setsid()
         except OSError:
             pass  # it is the leader of a session of its own already
-        from _signal import SIG_DFL, SIGALRM, alarm, signal  # type: ignore[import-not-found]  # `signal` costs 6 ms
+        import _signal  # type: ignore[import-not-found]  # `signal` costs 6 ms
 
-        signal(SIGALRM, SIG_DFL)
-        alarm(LIFETIME_SECONDS)
+        _signal.signal(_signal.SIGALRM, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())  # without `posix_spawn` the host's comes down, too
+        _signal.alarm(LIFETIME_SECONDS)
         try:
             os.nice(5)
         except OSError:
