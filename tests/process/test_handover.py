@@ -275,11 +275,16 @@ def test_a_home_where_the_language_has_another_encoding(encoding: str, hosts: Ho
     hosts.directory = hosts.home.rename(home) / ".mytool" / "telemetry"
     hosts.environment |= {"HOME": home, "LOCPATH": str(tmp_path), "LC_ALL": language.name}
     with serving(BEHAVIOURS["ok"]) as server:
-        script = hosts.program(server.url, first="assert sys.getfilesystemencoding() == 'iso8859-1'")
+        script = hosts.program(
+            server.url,
+            first="assert sys.getfilesystemencoding() == 'iso8859-1'",
+            more="{'files': {'receipts': 'gesch\\xe4tzt'}}",
+        )
         assert same(hosts.run(script), hosts.bare())
         server.wait(1)
         hosts.wait_for_the_end()
         assert arrived(server.requests) == hosts.logged()
+        assert b"gesch\xe4tzt" in os.listdir(os.fsencode(hosts.directory))
 
 
 def test_not_started_before_it_is_due(hosts: Hosts) -> None:

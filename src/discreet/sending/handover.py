@@ -199,7 +199,9 @@ def start(plan: "dict[str, Any]") -> bool:
     if not can_start():
         return False
     try:  # paths as the bytes they are: the child knows no locale, and takes every text for UTF-8
-        content = marshal.dumps({**plan, **{key: os.fsencode(plan[key]) for key in ("directory", "below")}})
+        paths: dict[str, Any] = {key: os.fsencode(plan[key]) for key in ("directory", "below")}
+        paths["files"] = {key: os.fsencode(name) for key, name in plan["files"].items()}
+        content = marshal.dumps({**plan, **paths})
     except ValueError:  # a value that is no plain one
         return False
     if len(content) > PIPE_BYTES or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):

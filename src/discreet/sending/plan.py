@@ -72,7 +72,8 @@ def restored(values: "Mapping[str, Any]") -> Plan:
         from ..privacy.plain import restored as restored_declaration
 
         declaration = restored_declaration(values["declaration"])
-    paths = names.Paths(values["tool"], {}, os.fsdecode(values["directory"]), values["files"])
+    files = {key: os.fsdecode(name) for key, name in values["files"].items()}
+    paths = names.Paths(values["tool"], {}, os.fsdecode(values["directory"]), files)
     paths.below, paths.problem = os.fsdecode(values["below"]), ""
     return Plan(
         values["tool"],
