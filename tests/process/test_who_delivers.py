@@ -27,6 +27,16 @@ INTERPRETERS = {
     "frozen": "sys.frozen = True",
     "embedded": "sys.executable = '/usr/sbin/uwsgi'",
 }
+# As in PyPy: what a delivery imports imports `threading`, which takes the thread that does so first for the main one.
+THREADING = """
+class Finder:
+    def find_spec(name, path, target=None):
+        if name.endswith("sending.work"):
+            import threading
+assert "threading" not in sys.modules
+sys.meta_path.insert(0, Finder)
+sys.implementation.name, sys.executable = "pypy", ""
+"""
 # Seen as good until it is tried: then no child comes of it, and nothing else either.
 REFUSED = {
     "missing": "sys.executable = '/nonexistent/python3'",
@@ -87,11 +97,11 @@ def test_no_child_can_be_started(hosts: Hosts, why: str) -> None:
         assert not server.requests
 
 
-@pytest.mark.parametrize("why", [*INTERPRETERS, "zip", "asked for"])
+@pytest.mark.parametrize("why", [*INTERPRETERS, "zip", "asked for", "threading"])
 def test_the_thread_delivers(hosts: Hosts, why: str) -> None:
     """In a host that lives long enough its thread does the child's work, where none can be or none is wanted."""
     with serving(BEHAVIOURS["ok"]) as server:
-        first = packed(hosts) if why == "zip" else INTERPRETERS.get(why, "")
+        first = packed(hosts) if why == "zip" else {**INTERPRETERS, "threading": THREADING}.get(why, "")
         more = "{'delivery': 'thread'}" if why == "asked for" else "{}"
         assert same(hosts.run(hosts.program(server.url, first=first, more=more, then=lives(hosts))), hosts.bare())
         assert not hosts.children()

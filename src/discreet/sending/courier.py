@@ -5,6 +5,7 @@ asked for it, or in a process that has lived long enough for its thread not to b
 """
 
 import os
+import sys
 import time
 
 from .. import names
@@ -129,6 +130,10 @@ class Courier:
     """Delivery of one process."""
 
     def __init__(self, owner: "Delivered", destinations: "tuple[Destination, ...]") -> None:
+        if sys.implementation.name != "cpython":
+            # In PyPy the modules of a delivery import it, and the end of a process waits for whichever thread does so
+            # first: that must not be ours.
+            import threading  # noqa: F401
         self._owner = owner
         self.destinations = destinations
         self._by_thread = owner.delivery == "thread" or not handover.can_start()
