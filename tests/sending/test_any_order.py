@@ -91,6 +91,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.runs: list[Run] = []
         self.children: list[tuple[int, dict[str, Any]]] = []  # started in which period, and their plans
         self.made: dict[int, tuple[int, float, Run]] = {}  # records, by number
+        self.agreed: dict[int, set[str]] = {}  # what was covered when they were made
         self.logged: set[int] = set()
         self.ids: dict[int, str] = {}
         # What has happened to deliveries.
@@ -99,6 +100,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.confirmed: dict[str, set[int]] = {host: set() for host in HOSTS}  # the receiver has said so
         self.late = 0  # the last period in which a child of an earlier one came
         self.seen: dict[str, int] = {}  # the first record of a run that delivers to a host
+        self.noted, self.noting = 0, set[int]()  # the last period with a first run; records of the second of its note
         self.erased, self.unknown = False, 0  # the state of deliveries; the last record that nobody knows the place of
 
     def new_world(self) -> World:
@@ -143,7 +145,7 @@ class AnyOrder(RuleBasedStateMachine):
         run = self.runs[which % len(self.runs)]
         number = len(self.made) + 1
         self.made[number] = self.period, self.world.now, run
-        allowed, was_off = self.says_yes(run.environ), run.telemetry.off
+        allowed, was_off, before = self.says_yes(run.environ), run.telemetry.off, self.on_the_log()
         run.telemetry.track("search", {"n": number, FIELD: 1} if run.later and self.grows else {"n": number})
         run.telemetry.flush(LONG)
         if number in self.on_the_log():
@@ -157,7 +159,11 @@ class AnyOrder(RuleBasedStateMachine):
                 self.seen.setdefault(host, number)
             if self.covered is None and run.period is None:
                 self.covered = run.discloses
+            if before and run.period is None and self.noted != self.period:
+                self.noting.add(number)  # beside an older log it may stay, if another run's child is quicker
+            self.noted = self.noted if run.period else self.period
             run.period = self.period
+        self.agreed[number] = self.covered or set()
         if self.erased:
             self.unknown = number
 
@@ -209,7 +215,8 @@ class AnyOrder(RuleBasedStateMachine):
         for number, record in records.items():
             period, made, _run = self.made[number]
             assert number in self.logged, f"{number} is not on the log"
-            assert number >= self.seen[host], f"{number} was recorded before anybody knew {host}"
+            known = number >= self.seen[host] or host in self.agreed[number]
+            assert known, f"{number} was recorded before anybody knew {host}"
             assert period in (self.period, *self.alike), f"{number} is of another consent"
             assert self.world.now - made <= SENT_DAYS * DAY + 60, f"{number} is too old"
             assert FIELD not in record["properties"] or FIELD in self.covered, f"{number} has a field of later"
@@ -229,8 +236,8 @@ class AnyOrder(RuleBasedStateMachine):
             raise Crash
         if change:
             self.change(change, later=False)
-        if answer in (200, 204, 400):
-            self.confirmed[host] |= numbers
+        if answer in (200, 204, 400) or (answer == 413 and len(numbers) == 1):
+            self.confirmed[host] |= numbers  # or it is given up
         return Outcome(0, None, answer, 0.1) if isinstance(answer, str) else Outcome(answer, None, "", 0.1)
 
     # What the user does.
@@ -336,9 +343,8 @@ class AnyOrder(RuleBasedStateMachine):
             return
         for number in self.logged & self.on_the_log():
             period, made, run = self.made[number]
-            passed_over = number <= self.unknown or (
-                run.later and self.grows
-            )  # the earlier version knows no such field
+            unseen = run.later and self.grows  # the earlier version knows no such field
+            passed_over = unseen or number <= self.unknown or number in self.noting
             if period == self.period and self.world.now - made < SENT_DAYS * DAY and not passed_over:
                 for host in {*HOSTS} & run.discloses & (self.covered or set()):
                     assert number in self.got[host] | self.confirmed[host], f"{number} never came to {host}"
