@@ -43,6 +43,7 @@ UNANSWERED, UNREACHABLE, CRASH_BEFORE, CRASH_AFTER = "unanswered", "unreachable"
 ANSWERS = (200, 204, 302, 400, 401, 413, 429, 503, UNANSWERED, UNREACHABLE, CRASH_BEFORE, CRASH_AFTER)
 CHANGES = ("off", "on", "clear", "true", "false", "gone", "marker", "no marker")
 LONG = 20.0  # seconds: a bound on hangs
+many = settings(max_examples=2 * settings().max_examples)
 
 
 class Run:
@@ -301,6 +302,14 @@ class AnyOrder(RuleBasedStateMachine):
             self.marker = False
             self.begin(alike=bool(self.stored))
 
+    @precondition(lambda self: self.runs)
+    @rule(which=st.integers(0, 9), what=st.sampled_from(CHANGES))
+    def change_beside(self, which: int, *, what: str) -> None:
+        """A change while a run that has recorded goes on."""
+        self.record(which)
+        self.change(what, later=False)
+        self.record(which)
+
     @precondition(lambda self: self.mode == "opt-out")
     @rule(later=st.booleans())
     def tell(self, *, later: bool) -> None:
@@ -416,4 +425,4 @@ def test_in_any_order(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     for module in (courier, first, period, data, verbs, delivery):
         monkeypatch.setattr(module, "time", Clock(now))
     delivery.time.monotonic, delivery.time.sleep = now, sleep  # type: ignore[assignment]
-    run_state_machine_as_test(Machine, settings=settings(phases=[Phase.generate], stateful_step_count=25))
+    run_state_machine_as_test(Machine, settings=settings(many, phases=[Phase.generate], stateful_step_count=25))
