@@ -130,7 +130,7 @@ class Sender:
 
     def flush(self, timeout: float) -> bool:
         """Wait until everything put before is on the log; whether it is, at most `timeout` seconds later. False, once,
-        also where something put since then was dropped; what a full queue refused was never put.
+        also where something put since the last time was dropped; what a full queue refused was never put.
         """
         written = not (self.queue or self.held or self.running.locked()) or self._ask(Ticket(), timeout)
         lost, self._lost = self._lost, False
