@@ -286,12 +286,9 @@ class AnyOrder(RuleBasedStateMachine):
             self.stored, self.named = what == "true", None
             self.begin()
         elif what == "gone" and self.stored is not None:
-            taken_back, alike = self.stored is False, self.stored and self.marker
             answer.unlink()
             self.stored = self.named = None
-            self.begin(alike=bool(alike))
-            if taken_back:  # accepted, see docs/design.md: then all is as it was
-                self.alike = {*range(self.period)}
+            self.take_back()
         elif what == "marker":
             alike = bool(self.stored)
             marker.touch()
@@ -301,7 +298,12 @@ class AnyOrder(RuleBasedStateMachine):
         elif what == "no marker" and self.marker:
             marker.unlink()
             self.marker = False
-            self.begin(alike=bool(self.stored))
+            self.take_back()
+
+    def take_back(self) -> None:
+        """An answer is taken away by hand: all may be as it was at any time before (accepted, see docs/design.md)."""
+        self.begin()
+        self.alike = {*range(self.period)}
 
     @precondition(lambda self: self.runs)
     @rule(which=st.integers(0, 9), what=st.sampled_from(CHANGES))
