@@ -35,7 +35,7 @@ IMPORT = "discreet discreet.telemetry"
 NAMED = f"{IMPORT} discreet.names"  # where anything but the common case is
 ENABLED = f"{NAMED} discreet.consent discreet.privacy discreet.sending discreet.log"
 HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover"
-FIRST = "discreet.sending.first discreet.privacy.coverage discreet.files"
+FIRST = "discreet.first discreet.files"
 DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
@@ -96,7 +96,7 @@ DOORS = {
             "fmt = 'a \"b\" \u00e9'\ndiscreet.init('mytool', fields={'fmt': {'one_of': [fmt]}})\n"
             "discreet.track('search', fmt=fmt)\nassert discreet.close(10.0)"
         ),
-        f"{ENABLED} {DECLARED} {FIRST} discreet.privacy.spelled",
+        f"{ENABLED} {DECLARED} {FIRST} discreet.privacy.coverage discreet.privacy.spelled",
     ),
     "on, handed over": (
         (

@@ -21,7 +21,7 @@ MODULES = {
 FLOORS = (
     ("", "__main__", "cli", "hosts", "testing", "report", "collector"),
     ("telemetry", "options", "manifest"),
-    ("sending", "log", "rotation"),
+    ("sending", "first", "log", "rotation"),
     ("consent", "privacy"),
     ("names", "files", "toml", "destination"),
 )

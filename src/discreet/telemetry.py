@@ -107,17 +107,14 @@ class Recorder:
             self.border("conversion", self._record, event, properties, more)
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Wait until everything tracked so far is on the log, at most `timeout` seconds; whether it is.
-
-        True where nothing was to be written. Never touches the network. Never raises.
+        """Wait until everything tracked so far is on the log, at most `timeout` seconds; whether it is, or nothing was
+        to be written. Never touches the network. Never raises.
         """
         return self._sender is None or bool(self.border("flush", self._sender.flush, timeout))
 
     def close(self, timeout: float = EXIT_SECONDS) -> bool:
         """Drain to the log and end the thread, waiting at most `timeout` seconds; whether all is written.
-
-        Called by itself when the interpreter ends. Events tracked later are written by the thread that tracks them.
-        Never raises.
+        Called by itself when the interpreter ends. Later events are written by who tracks them. Never raises.
         """
         return self._sender is None or bool(self.border("close", self._sender.close, timeout))
 
@@ -163,8 +160,7 @@ class Recorder:
         self.losses[reason] = self.losses.get(reason, 0) + number
 
     def _record(self, event: object, properties: "Mapping[str, object] | None", more: "dict[str, object]") -> None:
-        cleaner = self._filter or self._open()
-        if cleaner is None:
+        if (cleaner := self._filter or self._open()) is None:
             return
         sender: Sender = self._sender  # type: ignore[assignment]  # made with the filter
         encoder = sender.encoder  # before a value is converted, which may take its time, and outlast a `clear`
@@ -182,6 +178,12 @@ class Recorder:
 
     def _open(self) -> "Filter | None":
         """Pass the gate, and build the road behind it; None where telemetry is off."""
+        try:
+            return self._build()
+        except KeyError:  # importlib's, before 3.12, where a signal handler's `track` came in between
+            return self._build()
+
+    def _build(self) -> "Filter | None":
         if not self.enabled:
             self.off = True
             return None
@@ -212,7 +214,6 @@ class Recorder:
 
     def still_agreed(self) -> bool:
         """Whether the stored consent is the one that the queued records were made under; asked before each write.
-
         After a change the gate decides anew, for the records to come. Raises `OSError` where the files cannot be looked
         at (an unreachable home, say): that is no change, and nothing is written until they can.
         """
@@ -239,7 +240,6 @@ class Recorder:
 
     def _plainly_off(self) -> bool:
         """Whether a no, or the absence of any yes, is plain to see, which spares most disabled processes the gate.
-
         It may only ever agree with the gate, and a test holds the two together over the whole table: every off beats
         every on, and without an on the default is off. It loads no room, not even the one of names.
         """

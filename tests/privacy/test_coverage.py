@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from discreet.destination import PRECISIONS, Destination
-from discreet.privacy import coverage
+from discreet.privacy import UNDECLARED_LINES, coverage
 from discreet.privacy.agreement import Agreement, narrower
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.coverage import lines
@@ -46,7 +46,7 @@ def test_the_lines() -> None:
 
 def test_what_a_tool_without_a_declaration_covers() -> None:
     """The lines that spare a first run the room of conversions are those of an empty declaration."""
-    assert list(coverage.UNDECLARED) == lines(Declaration(), []) == lines(None, [])
+    assert list(UNDECLARED_LINES) == lines(Declaration(), []) == lines(None, [])
 
 
 def test_a_long_list_is_agreed_to_by_its_digest() -> None:

@@ -20,14 +20,14 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from discreet import Telemetry, files
+from discreet import Telemetry, files, first
 from discreet.cli import data
 from discreet.cli import delivery as verbs
 from discreet.consent import stored
 from discreet.destination import Destination
 from discreet.log import Encoder, timestamp
 from discreet.privacy import coverage
-from discreet.sending import courier, delivery, first, handover, period, work
+from discreet.sending import courier, delivery, handover, period, work
 from discreet.sending.delivery import Delivery, Withdrawn
 from discreet.sending.http import Outcome
 from discreet.sending.lock import DeliveryLock

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from discreet import consent, files
+from discreet import consent, files, first
 from discreet.consent import stored
 from discreet.destination import Destination
 from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
-from discreet.sending import courier, first, period, work
+from discreet.sending import courier, period, work
 from discreet.sending import state as states
 from sending.outboxes import OTHER_RUN, URL, World, line, own_world
 

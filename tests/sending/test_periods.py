@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from consent.test_home import STRANGER
-from discreet import consent
+from discreet import consent, first
 from discreet.cli.data import ours, remove
 from discreet.cli.session import Session
 from discreet.consent import stored
 from discreet.destination import Destination
 from discreet.log import Log, timestamp
 from discreet.privacy import coverage
-from discreet.sending import delivery, entering, first, outbox, period
+from discreet.sending import delivery, entering, outbox, period
 from discreet.sending import state as states
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock

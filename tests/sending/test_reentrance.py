@@ -89,6 +89,43 @@ def test_a_signal_handler_within_the_first_call(make_telemetry: MakeTelemetry, r
     assert counted["handled"] + max(dropped, sum(saved.values())) == 12
 
 
+INTERRUPTED = """
+import sys
+import discreet
+
+
+class Interrupted:
+    again = False
+
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1] and not self.again:
+            self.again = True
+            raise KeyError(1)
+
+
+sys.meta_path.insert(0, Interrupted())
+telemetry = discreet.Telemetry("mytool")
+{program}
+assert sys.meta_path[0].again
+assert telemetry.flush(10.0)
+print(telemetry.losses)
+"""
+
+
+@pytest.mark.parametrize("module", ["names", "consent", "privacy", "sending", "log", "first"])
+@pytest.mark.parametrize("program", ["telemetry.track('search')", "with telemetry.command('search'):\n    pass"])
+def test_an_import_that_a_handler_has_spoilt(
+    make_telemetry: MakeTelemetry, run_python: Any, read_log: Any, module: str, program: str
+) -> None:
+    """Before 3.12 an import ends in a `KeyError` where a handler of the same thread has imported meanwhile: it is done
+    again, and nothing is lost by it.
+    """
+    directory = make_telemetry().paths.directory
+    result = run_python(INTERRUPTED.format(program=program), f"discreet.{module}")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "{}\n", "")
+    assert len(read_log(directory)) == 1
+
+
 def test_finalizers_that_track(make_telemetry: MakeTelemetry, read_log: Any, wait_until: WaitUntil) -> None:
     """A `__del__` that tracks, run by the collector in the middle of `track`, neither stops the program nor loses an
     event.

@@ -150,7 +150,7 @@ def in_force(session: Session) -> "tuple[Destination, ...]":
 
 def disclosed(session: Session) -> "list[str]":
     """What a yes of now covers: all that the tool's disclosure says. Nothing is known of it without the tool itself."""
-    from ..sending import first
+    from .. import first
 
     return [] if session.alone else first.disclosed(session.telemetry, destinations(session)[0])
 
@@ -168,7 +168,7 @@ def additions(session: Session, decision: "Decision") -> "list[str]":
     delivery = _looking(session, found, decision)
     if delivery is None:
         return []
-    from ..sending import first
+    from .. import first
 
     hosts = first.declared_hosts(session.telemetry, found)
     return delivery.agreement.additions(hosts, identity=session.telemetry.identity)

@@ -48,7 +48,8 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
         raise
     if answer is None and os.path.lexists(recorder.paths["consent"]):
         return None  # said meanwhile, in another window
-    from ..sending import first, period
+    from .. import first
+    from ..sending import period
 
     try:
         if answer:
@@ -69,8 +70,9 @@ def tell(recorder: Recorder) -> bool:
     """See `Telemetry.notice`."""
     if recorder.mode != "opt-out" or not _may_speak(recorder, sys.stderr):
         return False
+    from .. import first
     from ..consent import stored
-    from ..sending import first, period
+    from ..sending import period
 
     told = first.disclosed(recorder, _receivers(recorder))
     known = stored.covered(recorder.paths, "notice")

@@ -15,6 +15,8 @@ The rule that keeps it honest: what has no line is not covered; `agreement` asks
 the first run under a consent given without a disclosure.
 """
 
+from . import UNDECLARED_LINES
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,22 +31,6 @@ PLAIN = "hour"  # needs no word
 LOST = "-"  # no event has this name either
 MOST_BYTES = 48 * 1024  # of all lines, as delivery.json holds them; what has no room is not covered
 _LONG = 60  # characters of a conversion: one below is hardly longer than its digest
-# Of a tool that declares nothing: the default rule, and the events of the package itself. A test holds these to what
-# `_declared` says of an empty one, which would load the whole room of conversions.
-UNDECLARED = (
-    "*",
-    "command",
-    "command command command_name",
-    "command duration_ms number",
-    "command error error_name",
-    "command exit_code number",
-    "command success boolean",
-    "session",
-    "session duration_ms number",
-    "session error error_name",
-    "session part number",
-    "session success boolean",
-)
 
 
 def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity: str = "run") -> "list[str]":
@@ -53,7 +39,7 @@ def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity
     """
     found = sorted({f"> {host}" for host in hosts})
     found += [INSTALL] if identity == "install" else []
-    found += [*UNDECLARED] if declaration is None else _declared(declaration)
+    found += [*UNDECLARED_LINES] if declaration is None else _declared(declaration)
     return bounded(found, MOST_BYTES)
 
 

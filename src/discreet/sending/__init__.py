@@ -71,7 +71,7 @@ class Sender:
 
             self.id = known_as(owner)
         if not show and owner.delivery != "none" and is_first_run(owner.paths, owner.signature):
-            from . import first
+            from .. import first
 
             first.note(owner, courier.destinations if courier is not None else ())
         self.renew()

@@ -13,14 +13,14 @@ first deliverer, which of several at once is chance. Of several first processes 
 import os
 import time
 
-from .. import consent, files, names
-from ..log import quote, timestamp
-from ..privacy import coverage
+from . import consent, files, names
+from .log import quote, timestamp
+from .privacy import UNDECLARED_LINES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ..destination import Destination
-    from .owner import Noted
+    from .destination import Destination
+    from .sending.owner import Noted
 
 _LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process is at it
 
@@ -50,7 +50,7 @@ def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     """Put a note in place of what there is, unless another process has just done so, whose records may already lie on
     the log: they would come before the new note.
     """
-    from .lock import DeliveryLock
+    from .sending.lock import DeliveryLock
 
     if not destinations and not os.path.lexists(owner.paths["lock"]):  # nobody ever delivered
         _replace(owner, destinations)
@@ -61,7 +61,8 @@ def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
 
 
 def _replace(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
-    from . import state as states
+    from .privacy import coverage
+    from .sending import state as states
 
     signed = repr(owner.signature)
     state = states.load(owner.paths["delivery"], strictly=True)
@@ -85,6 +86,10 @@ def _content(owner: "Noted", destinations: "tuple[Destination, ...]", told: "lis
 
 def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
     """What a disclosure of now covers, with these destinations in force."""
+    if owner.declaration is None and owner.identity == "run" and not destinations:
+        return [*UNDECLARED_LINES]  # what `coverage` would say
+    from .privacy import coverage
+
     return coverage.lines(owner.declaration, declared_hosts(owner, destinations), identity=owner.identity)
 
 
@@ -92,7 +97,8 @@ def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "
     """The hosts that the tool itself names, as their lines do; those of the user's environment need no agreement."""
     if not destinations:
         return []
-    from .courier import own_hosts
+    from .privacy import coverage
+    from .sending.courier import own_hosts
 
     own = own_hosts(owner)
     return coverage.hosts(one for one in destinations if one.host not in own)
@@ -102,7 +108,7 @@ def _is_missing(paths: "names.Paths") -> str:
     """Whether there is no file of the log, as JSON; one whose newest file was erased, or has just been renamed by a
     rotation, is there. Raises `OSError` where it cannot be told: an older log must not pass for none.
     """
-    from ..rotation import nth
+    from .rotation import nth
 
     for number in range(names.LOG_FILES):
         try:
