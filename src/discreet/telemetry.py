@@ -75,7 +75,7 @@ class Recorder:
             from .privacy.declaration import Declaration
 
             self.declaration = Declaration(events, fields)
-        self.name, self.version = name, version
+        self.name, self.program, self.version = name, name, version  # a program of another name is said by the host
         self.off = False
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet

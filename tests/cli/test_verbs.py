@@ -122,15 +122,21 @@ def test_help_has_an_example_that_works(verb: cli.Verb, capsys: pytest.CaptureFi
 
 
 def test_typed_as_the_author_says(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where a tool has its verbs behind another word, they call themselves so, as every other text does."""
+    """Where a tool's program has another name, or its verbs another word, they call themselves so, as every other text
+    does; the tool keeps its own.
+    """
     telemetry = make_telemetry()
-    telemetry.verbs = "--telemetry"
+    telemetry.program, telemetry.verbs = "my", "--telemetry"
     assert telemetry.main(["status"]) == 0
-    assert "To change that: mytool --telemetry off" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "Telemetry of mytool is on" in shown
+    assert "To change that: my --telemetry off" in shown
     with pytest.raises(SystemExit):
         telemetry.main(["status", "--nonsense"])
-    assert capsys.readouterr().err.startswith("usage: mytool --telemetry status")
-    assert "`mytool --telemetry off`" in telemetry.disclosure()
+    assert capsys.readouterr().err.startswith("usage: my --telemetry status")
+    assert "`my --telemetry off`" in telemetry.disclosure()
+    assert telemetry.main(["export"]) == 0
+    assert "`my --telemetry export`" in capsys.readouterr().out
 
 
 def test_help_lists_the_verbs(discreet: Discreet) -> None:

@@ -185,6 +185,7 @@ def test_mounted_deeper(mounted: Any, capsys: pytest.CaptureFixture[str]) -> Non
     [
         ("mytool", "/usr/bin/other", "admin telemetry"),
         ("mt", "/usr/bin/mt", "admin telemetry"),
+        ("my", "/usr/bin/other", "admin telemetry"),  # as its host has said
         ("python -m mytool", "/site/mytool/__main__.py", "telemetry"),  # its words are no sub-commands
     ],
 )
@@ -194,6 +195,7 @@ def test_what_is_typed_before_a_verb(
     """Below another sub-command the sentences name both, where it is plain which words those are."""
     monkeypatch.setattr(sys, "argv", [argv0])
     telemetry = make_telemetry()
+    telemetry.program = "my" if prog == "my" else telemetry.program
     parser = argparse.ArgumentParser(prog=prog)
     mount(parser.add_subparsers().add_parser("admin").add_subparsers(), telemetry)
     assert telemetry.verbs == verbs

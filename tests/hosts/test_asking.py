@@ -102,6 +102,22 @@ def test_answers(*, answers: Any, undecided: Any, capsys: Any, place: Path, type
     assert capsys.readouterr() == ("", "")
 
 
+def test_what_to_type_is_the_program(answers: Any, undecided: Any, capsys: Any) -> None:
+    """Where the program has another name than the tool, the question and the notice say it in what is to be typed."""
+    for telemetry in (undecided(), undecided(consent="opt-out")):
+        telemetry.program = "my"
+        answers.append("y\n")
+        if telemetry.mode == "opt-in":
+            assert telemetry.ask()
+            os.unlink(telemetry.paths["consent"])
+        else:
+            assert telemetry.notice()
+        shown = capsys.readouterr().err
+        assert "mytool" in shown
+        assert "`my telemetry off`" in " ".join(shown.split())
+        assert "mytool telemetry" not in shown
+
+
 def test_what_the_question_says(answers: Any, undecided: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What and why, what never, where to, how long it waits; and all of the disclosure for a question mark."""
     monkeypatch.setenv("COLUMNS", "60")

@@ -52,8 +52,8 @@ def export(session: Session, arguments: argparse.Namespace) -> int:
 
 def _remarks(session: Session, skipped: int) -> "list[str]":
     """What is in the page, in sentences."""
-    tool = session.telemetry.name
-    command = f"discreet --tool {tool}" if session.alone else f"{tool} {session.telemetry.verbs}"
+    telemetry, tool = session.telemetry, session.telemetry.name
+    command = f"discreet --tool {tool}" if session.alone else f"{telemetry.program} {telemetry.verbs}"
     head = (
         f"Added up from the log on one machine by `{command} export`; nothing was sent. These are counts, sums "
         "and declared names: there is no id in it, no hash, and no time finer than a day. A figure of a single event "

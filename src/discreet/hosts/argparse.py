@@ -37,7 +37,7 @@ def mount(
     parser.add_argument("verb", nargs=argparse.REMAINDER)
     program, *words = parser.prog.split()
     # Below another sub-command, if the beginning is that of the program and no name of several words.
-    telemetry.verbs = " ".join(words) if program in (telemetry.name, os.path.basename(sys.argv[0])) else name
+    telemetry.verbs = " ".join(words) if program in (telemetry.program, os.path.basename(sys.argv[0])) else name
 
     def run(arguments: argparse.Namespace) -> int:
         from ..cli import main

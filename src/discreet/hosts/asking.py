@@ -35,7 +35,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
     ):
         return None
     seconds = min(max(_SECONDS[0], seconds), _SECONDS[1])
-    name, verbs = recorder.name, f"{recorder.name} {recorder.verbs}"
+    name, verbs = recorder.name, f"{recorder.program} {recorder.verbs}"
     _say(
         f"{name} asks once: may it record how it is used?",
         *_summary(recorder),
@@ -82,7 +82,7 @@ def tell(recorder: Recorder) -> bool:
     recorder.off = True
     switch = f"{names.prefix(recorder.name)}_NO_TELEMETRY"
     os.environ[switch] = "1"
-    name, verbs = recorder.name, f"{recorder.name} {recorder.verbs}"
+    name, verbs = recorder.name, f"{recorder.program} {recorder.verbs}"
     _say(
         f"{name} records {'more of ' if known else ''}how it is used{' than it said before' if known else ''}, unless "
         "you say no. It begins with the next run; this one is not recorded.",

@@ -31,6 +31,7 @@ class Author(Protocol):
     """The recorder, as its author made it."""
 
     name: str
+    program: str
     verbs: str
     mode: str
     identity: str
