@@ -321,6 +321,7 @@ def test_whoever_asks_twice_does_not_wait(collect: Callable[..., Any]) -> None:
     port = int(address(process).rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as under_way:
         under_way.sendall(b"GET / HTTP/1.1\r\n")
+        assert ask(f"http://127.0.0.1:{port}/healthz")[0] == 200  # by now it has read what came before
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(ConnectionError):
             while process.poll() is None:  # until it listens no more
