@@ -142,6 +142,33 @@ def test_variants(make_telemetry: MakeTelemetry, monkeypatch: pytest.MonkeyPatch
         assert telemetry.flag("ranking", "rest", rollout=shares) == variant
 
 
+@pytest.mark.parametrize(("default", "told"), [("control", "control"), (False, "false")], ids=repr)
+def test_the_rest_is_a_variant(default: object, told: str, make_telemetry: MakeTelemetry) -> None:
+    """Of a mapping's shares the default is what the others are compared with: it is known, goes with events, and is
+    counted.
+    """
+    row = OneOf("control", "test", "true", "false")
+    telemetry = make_telemetry(
+        fields={"flag.ranking": "boolean" if default is False else row},
+        events={"flag_exposure": {"flag": OneOf("ranking"), "variant": row}, "search": {}},
+    )
+    assert telemetry.flag("ranking", default, rollout={"test": 0}) is default
+    assert telemetry.flags() == {"ranking": default}
+    telemetry.track("search")
+    exposed = {"flag": "ranking", "variant": told, "flag.ranking": default}
+    assert recorded(telemetry) == [("flag_exposure", exposed), ("search", {"flag.ranking": default})]
+
+
+@pytest.mark.parametrize("default", [None, 5, ["control"]], ids=repr)
+def test_a_rest_that_is_no_variant(default: object, make_telemetry: MakeTelemetry) -> None:
+    """It is the answer, and nothing more."""
+    telemetry = make_telemetry(fields={"flag.ranking": OneOf("test")}, events={**EXPOSURE, "search": {}})
+    assert telemetry.flag("ranking", default, rollout={"test": 0}) is default
+    assert telemetry.flags() == {}
+    telemetry.track("search")
+    assert recorded(telemetry) == [("search", {})]
+
+
 def test_one_installation_has_one_variant(make_telemetry: MakeTelemetry) -> None:
     """From run to run; `clear`, which erases the salt, begins anew."""
     found = [make_telemetry().flag(f"key-{n}", rollout=HALVES) for n in range(64)]

@@ -47,7 +47,7 @@ class Flags:
 
     def look(self, key: str, default: object, rollout: object, payload: bool) -> object:
         """A flag, or its payload. Never raises."""
-        found = self._recorder.border("flag", self._found, key, rollout, payload)
+        found = self._recorder.border("flag", self._found, key, default, rollout, payload)
         return default if found is None else found
 
     def known(self) -> "dict[str, object]":
@@ -69,7 +69,7 @@ class Flags:
         found = {field: value for field, value in self._riding.items() if field in rows and field not in given}
         return {**given, **found}
 
-    def _found(self, key: str, rollout: object, payload: bool) -> object:
+    def _found(self, key: str, default: object, rollout: object, payload: bool) -> object:
         """A flag or its payload; None where nobody says anything."""
         said = self._override(key)
         self._looked_up.setdefault(key)
@@ -81,7 +81,7 @@ class Flags:
             self.asks = True
             value = _decoded(self._read().values.get(key))  # what the receiver last said
         else:
-            value = self._looked_up[key] = self._local(key, rollout)
+            value = self._looked_up[key] = self._local(key, default, rollout)
         self._note(key, value)
         return _decoded(self._read().payloads.get(key)) if payload else value
 
@@ -115,11 +115,13 @@ class Flags:
             self._cache, self._seen = flags.read(path), seen
         return flags.Cache() if self._cache.is_stale(time.time()) else self._cache
 
-    def _local(self, key: str, rollout: object) -> object:
-        """The variant, by the author's shares, that this installation falls into; None for the rest."""
+    def _local(self, key: str, default: object, rollout: object) -> object:
+        """The variant, by the author's shares, that this installation falls into; for the rest the default, which is a
+        variant like any other, to be compared with them; None where it is none.
+        """
         shares: dict[Any, Any] = rollout if isinstance(rollout, dict) else {True: rollout}
         edge, lot = 0.0, self._bucket(key)
-        value: object = None if shares is rollout else False
+        value = False if shares is not rollout else default if type(default) in (str, bool) else None
         for variant, share in shares.items():
             if type(share) not in (int, float) or not 0 <= share <= 1 or type(variant) not in (str, bool):
                 raise ValueError("rollout must be a share from 0 to 1, or a mapping of variants to such shares")
