@@ -38,6 +38,10 @@ telemetry = init(
         "lock": "telemetry.lock",
         "delivery": "telemetry.delivery.json",
         "receipts": "telemetry.receipts.jsonl",
+        "notice": "telemetry.notice",
+        "salt": "telemetry.salt",
+        "flags": "telemetry.flags.json",
+        "id": "telemetry.id",
     },
     events={
         "command": {
