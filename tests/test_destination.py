@@ -211,6 +211,25 @@ def test_posthog(host: str, url: str) -> None:
     assert Destination.posthog("phc_x").url == "https://us.i.posthog.com/batch/"
 
 
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        ("https://eu.i.posthog.com", "https://eu.i.posthog.com/batch/"),
+        ("https://eu.i.posthog.com/", "https://eu.i.posthog.com/batch/"),
+        ("https://me:pw@h:8000", "https://me:pw@h:8000/batch/"),
+        ("https://h/capture/", "https://h/capture/"),  # who gives a path means it
+        ("https://h/?key=1", "https://h/?key=1"),
+    ],
+)
+def test_a_bare_host_of_posthog(url: str, used: str) -> None:
+    """PostHog takes no events at its root: a host alone is completed, and stays so."""
+    one = Destination(url, format="posthog")
+    assert one.url == used
+    assert one.shown.endswith(one.target.partition("?")[0])
+    assert Destination(**one.options()).options() == one.options()  # type: ignore[arg-type]  # its own
+    assert Destination(url, format="json").url == url
+
+
 @pytest.mark.parametrize("host", ["http://example.org", None, "example.org"])
 def test_posthog_is_as_strict(host: Any) -> None:
     """A host that is none, or plain http beyond loopback, raises `ValueError`."""

@@ -133,10 +133,25 @@ def test_every_option(written: Any) -> None:
     assert [each.options() for each in one.destinations] == [each.options() for each in wanted]
 
 
+def test_what_is_typed(written: Any) -> None:
+    """The program's name and the words before a verb, as every text then says them; else the usual ones."""
+    one = Telemetry.from_manifest(written('name = "mytool"\nprogram = "my"\nverbs = "--telemetry"'), version="2")
+    assert (one.name, one.version, one.program, one.verbs) == ("mytool", "2", "my", "--telemetry")
+    assert "`my --telemetry off`" in one.disclosure()
+    usual = Telemetry.from_manifest(written('name = "mytool"'))
+    assert (usual.program, usual.verbs) == ("mytool", "telemetry")
+    assert "verbs" not in vars(usual)
+    for key in ("program", "verbs"):
+        with pytest.raises(ValueError, match=f"{key} must be what can be typed on one line"):
+            Telemetry.from_manifest(written(f'name = "mytool"\n{key} = "a\\u001b[2J"'))
+        with pytest.raises(ValueError, match=f"{key} must be text"):
+            Telemetry.from_manifest(written(f'name = "mytool"\n{key} = true'))
+
+
 def test_what_a_line_can_hold(written: Any) -> None:
     """A new option of `Telemetry` or of `Destination` is a key by itself; the user's `settings` are none."""
     options = Telemetry.__init__.__kwdefaults__  # type: ignore[attr-defined]  # of a function
-    assert set(KEYS) == {"name", "tool", *options} - {"settings"}
+    assert set(KEYS) == {"name", "tool", "program", "verbs", *options} - {"settings"}
     with pytest.raises(ValueError, match="unknown key 'zzzzz'; there are ") as caught:
         Telemetry.from_manifest(written('name = "mytool"\ndestination = {zzzzz = 1}'))
     for option in Destination("https://example.org/").options():

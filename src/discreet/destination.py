@@ -24,10 +24,11 @@ TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
 class Destination:
     """Where records go. Raises `ValueError` naming what is wrong with an option.
 
-    `url` is used as it is; `format` is inferred from its path where it is not given (`/v1/traces` is otlp, `/batch/` is
-    posthog, else json). `batch_size` records, or `batch_interval` seconds since the last attempt, make a delivery due
-    (0: always). `timeout` is in seconds, for the connection and for the answer. `time_precision` is what a record's
-    time is cut to on the wire. Plain http is refused beyond loopback unless `allow_http`. `api_key` is PostHog's.
+    `url` is used as it is, but the bare host of a posthog destination gets `/batch/`; `format` is inferred from its
+    path where it is not given (`/v1/traces` is otlp, `/batch/` is posthog, else json). `batch_size` records, or
+    `batch_interval` seconds since the last attempt, make a delivery due (0: always). `timeout` is in seconds, for
+    the connection and for the answer. `time_precision` is what a record's time is cut to on the wire. Plain http is
+    refused beyond loopback unless `allow_http`. `api_key` is PostHog's.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Destination:
         self.format = format or inferred(self.target)
         if self.format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, not {format!r}")
+        if self.format == "posthog" and self.target == "/":  # a host, where PostHog takes no events
+            self.url, self.target = batch_url(url), "/batch/"
         if time_precision not in PRECISIONS:
             raise ValueError(f"time_precision must be one of {', '.join(PRECISIONS)}, not {time_precision!r}")
         if type(batch_size) is not int or not 1 <= batch_size <= 10_000:
@@ -64,12 +67,10 @@ class Destination:
                 raise ValueError(f"{option} must be a number of seconds from {low} to {high:,}, not {value!r}")
         if api_key is not None and not _printable(api_key):
             raise ValueError("api_key must be printable ASCII")
-        self.headers = _checked_headers(headers or {})
-        self.api_key = api_key or ""
+        self.headers, self.api_key = _checked_headers(headers or {}), api_key or ""
         self.batch_size = batch_size
         self.batch_interval, self.timeout = float(batch_interval), float(timeout)
-        self.time_precision = time_precision
-        self.allow_http = allow_http
+        self.time_precision, self.allow_http = time_precision, allow_http
 
     @classmethod
     def posthog(cls, api_key: str, host: str = POSTHOG_HOST, **options: object) -> "Destination":

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 _OPTIONS: "dict[str, Any]" = vars(Recorder)["__init__"].__kwdefaults__
 # Every option that a line can hold. `settings` is the user's configuration: it has no place in the author's file.
-KEYS = ("name", "tool", *(option for option in _OPTIONS if option != "settings"))
+TYPED = ("program", "verbs")  # what users type before a verb: attributes of a `Telemetry`, and no options
+KEYS = ("name", "tool", *(option for option in _OPTIONS if option != "settings"), *TYPED)
 EVENT_KEYS = ("purpose", "sample", "fields")
 # Headers that carry nothing but a secret. The user, or the author's code, may set them.
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie")
@@ -53,6 +54,7 @@ def made(kind: "type[_Made]", path: "str | os.PathLike[str]", overrides: "Mappin
     """
     place, options = os.fspath(path), read(path)
     given = {option: value for option, value in overrides.items() if value is not None}
+    said = {key: options.pop(key) for key in TYPED if key in options}
     if "name" not in options and "name" not in given:
         raise ValueError(f'{place}: it names no tool; write name = "..." at its top')
     try:
@@ -62,9 +64,12 @@ def made(kind: "type[_Made]", path: "str | os.PathLike[str]", overrides: "Mappin
     except ValueError as error:
         raise ValueError(f"{place}: {error}") from None
     try:
-        return kind(**{**options, **given}) if given else found
+        found = kind(**{**options, **given}) if given else found
     except TypeError as error:
         raise misnamed("from_manifest", given, error) from None
+    for key, value in said.items():
+        setattr(found, key, value)
+    return found
 
 
 def misnamed(door: str, options: "Iterable[str]", error: TypeError) -> TypeError:
@@ -128,6 +133,8 @@ def _options(found: "dict[str, Any]") -> "dict[str, Any]":
     for option, value in found.items():
         if option not in (*_TABLES, "destination") and type(value) is not _kind(option):
             raise ValueError(f"{option} must be {_KINDS[_kind(option)]}, not {value!r}")
+        if option in TYPED and not value.isprintable():
+            raise ValueError(f"{option} must be what can be typed on one line, not {value!r}")
     if "destination" in found:
         found["destination"] = _destinations(found["destination"])
     if "events" in found:

@@ -72,6 +72,11 @@ def legal_name(text: object) -> bool:
     )
 
 
+def typed(program: str, verbs: str) -> str:
+    """What a user types before a verb, where these are what the host has said of it; a script of verbs has no word."""
+    return f"{program} {verbs}".strip()
+
+
 def legal_tool(text: object) -> bool:
     """Whether `text` may name a tool: `[A-Za-z][A-Za-z0-9_-]{0,63}`, an exact `str`. Never raises."""
     return (

@@ -155,6 +155,18 @@ def test_the_verbs_know_the_tool(discreet: Discreet, manifest: Callable[..., Pat
     assert (place / "other.log").exists()
 
 
+def test_typed_as_the_manifest_says(discreet: Discreet, manifest: Callable[..., Path], place: Path) -> None:
+    """A script that has a sub-command of its own for the verbs says so in its manifest, and every text then does."""
+    manifest('verbs = "telemetry"')
+    assert "To change that: mytool telemetry off" in discreet("status").stdout
+    assert "mytool telemetry: clear asks on a terminal only" in discreet("clear").stderr
+    assert "mytool telemetry preview" in discreet("on").stdout
+    manifest('program = "./my"\nverbs = "usage data"')
+    assert "To change that: ./my usage data off" in discreet("status").stdout
+    head = f"discreet --manifest '{manifest().resolve()}'"
+    assert f"To change that: {head} off" in discreet("status").stdout
+
+
 def test_deliveries(discreet: Discreet, manifest: Callable[..., Path], place: Path) -> None:
     """`preview --wire`, `flush`, `sent` and `status` work with the manifest's destination."""
     with serving(answering(200)) as server:

@@ -135,6 +135,10 @@ def test_typed_as_the_author_says(make_telemetry: Any, capsys: pytest.CaptureFix
         telemetry.main(["status", "--nonsense"])
     assert capsys.readouterr().err.startswith("usage: my --telemetry status")
     assert "`my --telemetry off`" in telemetry.disclosure()
+    telemetry.program, telemetry.verbs = "python3 scripts/telemetry.py", ""  # a script of nothing but verbs
+    assert telemetry.main(["status"]) == 0
+    assert "To change that: python3 scripts/telemetry.py off" in capsys.readouterr().out
+    telemetry.program, telemetry.verbs = "my", "--telemetry"
     assert telemetry.main(["export"]) == 0
     assert "`my --telemetry export`" in capsys.readouterr().out
 

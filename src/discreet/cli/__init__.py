@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from .. import files
+from .. import files, names
 from ..telemetry import Recorder
 from . import consent, data, delivery, disclosure, export, forget, record, report
 from .session import Failure, Misuse, OutputLost, Parser, Session
@@ -174,7 +174,7 @@ def _without_output(session: Session, cause: BaseException | None) -> int:
 
 def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str = "") -> int:
     """The verbs of a host's own command, by default `mytool telemetry ...`. See `Telemetry.main`."""
-    command = command or f"{telemetry.program} {telemetry.verbs}"
+    command = command or names.typed(telemetry.program, telemetry.verbs)
     parser = Parser(
         prog=command,
         description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",

@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .. import names
 from . import data
 from .session import Failure, Misuse, Session, counted
 
@@ -53,7 +54,7 @@ def export(session: Session, arguments: argparse.Namespace) -> int:
 def _remarks(session: Session, skipped: int) -> "list[str]":
     """What is in the page, in sentences."""
     telemetry, tool = session.telemetry, session.telemetry.name
-    command = f"discreet --tool {tool}" if session.alone else f"{telemetry.program} {telemetry.verbs}"
+    command = f"discreet --tool {tool}" if session.alone else names.typed(telemetry.program, telemetry.verbs)
     head = (
         f"Added up from the log on one machine by `{command} export`; nothing was sent. These are counts, sums "
         "and declared names: there is no id in it, no hash, and no time finer than a day. A figure of a single event "

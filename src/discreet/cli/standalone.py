@@ -14,6 +14,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from .. import names
 from ..hosts import shell
 from ..telemetry import Recorder
 from . import Verb, add_verb, add_verbs, collect, parsed, run_verb
@@ -82,7 +83,11 @@ def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
 
 
 def session(telemetry: Recorder, tool: str | None, manifest: str | None, directory: str | None) -> Session:
-    """What a verb works with, after these options; what it says to type can be typed from anywhere."""
+    """What a verb works with, after these options; what it says to type can be typed from anywhere, or is what the
+    manifest says of the tool's own command.
+    """
+    if manifest is not None and "verbs" in vars(telemetry) and directory is None:
+        return Session(telemetry, names.typed(telemetry.program, telemetry.verbs))
     words = ["discreet"]
     words += ["--manifest", os.path.abspath(manifest)] if manifest is not None else []
     words += ["--tool", tool] if tool is not None else []

@@ -35,7 +35,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
     ):
         return None
     seconds = min(max(_SECONDS[0], seconds), _SECONDS[1])
-    name, verbs = recorder.name, f"{recorder.program} {recorder.verbs}"
+    name, verbs = recorder.name, names.typed(recorder.program, recorder.verbs)
     _say(
         f"{name} asks once: may it record how it is used?",
         *_summary(recorder),
@@ -82,7 +82,7 @@ def tell(recorder: Recorder) -> bool:
     recorder.off = True
     switch = f"{names.prefix(recorder.name)}_NO_TELEMETRY"
     os.environ[switch] = "1"
-    name, verbs = recorder.name, f"{recorder.program} {recorder.verbs}"
+    name, verbs = recorder.name, names.typed(recorder.program, recorder.verbs)
     _say(
         f"{name} records {'more of ' if known else ''}how it is used{' than it said before' if known else ''}, unless "
         "you say no. It begins with the next run; this one is not recorded.",
@@ -124,7 +124,7 @@ def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
 
     argv = getattr(sys, "argv", [])
     verbs = recorder.verbs.split()
-    if argv[1 : 1 + len(verbs)] == verbs or not may_speak(facts_of(recorder), argv):
+    if (verbs and argv[1 : 1 + len(verbs)] == verbs) or not may_speak(facts_of(recorder), argv):
         return False
     paths = recorder.paths
     place = paths.directory

@@ -76,7 +76,7 @@ def content(author: "Author") -> "Content":
     declared = author.declaration or Declaration()
     silent = author.mode in ("local", "off")
     facts = {"tool": author.name, "kept": _path(author, "id")}
-    command = f"{author.program} {author.verbs}"
+    command = names.typed(author.program, author.verbs)
     return {
         "disclosure": VERSION,
         "tool": author.name,
