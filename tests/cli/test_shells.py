@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -126,6 +127,28 @@ def test_run_as_declared(discreet: Discreet, place: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "")
     ((event, properties),) = recorded(place)
     assert (event, properties["success"], properties["exit_code"]) == ("make.apply", False, 3)
+
+
+@pytest.mark.parametrize(
+    ("once", "events"),
+    [("true", ["make.apply", "command"]), ("false", ["command", "command", "make.apply", "command"])],
+)
+def test_runs_that_run_one_another(
+    discreet: Discreet, manifest: Callable[..., Path], place: Path, once: str, events: list[str]
+) -> None:
+    """With `once_per_tree` of the commands only the outermost is recorded, and other events as ever; what it runs ends
+    as it would, and the next one is an outermost again.
+    """
+    manifest(f"once_per_tree = {once}")
+    words = shlex.join([*MODULE, "--manifest", "telemetry.toml", "run", "--event"])
+    inner = f"{words} command -- sh -c 'exit 3'"
+    done = discreet(
+        "run", "--event", "command", "--", "sh", "-c", f"{inner} || {inner}; echo $?; {words} make.apply true"
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
+    assert [event for event, _ in recorded(place)] == events
+    discreet("run", "--event", "command", "--", "true")
+    assert len(recorded(place)) == len(events) + 1
 
 
 @pytest.mark.parametrize("event", [(), ("--event", "push")])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     _Recorder = TypeVar("_Recorder", bound=Recorder)
 
-EVENT = "run"  # what `run` records, unless it is told another name
+EVENT, COMMAND = "run", "command"  # what `run` records, unless it is told another name; and what `once_per_tree` counts
 OPTIONS = ("--tool", "--manifest", "--data-dir")
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells report it
 
@@ -123,10 +123,11 @@ def run(
     """Run a command, record it, with `more`, and end as it ended: its exit status, or by the signal that ended it."""
     from . import child
 
+    once = telemetry.once_per_tree and event == COMMAND
     try:
         if os.name == "posix" and not telemetry.recording():
             child.replace(argv)
-        status = _run_and_record(telemetry, event, child.Child(argv), more or {})
+        status = (_run_once if once else _run_and_record)(telemetry, event, child.Child(argv), more or {})
     except (FileNotFoundError, NotADirectoryError):
         complain(f"{argv[0]}: command not found")
         return _NOT_FOUND
@@ -136,6 +137,20 @@ def run(
     if status < 0:
         child.end_by(-status)
     return status
+
+
+def _run_once(telemetry: "Recorder", event: str, held: "Child", more: "Mapping[str, object]") -> int:
+    """The same, unless another command of the tool has started it."""
+    from . import tree
+
+    if tree.inside(telemetry.name):
+        with held:
+            return held.run()
+    process = tree.enter(telemetry.name)
+    try:
+        return _run_and_record(telemetry, event, held, more)
+    finally:
+        tree.leave(telemetry.name, process)
 
 
 def _run_and_record(telemetry: "Recorder", event: str, held: "Child", more: "Mapping[str, object]") -> int:
