@@ -87,6 +87,12 @@ SENTENCES = [
     (
         "CI",
         PASS,
+        facts_of({"GITLAB_CI": "x", "CI": " False"}),
+        "CI is set to a false word, so this is not CI, whatever else is set",
+    ),
+    (
+        "CI",
+        PASS,
         facts_of({"GITLAB_CI": "x", "MYTOOL_TELEMETRY_CI": "1"}),
         "this is CI: GitLab CI (GITLAB_CI), and it is lifted",
     ),

@@ -38,6 +38,8 @@ def lines(facts: Facts) -> list[Line]:
         saw = sentence(row, verdict, source, detail, tool=facts.tool) if source else ""
         if row == "default" and not saw:
             saw = DEFAULTS.get(facts.mode, "")
+        if row == "CI" and not saw and names.word(facts.environ.get("CI")) in names.FALSE_WORDS:
+            saw = "CI is set to a false word, so this is not CI, whatever else is set"
         words = {"tool": facts.tool, "head": names.prefix(facts.tool), "source": source}
         otherwise, change = (text.format_map(words) for text in TEXTS[row][3:])
         if row == "home" and detail.endswith(names.OPEN):
