@@ -354,15 +354,19 @@ def test_on_where_something_else_says_off(discreet: Discreet, home: Path, env: d
 
 
 def test_all_that_has_to_change_is_told(discreet: Discreet) -> None:
-    """Where several rules say off and nobody said yes, every step is told, not only the first."""
-    done = discreet("status", env={"DO_NOT_TRACK": "1", "CI": "true", "MYTOOL_TELEMETRY_OPT_IN": "no"})
-    steps = done.stdout.partition("To change that, all of this:\n")[2].splitlines()
-    assert steps[:4] == [
-        "  unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY",
-        "  export MYTOOL_TELEMETRY_OPT_IN=true",
-        "  export MYTOOL_TELEMETRY_CI=true",
-        f"  {ON}",
-    ]
+    """Where several rules say off and nobody said yes, every step is told, not only the first; `on` is none beside a
+    variable that is to say yes.
+    """
+    for env, yes in (({"MYTOOL_NO_TELEMETRY": "1"}, ON), ({"MYTOOL_TELEMETRY_OPT_IN": "no"}, "")):
+        done = discreet("status", env={"DO_NOT_TRACK": "1", "CI": "true", **env})
+        steps = done.stdout.partition("To change that, all of this:\n")[2].splitlines()
+        assert steps[:-1] == [
+            "  unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY",
+            "  unset MYTOOL_NO_TELEMETRY" if yes else "  export MYTOOL_TELEMETRY_OPT_IN=true",
+            "  export MYTOOL_TELEMETRY_CI=true",
+            *([f"  {yes}"] if yes else []),
+        ]
+        assert steps[-1].startswith("Asked without mytool itself")
 
 
 def test_a_stored_no_has_to_change_beside_another_yes(discreet: Discreet, place: Path) -> None:
@@ -1063,3 +1067,16 @@ def test_what_is_no_marker_is_said_to_be_removed(discreet: Discreet, home: Path)
     assert done.stdout.splitlines()[1] == f"To change that: remove {marker}, which cannot be read"
     marker.rmdir()
     assert discreet("status").stdout.startswith("Telemetry of mytool is on")
+
+
+@pytest.mark.parametrize("verb", ["status", "explain"])
+def test_what_is_no_answer_is_said_to_be_removed(discreet: Discreet, place: Path, verb: str) -> None:
+    """A directory at the name of the answer is one that `on` cannot take the place of: what helps is told before it."""
+    answer = place / "opt-in"
+    answer.mkdir(parents=True)
+    told = discreet(verb).stdout.partition("To change that, all of this:\n")[2]
+    assert told.splitlines()[:2] == [f"  remove {answer}, which is a directory", f"  {ON}"]
+    told = discreet(verb, env={"MYTOOL_TELEMETRY_OPT_IN": "true"}).stdout.partition("To change that")[2]
+    assert told.splitlines()[0] == f": remove {answer}, which is a directory"
+    answer.rmdir()
+    assert discreet("on").stdout.startswith("Telemetry of mytool is on")

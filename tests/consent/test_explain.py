@@ -178,7 +178,28 @@ def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
             facts_of(settings={"disable_telemetry": True}),
             "remove disable_telemetry from the configuration of mytool",
         ),
+        (
+            "opt-in variable",
+            facts_of({"MYTOOL_TELEMETRY_OPT_IN": "no", "MYTOOL__TELEMETRY__OPT_IN": " "}),
+            "export MYTOOL_TELEMETRY_OPT_IN=true MYTOOL__TELEMETRY__OPT_IN=true",
+        ),
+        (
+            "disable telemetry",
+            facts_of(
+                {
+                    "MYTOOL_TELEMETRY_DISABLED": "1",
+                    "MYTOOL__TELEMETRY__DISABLED": "0",
+                    "MYTOOL__TELEMETRY__DISABLE_TELEMETRY": "",
+                }
+            ),
+            "unset MYTOOL__TELEMETRY__DISABLE_TELEMETRY MYTOOL_TELEMETRY_DISABLED",
+        ),
         ("home", facts_of(home="x"), "set HOME, or MYTOOL_TELEMETRY_DIR, to a directory of your own"),
+        (
+            "home",
+            facts_of({"MYTOOL_TELEMETRY_DIR": "", "MYTOOL__TELEMETRY__DIR": "/x"}, home="/x belongs to another user"),
+            "set MYTOOL__TELEMETRY__DIR to a directory of your own",
+        ),
         ("home", facts_of(home=f"/home/a b/.mytool {names.OPEN}"), "chmod o-w '/home/a b/.mytool'"),
         ("home", facts_of(home=f"/home/\x1b[2J {names.OPEN}"), "chmod o-w " + shlex.quote(r"'/home/\x1b[2J'")),
         ("home", facts_of(home=f"HOME {names.RELATIVE}"), "set HOME to an absolute path"),

@@ -225,27 +225,41 @@ def _state(decision: consent.Decision) -> str:
 
 
 def _say_change(session: Session, decision: consent.Decision) -> None:
-    """Tell what to type to have it the other way: every off has to go, and there has to be a yes."""
-    if decision.enabled:
-        steps = [f"{session.command} off"]
-    else:
-        facts = facts_of(session.telemetry)
-        found = worded.lines(facts)
-        by_hand = [line for line in found if line.row != "stored consent"]
-        steps = [line.change for line in by_hand if line.change]
-        if facts.marker[0] == consent.OFF and not facts.home:
-            steps.append(f"remove {facts.marker_path}, which {facts.marker[1]}")
-        yes = any(line.verdict == consent.ON for line in found) or facts.consent[0] == consent.ON
-        if facts.consent[0] == consent.OFF or not yes:
-            steps.append(f"{session.command} on")
-        if decision.row == "code":
-            del steps[1:]  # nothing that the user types helps
+    """Tell what to type to have it the other way."""
+    steps = [f"{session.command} off"] if decision.enabled else _steps_to_on(session)
     if len(steps) == 1:
         session.say(f"To change that: {steps[0]}")
         return
     session.say("To change that, all of this:")
     for step in steps:
         session.say(f"  {step}")
+
+
+def _steps_to_on(session: Session) -> list[str]:
+    """All that has to be done, in this order, and no more: every off has to go, and there has to be a yes."""
+    facts = facts_of(session.telemetry)
+    found = {line.row: line for line in worded.lines(facts)}
+    if change := found["code"].change:
+        return [change]  # nothing that the user types helps
+    del found["stored consent"]  # which are two files, looked at below
+    if found["test runner"].change:
+        del found["CI"]  # what helps there, helps here, too
+    steps = [line.change for line in found.values() if line.change]
+    # A variable that says off will say true; the notice counts where nothing else does.
+    yes = found["opt-in variable"].verdict != consent.PASS
+    if not facts.home or facts.home.endswith(names.OPEN):  # else the files will lie elsewhere: none of these counts
+        stored = facts.consent[0]
+        if facts.marker[0] == consent.OFF:
+            steps.append(f"remove {facts.marker_path}, which {facts.marker[1]}")
+        if stored == consent.OFF and _is_directory(facts.consent_path):
+            steps.append(f"remove {facts.consent_path}, which is a directory")  # an answer cannot take its place
+            stored = consent.PASS
+        yes = stored != consent.OFF and (yes or facts.noticed or consent.ON in (stored, facts.marker[0]))
+    return steps if yes else [*steps, f"{session.command} on"]
+
+
+def _is_directory(path: str) -> bool:
+    return os.path.isdir(path) and not os.path.islink(path)
 
 
 def _measure(session: Session) -> tuple[int, int]:

@@ -28,7 +28,10 @@ class Line(NamedTuple):
 def lines(facts: Facts) -> list[Line]:
     """Every row with what it saw and what to type to change it, in table order. Never raises."""
     seen: dict[str, tuple[str, str, str]] = {}
+    offs: dict[str, list[str]] = {row: [] for row in ROWS}  # where each says off: all of it has to change
     for row, *reading in readings(facts):
+        if reading[0] == OFF:
+            offs[row].append(reading[1])
         # Of several in one row (two variables, two files) the one that decides it, else the last.
         if row not in seen or _RANKS[reading[0]] > _RANKS[seen[row][0]] or reading[0] == PASS == seen[row][0]:
             seen[row] = reading[0], reading[1], reading[2]
@@ -40,12 +43,21 @@ def lines(facts: Facts) -> list[Line]:
             saw = DEFAULTS.get(facts.mode, "")
         if row == "CI" and not saw and names.word(facts.environ.get("CI")) in names.FALSE_WORDS:
             saw = "CI is set to a false word, so this is not CI, whatever else is set"
-        words = {"tool": facts.tool, "head": names.prefix(facts.tool), "source": source}
+        words = {"tool": facts.tool, "head": names.prefix(facts.tool), "sources": " ".join(offs[row])}
+        words["truths"] = " ".join(f"{variable}=true" for variable in offs[row])
         otherwise, change = (text.format_map(words) for text in TEXTS[row][3:])
-        if row == "home" and detail.endswith(names.OPEN):
-            change = f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"
-        if row == "home" and detail.endswith(names.RELATIVE):
-            variable = detail.split(" ", 1)[0]
-            change = f"set {variable} to an absolute path{'' if variable == 'HOME' else ', or unset it'}"
+        if row == "home":
+            change = _another_place(facts, detail) or change
         found.append(Line(row, verdict, saw, otherwise, change if verdict == OFF else ""))
     return found
+
+
+def _another_place(facts: Facts, detail: str) -> str:
+    """What to do where there is no place for the files, if it is not what helps mostly."""
+    if detail.endswith(names.OPEN):
+        return f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"
+    if detail.endswith(names.RELATIVE):
+        variable = detail.split(" ", 1)[0]
+        return f"set {variable} to an absolute path{'' if variable == 'HOME' else ', or unset it'}"
+    named = [variable for variable, directory in names.said(facts.tool, facts.environ, "DIR") if directory]
+    return f"set {named[0]} to a directory of your own" if named else ""  # beside it HOME does not count

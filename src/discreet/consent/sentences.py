@@ -7,8 +7,8 @@ plain ASCII, so that nothing in it can reach a terminal as a command.
 from .. import names
 
 # Row -> (when it says off, when it says on, when it saw something that decides nothing, when it saw nothing, what to
-# type to change an off). {source} is where it was seen, {detail} what was seen, {tool} the tool, {head} the head of its
-# variables.
+# type to change an off). {source} is where it was seen, {sources} is every place that says off, {truths} the same
+# variables saying true, {detail} what was seen, {tool} the tool, {head} the head of its variables.
 TEXTS = {
     "code": (
         "the tool itself switched telemetry off",
@@ -31,20 +31,20 @@ TEXTS = {
         ", ".join(names.SHARED_SWITCHES) + ": not set",
         "unset " + " ".join(names.SHARED_SWITCHES),
     ),
-    "no telemetry": ("{source} is set", "", "", "{head}_NO_TELEMETRY: not set", "unset {source}"),
+    "no telemetry": ("{source} is set", "", "", "{head}_NO_TELEMETRY: not set", "unset {sources}"),
     "disable telemetry": (
         "{source} is set",
         "",
         "{source} is set to {quoted}, which says nothing",
         "{head}_TELEMETRY_DISABLE_TELEMETRY, {head}_TELEMETRY_DISABLED: not set",
-        "unset {source}",
+        "unset {sources}",
     ),
     "opt-in variable": (
         "{source} is set to {quoted}, which does not clearly say true",
         "{source} says {detail}",
         "",
         "{head}_TELEMETRY_OPT_IN: not set",
-        "export {source}=true",
+        "export {truths}",
     ),
     "test runner": (
         "a test is running under {detail} ({source})",
