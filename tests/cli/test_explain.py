@@ -105,6 +105,14 @@ def test_debug_is_told(make_telemetry: Any, capfd: pytest.CaptureFixture[str], m
         assert (told in capfd.readouterr().out) == (value != "0 ")
 
 
+def test_debug_is_told_by_the_variable_that_says_it(make_telemetry: Any, capfd: Any, monkeypatch: Any) -> None:
+    """Not by the other spelling, which says no."""
+    monkeypatch.setenv("MYTOOL_TELEMETRY_DEBUG", "0")
+    monkeypatch.setenv("MYTOOL__TELEMETRY__DEBUG", "1")
+    make_telemetry().main(["status"])
+    assert "  debug    MYTOOL__TELEMETRY__DEBUG is set: " in capfd.readouterr().out
+
+
 def test_settings_alone_consent_to_nothing(make_telemetry: Callable[..., Any]) -> None:
     """A configuration with everything in it but a no is no yes."""
     settings = {"opt_in": True, "enabled": True, "disable_telemetry": False, "tools_over_privacy": True}

@@ -184,6 +184,32 @@ def test_another_refused_value(key: str, value: str) -> None:
         assert [vars(one) for one in found] == [vars(one) for one in without]
 
 
+@pytest.mark.parametrize("key", KEYS)
+def test_a_refused_value_is_told_by_the_name_that_was_set(key: str) -> None:
+    """Whichever spelling it is, else nobody would find it; of several it is the one that counts."""
+    names = [f"MYTOOL_TELEMETRY_{key}", f"MYTOOL__TELEMETRY__{key}"]
+    names += [f"MYTOOL_{key}"] if key.startswith("POSTHOG") else []
+    value = f"{SECRET}\x01"
+    for environ, settings, told in (
+        *(({name: value}, {}, name) for name in names),
+        *(({name: value, **dict.fromkeys(names[:at], " ")}, {}, name) for at, name in enumerate(names)),
+        ({names[0]: value, names[1]: value}, {key.lower(): value}, names[0]),
+        ({names[0]: ""}, {key.lower(): value}, f"settings: {key.lower()}"),
+    ):
+        (problem,) = Settings("mytool", environ, settings).refused()
+        assert problem.startswith(f"{told} is refused: ")
+        assert SECRET not in problem
+
+
+@pytest.mark.parametrize("value", [SECRET, "0.5.1", "-1", "nan", "inf", "9" * 5000, "1e9", f"1, not {SECRET}"])
+def test_a_refused_number_is_told_with_its_range(value: str) -> None:
+    """What it must be is said, and nothing of what it is."""
+    assert in_force({"BATCH_SIZE": value, "BATCH_INTERVAL_SECONDS": value})[1] == [
+        "MYTOOL_TELEMETRY_BATCH_SIZE is refused: it must be a whole number from 1 to 10,000",
+        "MYTOOL_TELEMETRY_BATCH_INTERVAL_SECONDS is refused: it must be a number of seconds from 0 to 2,592,000",
+    ]
+
+
 def test_batches() -> None:
     """`BATCH_SIZE` and `BATCH_INTERVAL_SECONDS` are of every destination."""
     found, problems = in_force({"BATCH_SIZE": " 3 ", "BATCH_INTERVAL_SECONDS": "0.5", "POSTHOG_API_KEY": "phc"})

@@ -87,11 +87,10 @@ class Session:
 
     def debugged(self) -> str:
         """That the environment has events shown in the place of being recorded; "" where it has not."""
-        telemetry = self.telemetry
-        if not names.shows(telemetry.name, telemetry.environ):
-            return ""
-        (variable, *_) = (name for name, _ in names.said(telemetry.name, telemetry.environ, "DEBUG"))
-        return f"{variable} is set: events are shown on stderr, and neither written nor sent"
+        for variable, value in names.said(self.telemetry.name, self.telemetry.environ, "DEBUG"):
+            if names.word(value) not in ("", *names.FALSE_WORDS):
+                return f"{variable} is set: events are shown on stderr, and neither written nor sent"
+        return ""
 
     def say_where(self, verb: str) -> None:
         """Where no host's declaration is at hand: that the tool's files may lie elsewhere, and what to type then."""

@@ -103,18 +103,21 @@ class Settings:
         return self._made("HEADERS", {**one.options(), "headers": {**one.headers, **headers}}) or one
 
     def _batched(self, one: Destination) -> Destination:
-        changed = one.options()
         for key, option, kind in (
             ("BATCH_SIZE", "batch_size", int),
             ("BATCH_INTERVAL_SECONDS", "batch_interval", float),
         ):
-            text = self._get(key)
+            if not (text := self._get(key)):
+                continue
             try:
-                changed = {**changed, option: kind(text)} if text else changed
-                one = Destination(**changed)  # type: ignore[arg-type]  # options of one that was made
+                value: object = kind(text)
             except ValueError:
-                self._refuse(key, "it must be a number in range")
-                changed = one.options()
+                value = text  # no number, and refused as one that is out of range
+            try:
+                one = Destination(**{**one.options(), option: value})  # type: ignore[arg-type]  # of one that was made
+            except ValueError as error:
+                must = str(error).removeprefix(option).partition(", not ")[0]  # behind that stands the value
+                self._refuse(key, f"it{must}")
         return one
 
     def _made(self, key: str, options: "Mapping[str, Any]") -> Destination | None:
@@ -141,9 +144,8 @@ class Settings:
         return ""
 
     def _refuse(self, key: str, why: str) -> None:
-        configured = key.lower() in self._settings and not self._variable(key)
-        where = f"settings: {key.lower()}" if configured else f"{self._head}_TELEMETRY_{key}"
-        self._tell(f"{where} is refused: {why}")
+        variable, _ = self._variable(key)
+        self._tell(f"{variable or f'settings: {key.lower()}'} is refused: {why}")
 
     def _tell_of_key(self) -> None:
         self._tell(f"PostHog gets nothing before {self._head}_TELEMETRY_POSTHOG_API_KEY is set")
@@ -154,7 +156,7 @@ class Settings:
 
     def _get(self, key: str) -> str:
         """The value of a setting, stripped; "" where it is not set."""
-        value = self._variable(key) or self._settings.get(key.lower(), "")
+        value = self._variable(key)[1] or self._settings.get(key.lower(), "")
         # An integer of thousands of digits, which TOML can hold in hex: the interpreter refuses to make a text of it.
         large = isinstance(value, int) and abs(value) > names.LARGEST_INTEGER
         if isinstance(value, (str, int, float)) and not (large or isinstance(value, bool)):
@@ -164,9 +166,12 @@ class Settings:
         self._refuse(key, "it must be a text or a number")
         return ""
 
-    def _variable(self, key: str) -> str:
+    def _variable(self, key: str) -> "tuple[str, str]":
+        """The variable that says a setting, and its value, stripped; "" for both where none does."""
         spellings = [f"{self._head}_TELEMETRY_{key}", f"{self._head}__TELEMETRY__{key}"]
         if key.startswith("POSTHOG_"):
             spellings.append(f"{self._head}_{key}")
-        found = (self._environ.get(name, "").strip() for name in spellings)
-        return next(filter(None, found), "")
+        for name in spellings:
+            if value := self._environ.get(name, "").strip():
+                return name, value
+        return "", ""
