@@ -349,3 +349,28 @@ def test_an_opt_out_tool_keeps_the_no(make_telemetry: Any, home: Path) -> None:
     assert telemetry.main(["forget", "--yes"]) == 0
     assert [path.name for path in place.iterdir()] == ["opt-in"]
     assert (place / "opt-in").read_text().startswith("false ")
+
+
+@pytest.mark.parametrize("answer", ["false", "true", ""])
+def test_what_stays_is_not_said_to_be_erased(make_telemetry: Any, home: Path, capsys: Any, answer: str) -> None:
+    """A no that was stored is named as what is kept, and why; it is neither listed nor counted."""
+    telemetry, place = make_telemetry(opted_in=False, consent="opt-out"), home / ".mytool" / "telemetry"
+    place.mkdir(parents=True)
+    (place / "notice").write_text("2026-11-20")
+    if answer:
+        (place / "opt-in").write_text(answer)
+    assert telemetry.main(["forget", "--yes"]) == 0
+    among = ", your stored answer among it" if answer == "true" else ""
+    no = f"{place}/opt-in is kept" if answer == "false" else f"{place}/opt-in"
+    no = f"{'Your no' if answer == 'false' else 'A no is left'} in {no}: without it mytool would begin again by itself."
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        f"# to be erased: all telemetry of mytool{among}",
+        *([f"  {place}/opt-in"] if answer == "true" else []),
+        f"  {place}/notice",
+        f"  {place}/lock",
+        f"# {no}",
+        f"Erased {3 if answer == 'true' else 2} files.",
+        no,
+    ]
+    assert telemetry.main(["forget", "--yes"]) == 0
+    assert capsys.readouterr().out.startswith(f"There is nothing of mytool to erase in {place}.\nYour no in {place}/")

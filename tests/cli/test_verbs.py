@@ -946,7 +946,68 @@ def test_clear_in_an_opt_out_tool(make_telemetry: Any, capsys: Any, place: Path,
     assert telemetry.main(["clear", "--yes"]) == 0
     assert [path.name for path in place.iterdir()] == ["opt-in"]
     assert (place / "opt-in").read_text().startswith("false ")
-    assert "Telemetry of mytool is off: " in capsys.readouterr().out
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.startswith("Erased " if recorded else "There is nothing of mytool to erase in ")
+    assert second == f"A no is left in {place}/opt-in: without it mytool would begin again by itself."
+    assert third.startswith("Telemetry of mytool is off: ")
+
+
+KEPT = "Your no in {place}/opt-in is kept: without it mytool {would} begin again by itself."
+LEFT = "A no is left in {place}/opt-in: without it mytool {would} begin again by itself."
+NOTHING = "There is nothing of mytool to erase in {place}."
+
+
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize(
+    "case",
+    [
+        ({"opt-in": b"false\n"}, NOTHING, KEPT),
+        ({"opt-in": b"false\n", "usage.jsonl": b"x", "lock": b""}, "Erased 2 files.", KEPT),
+        ({"opt-in": b"false\n", "notice": b"2026-11-20"}, "Erased 1 file.", KEPT),
+        ({"opt-in": b"true\n", "notice": b"2026-11-20"}, "Erased 2 files.", LEFT),
+        ({"opt-in": b"", "notice": b"2026-11-20"}, "Erased 2 files.", LEFT),
+        ({"enabled": b"", "notice": b"2026-11-20"}, "Erased 2 files.", LEFT),
+    ],
+)
+def test_what_stays_is_not_said_to_be_erased(
+    make_telemetry: Any, capsys: Any, place: Path, case: tuple[dict[str, bytes], str, str], alone: bool
+) -> None:
+    """The no of an opt-out tool, and why it stays, each time anew. An answer whose place it takes counts as erased."""
+    files, *told = case
+    put(place, files)
+    telemetry = make_telemetry(opted_in=False, consent="opt-out")
+    for lines in (told, [NOTHING, KEPT]):
+        if alone:
+            main(["--tool", "mytool", "clear", "--yes"])
+        else:
+            telemetry.main(["clear", "--yes"])
+        first, second, third, *_ = capsys.readouterr().out.splitlines()
+        assert [first, second] == [line.format(place=place, would="may" if alone else "would") for line in lines]
+        assert third.startswith("Telemetry of mytool is off: ")
+    assert [path.name for path in place.iterdir()] == ["opt-in"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "lines"),
+    [
+        (b"false\n", ["This erases all telemetry of mytool:", "  {place}/notice", KEPT]),
+        (b"true\n", ["This erases all telemetry of mytool, your stored answer among it:", "  {place}/opt-in",
+                     "  {place}/notice", LEFT]),
+    ],
+)  # fmt: skip
+def test_clear_asks_for_no_more_than_it_erases(home: Path, place: Path, answer: bytes, lines: list[str]) -> None:
+    """What stays is not among what is named; where there is nothing else, nobody is asked."""
+    put(place, {"opt-in": answer, "notice": b"2026-11-20"})
+    would = {"place": place, "would": "may"}
+    with Terminal([*TOOL, "clear"], clean_environment(home)) as terminal:
+        terminal.wait_for("[y/N] ")
+        asked = terminal.output.replace("\r", "").splitlines()
+        assert asked == [*(line.format(**would) for line in lines), "Erase them? [y/N] "]
+        terminal.type("y\n")
+        assert terminal.end() == 0
+    with Terminal([*TOOL, "clear"], clean_environment(home)) as terminal:
+        assert terminal.end() == 0
+    assert NOTHING.format(**would) in terminal.output
 
 
 def test_clear_from_outside_an_opt_out_tool(discreet: Discreet, place: Path) -> None:

@@ -63,27 +63,42 @@ def preview(session: Session, arguments: argparse.Namespace) -> int:
 def clear(session: Session, arguments: argparse.Namespace) -> int:
     """Erase data and state, after asking."""
     session.check_place()
-    found = ours(session)
+    found, no = going(session)
     if found and not arguments.yes:
         check_terminal("clear")
-        session.say(f"This erases all telemetry of {session.telemetry.name}, your stored answer among it:")
+        session.say(f"This erases {described(session, found)}:")
         say_paths(session, found)
+        if no:
+            session.say(no)
         if not confirmed(session, "Erase them?"):
             session.say("Nothing was erased.")
             return 0
-    erase(session, ours(session))  # looked at again: a person takes a while, and the tool may have run meanwhile
+    erase(session, *going(session))  # looked at again: a person takes a while, and the tool may have run meanwhile
     return 0
 
 
-def erase(session: Session, found: list[str]) -> None:
-    """Erase these files and say so, and what telemetry is then. Raises `Failure` where something stays."""
-    # A notice is only ever shown by an opt-out tool, which without a stored no would begin again by itself.
-    keeps_no = session.telemetry.mode == "opt-out" or session.paths.files["notice"] in found
-    if session.alone:  # before its notice, too, it may be one: a no that was stored stays one
-        said = facts_of(session.telemetry).consent[1]
-        keeps_no = keeps_no or said.removeprefix("says ").partition(" ")[0] in names.FALSE_WORDS
+def going(session: Session) -> tuple[list[str], str]:
+    """The names of the files that are to be erased, and a sentence about the no that stays; "" where none does."""
+    found, tool, mode = ours(session), session.telemetry.name, session.telemetry.mode
+    said = facts_of(session.telemetry).consent[1]
+    stands = said.removeprefix("says ").partition(" ")[0] in names.FALSE_WORDS
+    # A notice is only ever shown by an opt-out tool; and without the tool nobody knows, before its notice, whether it
+    # is one: a no that was stored stays one.
+    if not (mode == "opt-out" or session.paths.files["notice"] in found or (session.alone and stands)):
+        return found, ""
+    why = f"without it {tool} {'would' if mode == 'opt-out' else 'may'} begin again by itself"
+    if not stands:
+        return found, f"A no is left in {session.paths['consent']}: {why}."
+    kept = session.paths.files["consent"]
+    return [name for name in found if name != kept], f"Your no in {session.paths['consent']} is kept: {why}."
+
+
+def erase(session: Session, found: list[str], no: str) -> None:
+    """Erase these files and say so, and what telemetry is then; with `no`, the sentence about it, leave a stored no.
+    Raises `Failure` where something stays.
+    """
     failure = remove(session, found)
-    if keeps_no:
+    if no:
         stored.store(session.paths, "false", timestamp(time.time()))
     elif found:
         files.remove_empty_directories(session.paths.directory, below=session.paths.below)
@@ -92,7 +107,9 @@ def erase(session: Session, found: list[str]) -> None:
     if found:
         session.say(f"Erased {counted(len(found), 'file')}.")
     else:
-        session.say(f"There is nothing of {session.telemetry.name} in {session.paths.directory}.")
+        session.say(f"There is nothing of {session.telemetry.name} to erase in {session.paths.directory}.")
+    if no:
+        session.say(no)
     decision = session.decide()
     session.say(f"Telemetry of {session.telemetry.name} is {'on' if decision.enabled else 'off'}: {decision.reason}.")
     session.say_where("clear")
@@ -102,6 +119,13 @@ def check_terminal(verb: str) -> None:
     """Raise `Misuse` where there is nobody to ask."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise Misuse(f"{verb} asks on a terminal only; give --yes to erase without being asked")
+
+
+def described(session: Session, found: list[str]) -> str:
+    """What these files are."""
+    answers = {session.paths.files["consent"], session.paths.files["enabled"]}
+    among = "" if answers.isdisjoint(found) else ", your stored answer among it"
+    return f"all telemetry of {session.telemetry.name}{among}"
 
 
 def say_paths(session: Session, found: list[str]) -> None:

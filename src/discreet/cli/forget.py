@@ -47,8 +47,9 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
             f"telemetry forget`; or `{session.command} clear`, which erases what lies here and asks nobody."
         )
     session.check_place()
-    if not data.ours(session):
-        data.erase(session, [])
+    found, no = data.going(session)
+    if not found:
+        data.erase(session, found, no)
         return 0
     if not arguments.yes:
         data.check_terminal("forget")
@@ -66,9 +67,10 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
         if left:
             asking.keep(session.paths, left)
         kept = [session.paths.files["receipts"]] if left else []
-        found = [name for name in data.ours(session) if name not in kept]
+        found, no = data.going(session)
+        found = [name for name in found if name not in kept]
         data.remove(session, [name for name in found if name != session.paths.files["lock"]])
-    data.erase(session, found)  # and the lock, which cannot go on Windows while it is held; the rest is gone
+    data.erase(session, found, no)  # and the lock, which cannot go on Windows while it is held; the rest is gone
     if left:
         number = counted(sum(map(len, left.values())), "record")
         raise Failure(f"{number} could not be asked for; their ids are kept: try `{session.command} forget` again")
@@ -112,8 +114,11 @@ def _show(session: Session, sent: "Sent", wanted: "Wanted") -> None:
             )
             for one_id in ids:
                 session.put(one_id.replace("-", "") if form == "otlp" else one_id)
-    session.say(f"# to be erased: all telemetry of {session.telemetry.name}, your stored answer among it")
-    data.say_paths(session, data.ours(session))
+    found, no = data.going(session)
+    session.say(f"# to be erased: {data.described(session, found)}")
+    data.say_paths(session, found)
+    if no:
+        session.say(f"# {no}")
 
 
 def _send(session: Session, one: "Destination", requests: "list[tuple[int, Request]]") -> int:
