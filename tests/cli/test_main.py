@@ -190,6 +190,85 @@ def test_what_it_does_not_know(capsys: pytest.CaptureFixture[str]) -> None:
     assert "its consent mode is not known here, opt-in is assumed" in out
 
 
+NOTICE = "2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21\n"
+MAY_BE_ON = "elemetry of mytool may be on: its notice was shown, and nobody has said no.\n"
+
+
+@pytest.fixture
+def place(home: Path) -> Path:
+    """The tool's directory, where its notice was shown."""
+    place = home / ".mytool" / "telemetry"
+    place.mkdir(parents=True)
+    (place / "notice").write_text(NOTICE)
+    return place
+
+
+def test_a_notice_that_was_shown(run: Run, place: Path) -> None:
+    """A tool that has shown one may be on without a yes: `status` and `explain` say that, and not that it is off, and
+    what to type to see it or to say no, which helps; the answer for programs is that of an opt-in tool.
+    """
+    whole = "import discreet, sys; sys.exit(discreet.Telemetry('mytool', consent='opt-out').main(sys.argv[1:]))"
+    itself = [sys.executable, "-c", whole]
+    tool = [*MODULE, "--tool", "mytool"]
+    assert run([*itself, "status"]).stdout.startswith("Telemetry of mytool is on (basic): ")
+    ways = "To see whether it is: mytool telemetry status\nTo say no: discreet --tool mytool off\n"
+    out = run([*tool, "status"], {"MYTOOL_TELEMETRY_ENDPOINT": "https://example.org/t"}).stdout
+    assert out.startswith(f"T{MAY_BE_ON}")
+    assert "  sent to  https://example.org/t (json): only if it is on\n" in out
+    known = "Asked without mytool itself: its consent mode and destinations are not known here.\n"
+    assert out.endswith(ways + known)
+    out = run([*tool, "explain"]).stdout
+    row = "its notice was shown: on if mytool records unless somebody says no, else off"
+    assert [line for line in out.splitlines() if line[:2] == "=>"] == [f"=> ?   {'default':<19}{row}"]
+    ending = f"So t{MAY_BE_ON}{ways}Asked without mytool itself: its consent mode is not known here.\n"
+    assert out.endswith(ending)
+    found = json.loads(run([*tool, "status", "--json"]).stdout)
+    assert (found["enabled"], found["source"], found["reason"]) == (False, "default", "nobody has said yes")
+    assert run([*tool, "off"]).returncode == 0
+    for command in (itself, tool):
+        assert run([*command, "status"]).stdout.startswith(f"Telemetry of mytool is off: {place / 'opt-in'} says false")
+
+
+@pytest.mark.parametrize(
+    ("environ", "files", "says"),
+    [
+        ({"DO_NOT_TRACK": "1"}, {}, "is off: DO_NOT_TRACK is set"),
+        ({"CI": "true"}, {}, "is off: this is CI"),
+        ({}, {"opt-in": ""}, "is off: {place}/opt-in is empty"),
+        ({}, {"opt-in": "true"}, "is on (basic): {place}/opt-in says true"),
+        ({}, {"enabled": ""}, "is on (basic): {place}/enabled is present"),
+        ({}, {"notice": "never"}, "is off: nobody has said yes"),
+    ],
+)
+def test_a_notice_beside_an_answer(
+    run: Run, place: Path, environ: dict[str, str], files: dict[str, str], says: str
+) -> None:
+    """What holds for any tool is said as it is, and so it is where the file is no notice."""
+    for name, content in files.items():
+        (place / name).write_text(content)
+    for verb in ("status", "explain"):
+        out = run([*MODULE, "--tool", "mytool", verb], environ).stdout
+        assert f"elemetry of mytool {says.format(place=place)}" in out
+        assert "may be on" not in out
+
+
+def test_a_no_that_cannot_be_stored_beside_a_notice(run: Run, place: Path) -> None:
+    """Nobody is told that it is off, and what helps at once is told."""
+    program = (
+        "import os, sys\n"
+        "from discreet.__main__ import main\n"
+        "def full(descriptor, content):\n"
+        "    raise OSError(28, 'No space left on device')\n"
+        "os.write = full\n"
+        "sys.exit(main(['--tool', 'mytool', 'off']))\n"
+    )
+    done = run([sys.executable, "-c", program])
+    assert (done.returncode, done.stdout) == (1, "")
+    told = "so telemetry of mytool may be on: its notice was shown, and nobody has said no"
+    assert done.stderr.endswith(f"(No space left on device), {told}; `export MYTOOL_NO_TELEMETRY=1` stops it\n")
+    assert [path.name for path in place.iterdir()] == ["notice"]
+
+
 @pytest.mark.parametrize("directory", ["/absolute", "relative", "./with space", "~/below home"])
 def test_data_dir(run: Run, tmp_path: Path, home: Path, directory: str) -> None:
     """The files lie in `--data-dir`, a relative one seen from here; what it says to type can be typed from anywhere."""

@@ -6,15 +6,15 @@ The rule that keeps it honest: they tell the effective state, the gate's own, an
 import argparse
 import json
 import os
-import stat
 from collections.abc import Iterator
 
-from .. import consent, names, rotation
+from .. import consent, names
 from ..consent import explain as worded
 from ..hosts import tree
 from ..hosts.asking import whereabouts
 from ..sending import losses, period, settings
 from ..telemetry import facts_of
+from .data import measured
 from .delivery import additions, destinations, disclosed, since, waiting
 from .session import Failure, Session, counted
 
@@ -23,7 +23,6 @@ _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
 _SETTINGS = ("disable_telemetry", "tools_over_privacy", "tools_above_privacy", *map(str.lower, settings.KEYS))
 _WORDS = ("", *names.TRUE_WORDS, *names.FALSE_WORDS)
 _ADDITIONS = 6  # of what is new since the user agreed, named one by one
-_COUNT_BYTES = 1 << 16  # read at a time to count lines
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,7 +72,7 @@ def off(session: Session, arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise Failure(_not_stored(session, error)) from None
     session.say(f"Telemetry of {session.telemetry.name} is off. Nothing more is recorded, and nothing is sent.")
-    events, size = _measure(session)
+    events, size = measured(session)
     if events:
         kept = f"{counted(events, 'event')} ({counted(size, 'byte')})"
         session.say(f"Kept in {session.paths.directory}: {kept}. Erase with `{session.command} clear`.")
@@ -86,10 +85,10 @@ def _not_stored(session: Session, error: OSError) -> str:
     decision = session.decide()
     name = session.telemetry.name
     switch = f"{names.prefix(name)}_NO_TELEMETRY=1"
-    helps = f"; `export {switch}` stops it" if decision.enabled else ""
+    helps = f"; `export {switch}` stops it" if decision.enabled or _may_be_on(session, decision) else ""
     return (
-        f"your no could not be stored in {session.paths['consent']} ({error.strerror}), so telemetry of {name} is "
-        f"{_state(decision)}: {decision.reason}{helps}"
+        f"your no could not be stored in {session.paths['consent']} ({error.strerror}), so telemetry of {name} "
+        f"{_state(session, decision)}{helps}"
     )
 
 
@@ -99,8 +98,8 @@ def status(session: Session, arguments: argparse.Namespace) -> int:
     nowhere = session.paths.problem
     log = "" if nowhere else session.paths["log"]
     if not arguments.json:
-        session.say(f"Telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
-    events, size = (0, 0) if nowhere else _measure(session)
+        session.say(f"Telemetry of {session.telemetry.name} {_state(session, decision)}.")
+    events, size = (0, 0) if nowhere else measured(session)
     if arguments.json:
         found = {
             "tool": session.telemetry.name,
@@ -135,30 +134,34 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
     """Every row of the gate, what it saw, which one decided, and what to type."""
     facts = facts_of(session.telemetry)
     decision = consent.decide(facts)
+    name, unsure = session.telemetry.name, _may_be_on(session, decision)
     session.say("Every rule is read. The first `off` decides; without one, the first `on`; without any, it is off.")
     for line in worded.lines(facts):
         verdict = line.verdict
         if line.row == decision.row:
             verdict = consent.ON if decision.enabled else consent.OFF
         mark = "=>" if line.row == decision.row else "  "
-        session.say(f"{mark} {_MARKS[verdict]:<4}{line.row:<19}{line.saw or line.otherwise}")
+        told, saw = _MARKS[verdict], line.saw or line.otherwise
+        if line.row == decision.row and unsure:
+            told, saw = "?", f"its notice was shown: on if {name} records unless somebody says no, else off"
+        session.say(f"{mark} {told:<4}{line.row:<19}{saw}")
     for problem in dict.fromkeys((*destinations(session)[1], *_remarks(session))):
         session.say(f"   {problem}")
     _say_additions(session, decision)
-    session.say(f"So telemetry of {session.telemetry.name} is {_state(decision)}: {decision.reason}.")
+    session.say(f"So telemetry of {name} {_state(session, decision)}.")
     _say_change(session, decision)
     if session.alone:
-        session.say(
-            f"Asked without {session.telemetry.name} itself: its consent mode is not known here, opt-in is assumed."
-        )
+        assumed = "" if unsure else ", opt-in is assumed"
+        session.say(f"Asked without {name} itself: its consent mode is not known here{assumed}.")
     return 0
 
 
 def _say_receivers(session: Session, decision: consent.Decision) -> None:
     """Tell where records go, how that fares, and which settings about it are refused."""
     receivers, problems = destinations(session)
+    only = "only if it is on" if _may_be_on(session, decision) else ""
     for destination, _, fortune in waiting(session, decision):
-        session.say(f"  sent to  {destination.shown} ({destination.format}): {fortune}")
+        session.say(f"  sent to  {destination.shown} ({destination.format}): {only or fortune}")
     if problems and not receivers:
         session.say("  sent to  nowhere")
     for problem in problems:
@@ -220,12 +223,30 @@ def _say_dropped(session: Session) -> None:
         session.say("  dropped  " + ", ".join(reasons))
 
 
-def _state(decision: consent.Decision) -> str:
-    return f"on ({decision.level})" if decision.enabled else "off"
+def _may_be_on(session: Session, decision: consent.Decision) -> bool:
+    """Whether it depends on the consent mode, which is not known without the tool: where nobody has answered, and a
+    notice was shown, as only tools do that record unless somebody says no.
+    """
+    if not session.alone or decision.row != "default":
+        return False
+    telemetry = session.telemetry
+    return consent.look(telemetry.name, "opt-out", telemetry.environ, telemetry.paths).noticed
+
+
+def _state(session: Session, decision: consent.Decision) -> str:
+    """What telemetry is, and why: the end of a sentence."""
+    if _may_be_on(session, decision):
+        return "may be on: its notice was shown, and nobody has said no"
+    state = f"on ({decision.level})" if decision.enabled else "off"
+    return f"is {state}: {decision.reason}"
 
 
 def _say_change(session: Session, decision: consent.Decision) -> None:
-    """Tell what to type to have it the other way."""
+    """Tell what to type to have it the other way; where only the tool knows which way it is, to see that, or say no."""
+    if _may_be_on(session, decision):
+        session.say(f"To see whether it is: {session.telemetry.name} telemetry status")
+        session.say(f"To say no: {session.command} off")
+        return
     steps = [f"{session.command} off"] if decision.enabled else _steps_to_on(session)
     if len(steps) == 1:
         session.say(f"To change that: {steps[0]}")
@@ -260,23 +281,3 @@ def _steps_to_on(session: Session) -> list[str]:
 
 def _is_directory(path: str) -> bool:
     return os.path.isdir(path) and not os.path.islink(path)
-
-
-def _measure(session: Session) -> tuple[int, int]:
-    """The number of lines and of bytes on the log. Raises `OSError` for a log that cannot be read."""
-    events = size = 0
-    for number in range(names.LOG_FILES):
-        try:
-            with open(rotation.nth(session.paths, number), "rb", opener=_open_without_waiting) as file:
-                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                    continue  # a device may have no end
-                while block := file.read(_COUNT_BYTES):
-                    events += block.count(b"\n")
-                    size += len(block)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-    return events, size
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | names.NO_WAIT)

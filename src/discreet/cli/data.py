@@ -6,6 +6,7 @@ The room `report` is entered by few verbs: it would cost every `run` in a Makefi
 
 import argparse
 import os
+import stat
 import sys
 import time
 from collections import Counter, deque
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from ..report.read import Tally
 
 _SHOWN = 10  # records of `preview`
+_COUNTED_BYTES = 1 << 16  # read at a time to count lines
 
 
 def preview_arguments(parser: argparse.ArgumentParser) -> None:
@@ -198,6 +200,26 @@ def check_target(session: Session, option: str, path: str, example: str) -> None
 def same(one: str, two: str) -> bool:
     """Whether both paths lead to the same thing, and there is one."""
     return os.path.exists(one) and os.path.exists(two) and os.path.samefile(one, two)
+
+
+def measured(session: Session) -> tuple[int, int]:
+    """The number of lines and of bytes on the log. Raises `OSError` for a log that cannot be read."""
+    events = size = 0
+    for number in range(names.LOG_FILES):
+        try:
+            with open(rotation.nth(session.paths, number), "rb", opener=_open_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    continue  # a device may have no end
+                while block := file.read(_COUNTED_BYTES):
+                    events += block.count(b"\n")
+                    size += len(block)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return events, size
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | names.NO_WAIT)
 
 
 def log_files(session: Session) -> list[str]:
