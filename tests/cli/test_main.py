@@ -79,7 +79,9 @@ def test_version(run: Run) -> None:
         (["--tool", "../etc", "status"], "not '../etc'"),
         (["--tool", "../etc", "--data-dir", "/tmp", "status"], "not '../etc'"),
         (["--tool", "mytool", "--data-dir", "", "clear", "--yes"], "--data-dir must be an absolute path"),
-        (["--tool=mytool", "--data", "/tmp", "status"], "'/tmp'"),
+        (["--tool=mytool", "--data", "/tmp", "status"], "discreet: error: unrecognized arguments: --data"),
+        (["--too", "mytool", "status"], "discreet: error: unrecognized arguments: --too"),
+        (["-t", "mytool"], "discreet: error: unrecognized arguments: -t"),
         (["status", "--tool", "a"], "unrecognized arguments: --tool a; --tool stands before the verb: discreet --tool"),
         (["log", "x", "--manifest=a"], "; --manifest stands before the verb: discreet --manifest FILE log"),
         (["--tool", "a", "on", "--data-dir", "x"], "; --data-dir stands before the verb: discreet --data-dir DIR on"),
@@ -93,6 +95,16 @@ def test_wrong_use(capsys: pytest.CaptureFixture[str], arguments: list[str], sen
     assert (status, out) == (2, "")
     assert err.startswith(f"{USAGE}\n")
     assert sentence in err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("option", ["--eve", "--se", "--even=sync"])
+def test_half_an_option_of_run_is_no_command(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    """What begins like an option of `run` is meant for one: a command of that name would not be found."""
+    status, _, err = typed(["--tool", "mytool", "run", option, "sync", "--", "make"], capsys)
+    assert status == 2
+    assert err.startswith("usage: discreet --tool mytool run [-h] [--event EVENT]")
+    assert f"discreet --tool mytool run: error: unrecognized arguments: {option}" in err
+    assert "stands after --" not in err
 
 
 @pytest.mark.parametrize("verb", ["status", "sent", "log sync"])

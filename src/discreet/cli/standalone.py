@@ -12,7 +12,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from .. import names
 from ..hosts import shell
@@ -49,6 +49,8 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     head, named = _head(argv)
     rows = add_verbs(parser, head if named else f"{head} --tool NAME")
     add_verb(rows, COLLECT, head)
+    if unknown := _unknown(argv, rows.choices):
+        parser.error(f"unrecognized arguments: {unknown}")
     arguments = parsed(parser, rows, argv, _hint)
     tool, manifest, directory = arguments.tool, arguments.manifest, arguments.data_dir
     received = collect.UNNAMED if arguments.verb is COLLECT and tool is None and manifest is None else tool
@@ -70,6 +72,14 @@ def _head(argv: Sequence[str]) -> tuple[str, bool]:
     return head, "--tool" in typed or "--manifest" in typed
 
 
+def _unknown(argv: Sequence[str], verbs: Container[str]) -> str:
+    """An option before the verb that there is not, where `argparse` would take its value for the verb; else ""."""
+    _, rest = shell.typed(argv, shell.OPTIONS)
+    if len(rest) < 2 or rest[1] in verbs or not rest[0].startswith("-"):
+        return ""
+    return "" if rest[0].partition("=")[0] in (*shell.OPTIONS, "--help", "-h", "--version", "--") else rest[0]
+
+
 def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
     """Where words that no verb takes belong, if that is likely."""
     verb = arguments.verb.word
@@ -77,7 +87,8 @@ def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
         option = word.partition("=")[0]
         if option in _VALUES:
             return f"; {option} stands before the verb: discreet {option} {_VALUES[option]} {verb}"
-    if verb == "run":
+    first = rest[0].partition("=")[0]  # what begins like an option of `run` is meant for one
+    if verb == "run" and not any(option.startswith(first) for option in ("--event", "--set")):
         return f"; a command that begins with a dash stands after --: run -- {shlex.join([*rest, *arguments.argv])}"
     return ""
 
