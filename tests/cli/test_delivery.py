@@ -377,6 +377,25 @@ def test_what_was_added_since_is_told(host: Host) -> None:
     assert len(requests) == 1
 
 
+def test_a_yes_that_does_not_hold_yet_tells_of_what_is_new(host: Host) -> None:
+    """Where something else says off, `on` stores a yes to all the same, and so names what it agrees to beyond the
+    earlier one; what had no earlier one, or a no, is not compared with any.
+    """
+    host.verb("on")
+    quiet = {"DO_NOT_TRACK": "1"}
+    with serving(answering(200)) as server:
+        host.to(server.url)
+        off, new, *_ = host.verb("on", env=quiet).splitlines()
+        assert off.endswith("stays off: DO_NOT_TRACK is set.")
+        assert new == "This agrees to what is new since you agreed: the host 127.0.0.1."
+        assert "This agrees" not in host.verb("on", env=quiet)
+        host.verb("off")
+        assert "This agrees" not in host.verb("on", env=quiet)
+        (host.directory / "opt-in").unlink()
+        assert "This agrees" not in host.verb("on", env=quiet)
+    assert server.requests == []
+
+
 def test_a_new_host_is_told(host: Host) -> None:
     """A destination on a host that the user has not agreed to is named, and nothing is sent there."""
     host.verb("on")

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import errno
+import io
 import json
 import os
 import shlex
@@ -18,7 +19,8 @@ import pytest
 from conftest import clean_environment
 from discreet import Telemetry, cli, consent, names
 from discreet.__main__ import main
-from discreet.cli.session import Failure, shown
+from discreet.cli import data
+from discreet.cli.session import Failure, Session, shown
 from discreet.consent import stored
 from terminal import Terminal
 
@@ -345,10 +347,11 @@ def test_on_where_something_else_says_off(discreet: Discreet, home: Path, env: d
     """`on` stores the yes, says that and why telemetry stays off, and what to type; typed as it stands, that helps."""
     done = discreet("on", env=env)
     assert done.returncode == 0
-    first, last = done.stdout.splitlines()
+    first, then, where = done.stdout.splitlines()
     assert first.startswith("Your yes is stored, but telemetry of mytool stays off: ")
     assert next(iter(env)) in first
-    assert last == f"To change that: {change}"
+    assert then == f"To change that: {change}"
+    assert where.startswith("Asked without mytool itself: ")
     shell = ["bash", "-euc", f"{change}\n{shlex.join([*TOOL, 'status', '--json'])}"]
     assert json.loads(subprocess.check_output(shell, env={**clean_environment(home), **env}))["enabled"] is True
 
@@ -813,6 +816,27 @@ def test_clear_interrupted(home: Path, place: Path) -> None:
         assert terminal.end() == 130
     assert "Traceback" not in terminal.output
     assert len(below(place)) == len(OURS)
+
+
+def test_the_question_is_asked_where_the_answer_is_read(home: Path, place: Path) -> None:
+    """On stdout, wherever stderr goes: else the verb would seem to hang."""
+    put(place, OURS)
+    quiet = ["sh", "-c", 'exec "$@" 2>/dev/null', "sh", *TOOL, "clear"]
+    with Terminal(quiet, clean_environment(home)) as terminal:
+        terminal.wait_for("Erase them? [y/N] ")
+        terminal.type("n\n")
+        assert terminal.end() == 0
+    assert terminal.output.endswith("\nNothing was erased.\n")
+
+
+@pytest.mark.parametrize(("typed", "said"), [(b"y\n", True), (b"\xff\n", False), (b"y\xff\n", False), (b"", False)])
+def test_what_is_no_text_is_no_yes(
+    make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, typed: bytes, said: bool
+) -> None:
+    """What was typed in another encoding ends in no traceback."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(typed), "utf-8"))
+    assert data.confirmed(Session(make_telemetry(), "mytool telemetry"), "Erase them?") is said
+    assert capsys.readouterr().out == "Erase them? [y/N] " + ("" if typed else "\n")
 
 
 @pytest.mark.parametrize("keys", ["y\n", " YES \n"])

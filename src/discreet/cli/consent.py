@@ -15,7 +15,7 @@ from ..hosts.asking import whereabouts
 from ..sending import losses, period, settings
 from ..telemetry import facts_of
 from .data import measured
-from .delivery import additions, destinations, disclosed, since, waiting
+from .delivery import additions, additions_while_off, destinations, disclosed, since, waiting
 from .session import Failure, Session, counted
 
 _MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
@@ -53,15 +53,22 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
             kept = whereabouts(session.telemetry, destinations(session)[0])
         told = session.debugged() or f"What it records is {kept}"
         session.say(f"Telemetry of {name} is on ({decision.level}). {told}")
-        if added:
-            session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
+        _say_agreed(session, before, added)
         all_of_it = "" if session.alone else f", what it may be with `{session.command} disclosure`"
         session.say(f"See it with `{session.command} preview`{all_of_it}; stop it with `{session.command} off`.")
         session.say_where("on")
     else:
         session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
+        _say_agreed(session, before, added)
         _say_change(session, decision)
+        session.say_where("on")
     return 0
+
+
+def _say_agreed(session: Session, before: consent.Decision, added: list[str]) -> None:
+    """Tell what a yes agrees to that an earlier one did not."""
+    if added:
+        session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
 
 
 def off(session: Session, arguments: argparse.Namespace) -> int:
@@ -202,7 +209,7 @@ def _say_additions(session: Session, decision: consent.Decision) -> None:
 def _new(session: Session, decision: consent.Decision) -> list[str]:
     """What a later version added; nothing where that cannot be told, which is no reason to refuse a yes."""
     try:
-        return additions(session, decision)
+        return additions(session, decision) if decision.enabled else additions_while_off(session)
     except (Failure, OSError):
         return []
 

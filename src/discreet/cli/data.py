@@ -138,11 +138,14 @@ def say_paths(session: Session, found: list[str]) -> None:
 
 def confirmed(session: Session, question: str) -> bool:
     """Ask on the terminal; no is the answer to everything but a yes."""
+    print(f"{question} [y/N] ", end="", flush=True)  # `input` would ask on stderr, which may go elsewhere
     try:
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
+        typed = sys.stdin.readline()
+    except UnicodeDecodeError:
+        typed = "\n"
+    if not typed.endswith("\n"):
         session.say()
-        return False
+    return typed.strip().lower() in ("y", "yes")
 
 
 def ours(session: Session) -> list[str]:

@@ -14,6 +14,7 @@ from .session import Failure, Misuse, Session, counted, positive
 if TYPE_CHECKING:
     from ..consent import Decision
     from ..destination import Destination
+    from ..privacy.agreement import Agreement
     from ..sending.delivery import Delivery
     from ..sending.plan import Plan
     from ..sending.wire import Request
@@ -166,12 +167,24 @@ def additions(session: Session, decision: "Decision") -> "list[str]":
     if not found or session.alone:
         return []
     delivery = _looking(session, found, decision)
-    if delivery is None:
-        return []
+    return [] if delivery is None else _beyond(session, delivery.agreement)
+
+
+def additions_while_off(session: Session) -> "list[str]":
+    """The same of a stored yes that lists what it covers, while something else says off."""
+    from ..consent import stored
+    from ..privacy.agreement import Agreement
+
+    agreed = [] if session.alone else stored.covered(session.paths)  # of a no, nothing
+    found, _ = destinations(session)
+    return _beyond(session, Agreement(agreed, session.telemetry.declaration)) if found and agreed else []
+
+
+def _beyond(session: Session, agreement: "Agreement") -> "list[str]":
     from .. import first
 
-    hosts = first.declared_hosts(session.telemetry, found)
-    return delivery.agreement.additions(hosts, identity=session.telemetry.identity)
+    hosts = first.declared_hosts(session.telemetry, destinations(session)[0])
+    return agreement.additions(hosts, identity=session.telemetry.identity)
 
 
 def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, int, str]]":
