@@ -186,7 +186,7 @@ class Store:
 
     def _append(self, name: str, content: bytes) -> None:
         if self._size + len(content) > self._limit:
-            raise OSError(28, f"the files have {self._limit:,} bytes, which is their bound", self.directory)
+            raise OSError(28, f"the files would have more than {self._limit:,} bytes, their bound", self.directory)
         descriptor = self._descriptor(name)
         before = os.fstat(descriptor).st_size
         try:
