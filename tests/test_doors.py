@@ -122,11 +122,10 @@ DOORS = {
         "assert discreet.init('mytool').flag('new-ui', rollout=1)",
         f"{ENABLED} discreet.hosts discreet.hosts.flags discreet.sending.installation discreet.files",
     ),
-    "on, with a loss": (
-        "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)",
-        f"{ENABLED} discreet.sending.losses discreet.files",
-    ),
 }
+LOSS = "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)"
+LOST = f"{ENABLED} discreet.sending.losses discreet.files"
+TOLD = "discreet: dropped field text of event search: undeclared_value\n"
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def loaded(home: Path, tmp_path: Path) -> Any:
     cache.fetched, cache.values = int(time.time()), {"new-ui": '"test"'}
     flags.save(names.Paths("mytool", {}, str(directory)), cache)
 
-    def run(program: str, **variables: str) -> set[str]:
+    def run(program: str, told: str = "", **variables: str) -> set[str]:
         script = tmp_path / "program.py"
         script.write_text(PROGRAM.format(program=program))
         result = subprocess.run(
@@ -149,7 +148,7 @@ def loaded(home: Path, tmp_path: Path) -> Any:
             text=True,
             check=True,
         )
-        assert result.stderr == ""
+        assert result.stderr == told
         return set(result.stdout.split())
 
     return run
@@ -167,6 +166,17 @@ def test_doors(loaded: Any, door: str) -> None:
     assert found & set(HEAVY.split()) == set()
     ours = {name for name in found if name.partition(".")[0] == "discreet"}
     assert ours == set(rooms.split())
+
+
+@pytest.mark.parametrize(
+    ("debug", "told", "rooms"), [("", "", LOST), ("1", TOLD, f"{LOST} discreet.privacy.debug")], ids=["lost", "told"]
+)
+def test_a_loss(loaded: Any, debug: str, told: str, rooms: str) -> None:
+    """What was dropped loads the room that counts it, and only under `DISCREET_DEBUG=1` the one that tells of it."""
+    loaded(LOSS, told, DISCREET_DEBUG=debug)  # a first run under a consent notes what it discloses
+    found = loaded(LOSS, told, DISCREET_DEBUG=debug)
+    assert found & set(HEAVY.split()) == set()
+    assert {name for name in found if name.partition(".")[0] == "discreet"} == set(rooms.split())
 
 
 def test_the_budget_of_the_import(loaded: Any) -> None:

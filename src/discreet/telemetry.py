@@ -151,7 +151,9 @@ class Recorder:
     def swallow(self, reason: str, error: Exception) -> None:
         """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises."""
         self.lose(reason)
-        if os and os.environ and os.environ.get("DISCREET_DEBUG") == "1":  # a finalizer may be the last to call
+        if sys and self.environ.get("DISCREET_DEBUG") == "1":  # a finalizer may be the last to call
+            if self._filter:
+                self._filter.explain(reason, error)
             sys.__excepthook__(type(error), error, error.__traceback__)
 
     def lose(self, reason: str, number: int = 1) -> None:
@@ -187,18 +189,17 @@ class Recorder:
         if not self.enabled:
             self.off = True
             return None
+        from .names import shows
         from .privacy import Filter
         from .sending import Sender
 
         if self._sender is None:
-            from .names import shows
-
             install, show = self.identity == "install", shows(self.name, self.environ)
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
         salted = self.salted  # called at the first hash or lot, as most hosts have neither
         hashed, drawn = lambda *place: salted()(*place), lambda *place: salted().draw(*place)  # noqa: PLW0108
-        self._filter = Filter(self.declaration, self.decision.level, hashed, self.lose, drawn)
+        self._filter = Filter(self.declaration, self.decision.level, hashed, self.lose, drawn, environ=self.environ)
         return self._filter
 
     def _new_courier(self) -> "Courier | None":
@@ -213,9 +214,8 @@ class Recorder:
         return engaged(self)
 
     def still_agreed(self) -> bool:
-        """Whether the stored consent is the one that the queued records were made under; asked before each write.
-        After a change the gate decides anew, for the records to come. Raises `OSError` where the files cannot be looked
-        at (an unreachable home, say): that is no change, and nothing is written until they can.
+        """Whether the stored consent is still that of the queued records; asked before each write. After a change the
+        gate decides anew. Raises `OSError` where the files cannot be looked at: no change, and nothing is written then.
         """
         from .consent import decide, signature
 

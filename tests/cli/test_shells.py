@@ -154,11 +154,14 @@ def test_runs_that_run_one_another(
 @pytest.mark.parametrize("event", [(), ("--event", "push")])
 def test_run_of_an_undeclared_event(discreet: Discreet, place: Path, event: tuple[str, ...]) -> None:
     """`run` is as if it were not there: the command runs as ever, nothing is recorded, and the drop is counted."""
-    done = discreet("run", *event, "--", "sh", "-c", "echo out; exit 3")
+    arguments = "run", *event, "--", "sh", "-c", "echo out; exit 3"
+    done = discreet(*arguments, env={"DISCREET_DEBUG": ""})
     assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "")
     assert recorded(place) == []
     assert lost(place) == {"undeclared_event": 1}
-    assert "undeclared event (1)" in discreet("status").stdout
+    told = f"discreet: dropped event {event[1] if event else 'run'}: undeclared_event\n"
+    assert discreet(*arguments).stderr == told
+    assert "undeclared event (2)" in discreet("status").stdout
 
 
 def test_the_verbs_know_the_tool(discreet: Discreet, manifest: Callable[..., Path], place: Path) -> None:

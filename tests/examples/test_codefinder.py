@@ -206,7 +206,8 @@ client.shutdown()
 """,
         env=YES,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    told = "discreet: dropped event undeclared: undeclared_event\n"
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", told)
     assert [record["event"] for record in records(home)] == ["index", "reranked", "search", "search", "session"]
     assert recorded(home, "index") == [{"execution_time_ms": 130, "results": {"files": 100, "skipped": 1}}]
     assert recorded(home, "reranked") == [{"moved": 10}]

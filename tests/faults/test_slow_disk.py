@@ -33,7 +33,7 @@ def note(text):
 Disk({fault}, note=note).install()
 """
 URL = "http://127.0.0.1:9/t"
-TRACKING = "discreet.track('search', n=2, text='not declared')"
+TRACKING = "discreet._default.lose('record_size')\ndiscreet.track('search', n=2)"  # so that there is a count to write
 
 
 class World:

@@ -124,7 +124,8 @@ def test_a_forked_child_tracks(run_python: Any, read_log: Any, fork: str) -> Non
     # Python 3.12 warns of threads at a fork, but raises nothing before 3.15; here it may, where the host has two.
     flags = ["-W", "always::DeprecationWarning" if fork != "from a thread" else "ignore"]
     result = run_python(HEAD + FORKS[fork] + end, flags=flags)
-    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    told = "discreet: dropped event (no legal name): event_name\n" if fork == "with losses" else ""
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", told)
     records = read_log()
     commands = 2 if fork == "inside a command" else 0  # both processes leave the scope
     expected = {"parent": 1, "child": 1, "busy": 500 * (fork == "with a full queue"), "command": commands}

@@ -64,3 +64,15 @@ def test_nothing_is_printed(run_python: Any, work: str, before: str) -> None:
             PROGRAM.format(before=before, last=WORK[work], place=place), env={"DISCREET_DEBUG": ""}, flags=[]
         )
         assert (place, done.returncode, done.stdout, done.stderr) == (place, 0, "", "")
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("work", WORK)
+def test_nothing_is_raised_where_errors_are_shown(run_python: Any, work: str) -> None:
+    """What `DISCREET_DEBUG=1` shows at the very end fails in no way of its own, which Python would print."""
+    for place in PLACES:
+        done = run_python(
+            PROGRAM.format(before="discreet.track('first', n='1')", last=WORK[work], place=place), flags=[]
+        )
+        assert (place, done.returncode, done.stdout) == (place, 0, "")
+        assert "Exception ignored" not in done.stderr, done.stderr

@@ -25,7 +25,7 @@ class Search(Event):
     kind = OneOf("json", "table")
 
 
-telemetry = discreet.init("mytool", version="1.0", events=[Search])
+telemetry = discreet.init("mytool", version="1.0", events=[Search], fields={{"n": "number"}})
 
 
 @telemetry.command

@@ -93,7 +93,9 @@ discreet.track("search", n=[1], who="ada", done=True)
 """
     result = run_python(program, env={variable: value})
     assert (result.returncode, result.stdout) == (0, "")
-    shown = json.loads(result.stderr)
+    told, line = result.stderr.splitlines()
+    assert told == "discreet: dropped event (no legal name): event_name"  # as the tests set DISCREET_DEBUG=1
+    shown = json.loads(line)
     assert (shown["event"], shown["properties"]["n"], len(shown["properties"]["who"])) == ("search", 1, 16)
     assert files_under(home) == [".mytool", ".mytool/telemetry", ".mytool/telemetry/opt-in"]
 
@@ -131,7 +133,9 @@ def test_the_switch_without_a_yes(run_python: Any, home: Path) -> None:
 @pytest.mark.usefixtures("directory")
 @pytest.mark.parametrize("value", [None, "", "0", "yes"])
 def test_swallowed_errors_are_silent(run_python: Any, value: str | None) -> None:
-    """Without `DISCREET_DEBUG=1` an error of our own is counted and never printed; with it, its traceback is."""
+    """Without `DISCREET_DEBUG=1` an error of our own is counted and never printed; with it, its traceback is, and which
+    event it cost, at which field.
+    """
     program = """
 import discreet
 
@@ -149,6 +153,65 @@ print(telemetry.losses)
         shown = run_python(program)
         assert shown.returncode == 0
         assert shown.stderr.endswith("ValueError: a bug of the host's\n")
+        assert shown.stderr.startswith("discreet: dropped event search at its field items: conversion\nTraceback ")
+
+
+@pytest.mark.parametrize("value", [None, "", "0", "yes"])
+def test_drops_are_silent(run_python: Any, directory: Path, value: str | None) -> None:
+    """What the declaration does not name is counted and never printed; with `DISCREET_DEBUG=1` each of it is, by name
+    where the name is legal.
+    """
+    program = """
+import discreet
+
+discreet.init("mytool", events={"search": {"n": "number"}})
+discreet.track("serch", n=1)
+discreet.track("search", q="a secret")
+discreet.track("search of a secret")
+discreet.track("search", n=1)
+"""
+    result = run_python(program, env={} if value is None else {"DISCREET_DEBUG": value})
+    told = "".join(
+        f"discreet: dropped {what}\n"
+        for what in (
+            "event serch: undeclared_event",
+            "field q of event search: undeclared_field",
+            "event (no legal name): event_name",
+        )
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", told if value is None else "")
+    counted = {"event_name": 1, "undeclared_event": 1, "undeclared_field": 1}
+    assert json.loads((directory / "losses.json").read_text()) == counted
+
+
+# What becomes of stderr, by the program and by its shell; and whether Python's own traceback can be shown there, which
+# it keeps otherwise to the end, and ends with a status of 120.
+CLOSED = {
+    "from the start": ("", "2>&-", True),  # its number is that of a file of the host's then
+    "since": ("os.close(2)", "", False),
+    "as a file": ("sys.stderr.close()", "", True),
+    "taken away": ("sys.stderr = None", "", True),
+    "full": ("", "2>/dev/full", False),
+}
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("how", CLOSED)
+def test_nobody_to_be_told(tmp_path: Path, environment: dict[str, str], read_log: Any, how: str) -> None:
+    """Where stderr is closed nothing is raised, nothing else is lost, and no file of the host's gets a line."""
+    script, file = tmp_path / "program.py", tmp_path / "precious"
+    close, redirection, shows = CLOSED[how]
+    script.write_text(
+        f"import os, sys\nimport discreet\ntaken = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT)\n{close}\n"
+        "discreet.init('mytool', events={'search': {'n': 'number'}})\n"
+        f"if {shows}:\n    discreet.track('search', n='a text')\n"
+        "discreet.track('serch')\ndiscreet.track('search', n=1, q=2)\nassert discreet.flush(10.0)\n"
+    )
+    command = ["sh", "-c", f'"{sys.executable}" "{script}" "{file}" {redirection}']
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    done = subprocess.run(command, env={**environment, "DISCREET_DEBUG": "1"}, check=True, **streams)
+    assert (done.stdout, file.read_bytes()) == (b"", b"")
+    assert [record["properties"] for record in read_log()] == [{"n": 1}]
 
 
 @pytest.fixture

@@ -92,3 +92,20 @@ def test_deleted_while_it_runs(run_python: Any, directory: Path, tmp_path: Path,
     program = f"import sys\nsys.path.insert(0, {str(tmp_path / 'library')!r})\n" + PROGRAM
     done = run_python(program.format(before=before, shut=DELETED, after=""), env={"DISCREET_DEBUG": ""})
     assert (done.returncode, done.stderr, done.stdout) == (0, "", f"{LOST}\n")
+
+
+@pytest.mark.usefixtures("directory")
+def test_what_cannot_be_told(run_python: Any, read_log: Any) -> None:
+    """Where what tells an author of a drop cannot be loaded, nothing raises, and no more is lost than would be."""
+    pytest.importorskip("resource")
+    program = (
+        "import os\nimport discreet\ntelemetry = discreet.init('mytool', events={'search': {'n': 'number'}})\n"
+        f"{WARM}\n{NO_DESCRIPTOR}\n"
+        "discreet.track('serch')\ndiscreet.track('search', n='a text')\ndiscreet.track('search', n=2, q=1)\n"
+        "print(dict(telemetry.losses))\nfor one in held:\n    os.close(one)\nassert discreet.flush(10.0)\n"
+    )
+    done = run_python(program)
+    lost = {"undeclared_event": 1, "conversion": 1, "undeclared_field": 1}
+    assert (done.returncode, done.stdout) == (0, f"{lost}\n"), done.stderr
+    assert "discreet: dropped" not in done.stderr
+    assert [record["properties"] for record in read_log()] == [{"n": 1}, {"n": 2}]

@@ -12,7 +12,6 @@ from ..telemetry import Recorder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from ..privacy import Convert
@@ -34,8 +33,8 @@ def serialize(obj: object, *, level: str = "basic") -> "dict[str, Any]":
     """
     if not isinstance(obj, Event) and not keys.speaks(type(obj)):
         raise TypeError(f"a {type(obj).__name__} is neither an Event nor an object with {keys.METHOD}()")
-    border = Recorder("serialize").border
-    found: Any = border("conversion", _clean, obj, level)
+    recorder = Recorder("serialize")
+    found: Any = recorder.border("conversion", _clean, recorder, obj, level)
     return found or {}
 
 
@@ -52,13 +51,14 @@ class _Rows(Rows):
 
 
 class Shown(Filter):
-    """A filter without an installation. `lose(reason)` is called for what is dropped."""
+    """The filter of `recorder`, without an installation."""
 
-    def __init__(self, declaration: Declaration, level: str, lose: "Callable[[str], None]" = lambda _: None) -> None:
-        super().__init__(declaration, level, lambda *_: NO_HASH, lose)
+    def __init__(self, recorder: Recorder, declaration: Declaration, level: str) -> None:
+        super().__init__(declaration, level, lambda *_: NO_HASH, recorder.lose, environ=recorder.environ)
         self._declared = _Rows(declaration, *self._installation)
 
 
-def _clean(thing: object, level: str) -> "dict[str, Any] | None":
+def _clean(recorder: Recorder, thing: object, level: str) -> "dict[str, Any] | None":
     declaration = Declaration([type(thing)] if isinstance(thing, Event) else ())
-    return clean_object(Shown(declaration, level), thing, {})[1]
+    recorder._filter = shown = Shown(recorder, declaration, level)
+    return clean_object(shown, thing, {})[1]

@@ -81,7 +81,7 @@ class Filter:
     """The rows of one tool, prepared: `clean(event, properties)` is all that the caller's frame runs.
 
     `lose(reason)` is called for each thing dropped: `event_name`, `field_name`, `undeclared_event`, `undeclared_field`,
-    `undeclared_value`, `too_many_fields`.
+    `undeclared_value`, `too_many_fields`. Where `environ` has `DISCREET_DEBUG=1`, it is told on stderr as well.
     """
 
     def __init__(
@@ -91,10 +91,13 @@ class Filter:
         pseudonymize: "Pseudonymize",
         lose: "Callable[[str], None]",
         draw: "Draw | None" = None,
+        *,
+        environ: "Mapping[str, str] | None" = None,
     ) -> None:
         self._closed = declaration is not None and declaration.closed
         self._lose = lose
-        self._installation = level, pseudonymize, lose, draw
+        self._debug = environ is not None and environ.get("DISCREET_DEBUG") == "1"
+        self._installation = level, pseudonymize, self._drop, draw
         self._declared: Rows | None = None
         if declaration is not None:
             from . import rows
@@ -129,21 +132,39 @@ class Filter:
             ):
                 result = value  # type: ignore[assignment]  # the default rule where it is plain, for hosts in a hurry
             else:
-                result = self._undeclared(name, value)
+                result = self._undeclared(event, name, value)
             if result is not None:
                 if len(cleaned) == most:
-                    self._lose("too_many_fields")
+                    self._drop("too_many_fields", event, name)
                     break
                 cleaned[name] = result
         return cleaned
 
-    def _undeclared(self, name: object, value: object) -> "Clean | None":
+    def explain(self, reason: str, *about: object) -> None:
+        """Say on stderr what was dropped: an event, its field and the one within that; or what of it an error cost.
+        Never raises.
+        """
+        if not __name__:  # a finalizer may be the last to call, when the names of this module are gone
+            return
+        try:
+            from . import debug
+
+            debug.tell(reason, *about)
+        except (ImportError, OSError, KeyError, RecursionError):
+            pass  # the interpreter is ending, no descriptor is left, another import is under way, no frame is left
+
+    def _drop(self, reason: str, event: object, *fields: object) -> None:
+        self._lose(reason)
+        if self._debug:
+            self.explain(reason, event, *fields)
+
+    def _undeclared(self, event: str, name: object, value: object) -> "Clean | None":
         """The default rule for a field that no row names."""
         if type(name) is not str or not names.legal_name(name):
-            self._lose("field_name")
+            self._drop("field_name", event, name)
             return None
         if self._closed:
-            self._lose("undeclared_field")
+            self._drop("undeclared_field", event, name)
             return None
         if len(self._bare) < _REMEMBERED:
             self._bare.add(name)
@@ -153,20 +174,20 @@ class Filter:
             number = int.__add__(value, 0)  # an exact int, whatever a subclass overrides
             if -UNDECLARED_LIMIT < number < UNDECLARED_LIMIT:
                 return number
-            self._lose("undeclared_value")
+            self._drop("undeclared_value", event, name)
         elif isinstance(value, float):
             fraction = float.__add__(value, 0.0)
             if -UNDECLARED_LIMIT < fraction < UNDECLARED_LIMIT:  # neither NaN nor an infinity is
                 return fraction
-            self._lose("undeclared_value")
+            self._drop("undeclared_value", event, name)
         elif value is not None:
-            self._lose("undeclared_value")
+            self._drop("undeclared_value", event, name)
         return None
 
     def _prepare(self, event: str) -> "dict[str, Convert] | None":
         """The rows of an event that is new or sampled; None where it may not leave, or where no lot falls on it."""
         if not names.legal_name(event):
-            self._lose("event_name")
+            self._drop("event_name", event)
             return None
         rows: dict[str, Convert] = OWN.get(event, {})
         if self._declared is not None:

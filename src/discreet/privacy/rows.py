@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class Rows:
     """What the filter asks once an event: `prepare(event)`. `sampled` are the events that are drawn each time.
 
-    `lose(reason)` is called for what is dropped: `undeclared_event`, `undeclared_value`, `undeclared_field`.
+    `drop(reason, event, *fields)` is called for what is dropped: `undeclared_event`, `undeclared_value`,
+    `undeclared_field`; the field, and the one within it, where it is about one.
     """
 
     def __init__(
@@ -26,13 +27,13 @@ class Rows:
         declaration: "Declaration",
         level: str,
         pseudonymize: "Pseudonymize",
-        lose: "Callable[[str], None]",
+        drop: "Callable[..., None]",
         draw: "Draw | None" = None,
     ) -> None:
         self._declaration = declaration
         self._level = level
         self._pseudonymize = pseudonymize
-        self._lose = lose
+        self._drop = drop
         self._draw = draw
         self._lots: Lots | None = None
         self.sampled: dict[str, dict[str, Convert]] = {}
@@ -49,7 +50,7 @@ class Rows:
         rows = declaration.rows(event)
         if rows is None:
             if declaration.closed:
-                self._lose("undeclared_event")
+                self._drop("undeclared_event", event)
                 return None
             rows = declaration.fields
         common = declaration.fields
@@ -87,26 +88,28 @@ class Rows:
     def _bind(self, event: str, field: str, row: "Row", common: bool) -> "Convert":
         if isinstance(row, dict):
             inner = {name: self._bind(event, f"{field}/{name}", held, common) for name, held in row.items()}
-            return lambda value: self._nested(inner, value)
+            return lambda value: self._nested(event, field, inner, value)
         if self._withholds(row):
             return lambda _: None
         # A row common to all events is one question: answered anew by each of them, the lots would average out.
         event = "" if common and row.epsilon is not None else event
         return row.bind(event, field, self._pseudonymize, self._draw)
 
-    def _nested(self, inner: "dict[str, Convert]", value: object) -> "Clean | None":
+    def _nested(self, event: str, field: str, inner: "dict[str, Convert]", value: object) -> "Clean | None":
         """A declared mapping, one level deep; what is no mapping leaves nothing."""
         if not isinstance(value, dict):
             if value is not None:
-                self._lose("undeclared_value")
+                self._drop("undeclared_value", event, field)
             return None
         cleaned: dict[str, Clean] = {}
         for name, convert in inner.items():
             result = convert(dict.get(value, name))
             if result is not None:
                 cleaned[name] = result
-        if any(name not in inner for name in dict.keys(value)):
-            self._lose("undeclared_field")
+        for name in dict.keys(value):
+            if name not in inner:
+                self._drop("undeclared_field", event, field, name)
+                break
         return cleaned or None
 
 

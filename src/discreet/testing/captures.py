@@ -153,7 +153,7 @@ def _divert(recorder: Recorder, events: Events, level: str | None, homes: "_Home
     recorder.off = not decision.enabled
     recorder._filter = None
     if decision.enabled:
-        recorder._filter = Shown(recorder.declaration or Declaration(), decision.level, recorder.lose)
+        recorder._filter = Shown(recorder, recorder.declaration or Declaration(), decision.level)
 
 
 class _Homes:
