@@ -350,13 +350,26 @@ def test_log_of_what_its_row_refuses(make_telemetry: Any, capsys: Any, place: Pa
     assert telemetry.losses == {}
 
 
-@pytest.mark.parametrize("pair", ["v=abc", "n=nan", "secret=x", "deep=1"])
+@pytest.mark.parametrize("pair", ["v=abc", "n=nan", "secret=x"])
 def test_log_of_what_leaves_nothing(make_telemetry: Any, capsys: Any, place: Path, pair: str) -> None:
     """The event is recorded without it, and that is told."""
     telemetry = make_telemetry(events={"sync": ROWS})
     assert telemetry.main(["log", "sync", "--set", pair]) == 0
     field = pair.partition("=")[0]
     assert capsys.readouterr().err == f"mytool telemetry: recorded without {field}: nothing of that is recorded\n"
+    assert recorded(place) == [("sync", {})]
+
+
+@pytest.mark.parametrize("row", [Number(level="enhanced"), Hash(level="enhanced")], ids=["a number", "a hash"])
+def test_log_of_what_needs_another_answer(make_telemetry: Any, capsys: Any, place: Path, row: Any) -> None:
+    """What is of the enhanced level is told apart: it is for the user to agree to."""
+    telemetry = make_telemetry(events={"sync": {"deep": row, "more": Count(level="enhanced"), "v": Version()}})
+    command = ["log", "sync", "--set", "deep=1", "--set", "more=1", "--set", "v=abc"]
+    assert telemetry.main(command) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        "mytool telemetry: recorded without deep, more: that is recorded only after `mytool telemetry on --enhanced`",
+        "mytool telemetry: recorded without v: nothing of that is recorded",
+    ]
     assert recorded(place) == [("sync", {})]
 
 

@@ -40,7 +40,7 @@ def log(session: Session, arguments: argparse.Namespace) -> int:
     """Record one event. Silent and successful where telemetry is off; a wrong use is told, on or off."""
     _check_event(arguments.event)
     _check_declared(session, arguments.event)
-    properties, wrong, empty = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
+    properties, wrong, left = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
     if wrong:
         raise Misuse("; ".join(wrong))
     if arguments.duration is not None:
@@ -50,8 +50,8 @@ def log(session: Session, arguments: argparse.Namespace) -> int:
         properties["success"] = properties["exit_code"] == 0
     if session.telemetry.recording():
         _record(session, arguments.event, properties)
-        if empty:
-            session.complain(f"recorded without {', '.join(empty)}: nothing of that is recorded")
+        for why, fields in left.items():
+            session.complain(f"recorded without {', '.join(fields)}: {why}")
     return 0
 
 
@@ -139,15 +139,18 @@ def _check_declared(session: Session, event: str) -> None:
         raise Misuse(f"{session.telemetry.name} declares its events, and {event} is none of them; there are {declared}")
 
 
-def _declared(session: Session, event: str, texts: dict[str, str]) -> "tuple[dict[str, object], list[str], list[str]]":
+def _declared(
+    session: Session, event: str, texts: dict[str, str]
+) -> tuple[dict[str, object], list[str], dict[str, list[str]]]:
     """The values of `--set`, each a text where its row wants one; a sentence for each that its row refuses, which would
-    cost the whole event; and the fields of which nothing would be left.
+    cost the whole event; and the fields of which nothing would be left, by why.
     """
     declaration = session.telemetry.declaration
     rows = (declaration.rows(event) or declaration.fields) if declaration is not None else {}
     level = session.decide().level if rows else "basic"
     properties: dict[str, object] = {}
-    wrong, empty = [], []
+    wrong: list[str] = []
+    left: dict[str, list[str]] = {}
     for key, text in texts.items():
         row = rows.get(key)
         word = getattr(row, "word", "")
@@ -157,13 +160,16 @@ def _declared(session: Session, event: str, texts: dict[str, str]) -> "tuple[dic
         properties[key] = value
         if isinstance(row, dict):
             wrong.append(f"--set {key}: it is a field of fields, which is for the tool's own code to record")
-        elif row is not None and row.word != "hash":  # which takes any text, and is nothing without its salt
+        elif row is not None:
             try:
-                if row.convert(value) is None or row.level not in ("basic", level):
-                    empty.append(key)
+                # A hash takes any text, and is nothing without its salt.
+                if row.word != "hash" and row.convert(value) is None:
+                    left.setdefault("nothing of that is recorded", []).append(key)
+                elif row.level not in ("basic", level):
+                    left.setdefault(f"that is recorded only after `{session.command} on --enhanced`", []).append(key)
             except ValueError:
                 wrong.append(f"--set {key}={text}: it is declared as {row.word}, and {text!r} is none")
-    return properties, wrong, empty
+    return properties, wrong, left
 
 
 def _pair(text: str) -> tuple[str, str]:
