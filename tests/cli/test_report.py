@@ -185,9 +185,30 @@ def test_by_a_field_that_nothing_has(report: Report, place: Path, form: tuple[st
     assert report("--by", "nofield", *form).stderr == report(*form).stderr == ""
 
 
+@pytest.mark.parametrize("form", [(), ("--json",), ("--csv",)])
+@pytest.mark.parametrize(
+    ("held", "field"),
+    [({"py": 2, "C++": 1}, "py"), ({"C++": 3, "py": 1}, "py"), ({"kind": "a", "n": 1}, "kind"), ({"C++": 1}, "")],
+)
+def test_by_a_mapping(report: Report, place: Path, form: tuple[str, ...], held: dict[str, Any], field: str) -> None:
+    """Every record has it, and there is no one value to go by: it is said what can be asked for, which then works."""
+    fill(place, record(1, properties={"within": held}) + record(2, properties={"within": held}))
+    done = report("--by", "within", *form)
+    if not field:
+        assert said(done, 0, "--by within: that is a mapping, and nothing within it can be asked for")
+        return
+    wanted = f"within/{field}"
+    assert said(
+        done, 0, f"--by within: that is a mapping; what can be asked for is a field within it, such as --by {wanted}"
+    )
+    assert report("--by", wanted, *form).stderr == ""
+    done = report("--by", "within/nofield", *form)
+    assert said(done, 0, "--by within/nofield: no record has a field of this name")
+
+
 def test_by_a_field_that_nothing_has_in_a_log_of_many_rows() -> None:
     """What is added up as the rest says nothing of the field."""
-    found: Any = {"by": "x", "rows": [{"event": "sync", "by": NONE}, {"event": OTHERS, "by": OTHERS}]}
+    found: Any = {"by": "x", "rows": [{"event": "sync", "by": NONE}, {"event": OTHERS, "by": OTHERS}], "fields": []}
     said: list[str] = []
     cli.report._tell_of_by(SimpleNamespace(complain=said.append), found)  # type: ignore[arg-type]
     assert said == ["--by x: no record has a field of this name"]

@@ -160,8 +160,24 @@ def _only(arguments: argparse.Namespace) -> str:
 def _tell_of_by(session: Session, found: "Document") -> None:
     from ..report.summarize import NONE, OTHERS
 
-    if found["rows"] and all(row["by"] == NONE for row in found["rows"] if row["event"] != OTHERS):
-        session.complain(f"--by {found['by']}: no record has a field of this name")
+    if not found["rows"] or any(row["by"] != NONE for row in found["rows"] if row["event"] != OTHERS):
+        return
+    by, within = found["by"], []
+    for one in found["fields"]:
+        if one["field"].startswith(by + BELOW):
+            within.append(one["field"])
+        elif one["field"] == by and one["kind"] == "items":
+            within += [f"{by}{BELOW}{item['value']}" for item in one["values"]]
+    told = "no record has a field of this name"
+    if within:
+        told = "that is a mapping, and nothing within it can be asked for"
+        if field := next(filter(_may_be_asked, within), ""):
+            told = f"that is a mapping; what can be asked for is a field within it, such as --by {field}"
+    session.complain(f"--by {by}: {told}")
+
+
+def _may_be_asked(by: str) -> bool:
+    return all(map(names.legal_name, by.split(BELOW, 1)))
 
 
 def _print(session: Session, arguments: argparse.Namespace, found: "Document") -> None:
@@ -190,7 +206,7 @@ def _writable(characters: str, encoding: str) -> bool:
 def _asked(arguments: argparse.Namespace, now: float) -> "Asked":
     from ..report.packs import EVERYTHING, Asked
 
-    if arguments.by is not None and not all(map(names.legal_name, arguments.by.split(BELOW, 1))):
+    if arguments.by is not None and not _may_be_asked(arguments.by):
         raise Misuse(f"--by wants the name of a field, not {arguments.by!r}")
     for event in arguments.event or ():
         if not names.legal_name(event):
