@@ -70,6 +70,19 @@ def commands(found: list[tuple[str, str]], place: Path) -> Iterator[list[str]]:
         yield [sys.executable, "-W", "error", "-c", program]
 
 
+def test_what_figures_were_measured_by_still_runs() -> None:
+    """A program of the benchmarks that a page names can be started; the simulation, which is quick, runs."""
+    texts = [document.read_text() for document in DOCUMENTS]
+    named = {name for text in texts for name in re.findall(r"python -m (tests(?:\.\w+)+)", text)}
+    assert "tests.benchmarks.simulation" in named
+    for name in sorted(named):
+        arguments = ["--clients", "50"] if name.endswith(".simulation") else ["--help"]
+        done = subprocess.run(
+            [sys.executable, "-m", name, *arguments], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert done.returncode == 0, f"{name}\n{done.stderr}"
+
+
 def test_the_readme_begins_with_the_two_commands() -> None:
     """The first two shell blocks of the README are the trial and the tests, each making its own environment."""
     shell = [text for language, text in BLOCK.findall((ROOT / "README.md").read_text()) if language == "sh"]

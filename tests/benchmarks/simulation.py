@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from discreet.destination import Destination
-from discreet.sending.delivery import DAY_SECONDS, Delivery
-from discreet.sending.state import MOST_RECORDS
+from discreet.sending.delivery import SHORTEST_BACKOFF
+from discreet.sending.state import DAY_SECONDS, MOST_RECORDS, backoff
 
 MILLION = 1_000_000
 HOUR = 3600.0
@@ -112,7 +112,7 @@ def client(runs: list[tuple[float, bool]], outcome: Outcome, rules: Rules) -> tu
                 failures += 1
                 refused += online
                 if rules.backoff:
-                    wake = now + Delivery._backoff(None, DESTINATION, failures)  # type: ignore[arg-type]  # no state
+                    wake = now + backoff(max(SHORTEST_BACKOFF, DESTINATION.batch_interval), failures)
                 if rules.date and online:
                     wake = max(wake, OUTAGE[1])
                 break
