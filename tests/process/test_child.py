@@ -106,6 +106,17 @@ def test_it_holds_nothing_that_the_host_had_open(hosts: Hosts, hanging: Hanging)
     assert sorted(link.partition(":")[0] for link in links) == [str(hosts.directory / "lock"), "socket"]
 
 
+def test_a_visitor_names_no_proxy(hosts: Hosts) -> None:
+    """`HTTP_PROXY` of a CGI script, which is a header of its visitor's, leads the child nowhere."""
+    with serving(BEHAVIOURS["ok"]) as server, serving(BEHAVIOURS["ok"]) as proxy:
+        hosts.run(hosts.program(server.url), env={"HTTP_PROXY": proxy.origin, "REQUEST_METHOD": "GET"})
+        hosts.wait_for_the_end()
+        assert (server.visits, proxy.visits) == (1, 0)
+        hosts.run(hosts.program(server.url), 2, env={"HTTP_PROXY": proxy.origin})  # but without one it does
+        hosts.wait_for_the_end()
+        assert (server.visits, proxy.visits) == (1, 1)
+
+
 def test_where_nobody_may_set_a_priority(hosts: Hosts) -> None:
     """Under a filter of calls that services are often given (systemd's `~@resources`), it delivers all the same."""
     number = {"x86_64": 141, "aarch64": 140}.get(platform.machine())

@@ -209,6 +209,8 @@ def start(plan: "dict[str, Any]") -> bool:
     environment = {
         name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")
     }
+    if "REQUEST_METHOD" in os.environ:  # of a CGI script, in which this one is a header of the visitor's
+        environment.pop("HTTP_PROXY", None)
     environment[GUARD] = "1"
     command = [sys.executable, "-I", "-S", *_bytecode(), _program()]
     try:
