@@ -12,7 +12,7 @@ def parsed(text: str) -> dict[str, str]:
 
     Of `:` and `=`, the first one after a header's name decides; after `=` the value is percent-decoded (OpenTelemetry's
     OTEL_EXPORTER_OTLP_HEADERS), after `:` it is not. A comma inside a value is no separator where what follows is no
-    header. Raises `ValueError`, without any of the text.
+    header, and at its end it is not there. Raises `ValueError`, without any of the text.
     """
     if not _is_text(text):
         raise ValueError("headers must be text in UTF-8")
@@ -50,7 +50,7 @@ def _items(text: str) -> list[str]:
             elif part.strip():
                 items.append([part.strip()])
                 first = False
-    return [",".join(pieces) for pieces in items]
+    return [",".join(pieces).rstrip(", ") for pieces in items]  # empty ones are none (RFC 9110, section 5.6.1)
 
 
 def _divided(item: str) -> tuple[str, str, str]:
