@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment
-from discreet import Boolean, Count, Forbidden, Hash, Number, OneOf, TextCount, Version
+from discreet import Boolean, Count, Distribution, Forbidden, Hash, Number, OneOf, TextCount, Version
 from discreet.__main__ import main
 from discreet.hosts import child, shell
 from terminal import SECONDS, Terminal, wait_for_lines
@@ -292,6 +292,7 @@ def test_log_at_the_enhanced_level(make_telemetry: Any, capsys: Any, place: Path
 ROWS = {
     "kind": OneOf("full", "12"), "note": TextCount(), "v": Version(), "who": Hash(), "fast": Boolean(), "n": Number(),
     "secret": Forbidden(), "deep": Number(level="enhanced"), "files": {"count": Count()},
+    "langs": Distribution("5", "true"),
 }  # fmt: skip
 
 
@@ -311,6 +312,9 @@ ROWS = {
         ("fast=/some/where", True),
         ("fast=", False),
         ("n=1.5", 1.5),
+        ("langs=5", {"5": 1}),
+        ("langs=true", {"true": 1}),
+        ("langs=x", {"other": 1}),
     ],
 )
 def test_log_reads_a_value_as_its_row_does(
@@ -336,6 +340,9 @@ def test_log_hashes_a_number_as_the_text_it_is(make_telemetry: Any, place: Path)
     ("pair", "sentence"),
     [
         ("n=many", "--set n=many: it is declared as number, and 'many' is none"),
+        ("n=1_000", "--set n=1_000: it is declared as number, and '1_000' is none"),
+        ("n= 5", "--set n= 5: it is declared as number, and ' 5' is none"),
+        ("n=\u0665", "--set n=\u0665: it is declared as number, and '\u0665' is none"),
         ("files=3", "--set files: it is a field of fields, which is for the tool's own code to record"),
     ],
 )
@@ -348,6 +355,20 @@ def test_log_of_what_its_row_refuses(make_telemetry: Any, capsys: Any, place: Pa
         telemetry.off = True
     assert recorded(place) == []
     assert telemetry.losses == {}
+
+
+UNDECLARED = "only true, false, numbers of up to nine digits and what mytool itself declares are recorded"
+
+
+def test_log_of_more_than_an_event_holds(make_telemetry: Any, capsys: Any, place: Path) -> None:
+    """What is beyond the bound is named, and why."""
+    pairs = [f"--set=f{number}={number}" for number in range(35)]
+    assert make_telemetry().main(["log", "sync", "--set=text=x", *pairs]) == 0
+    assert capsys.readouterr().err.splitlines() == [
+        f"mytool telemetry: recorded without text: {UNDECLARED}",
+        "mytool telemetry: recorded without f32, f33, f34: an event holds 32 fields at most",
+    ]
+    assert len(only(place)) == 32
 
 
 @pytest.mark.parametrize("pair", ["v=abc", "n=nan", "secret=x"])

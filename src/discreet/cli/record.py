@@ -14,7 +14,9 @@ from ..hosts import exit_code, shell
 from .session import Failure, Misuse, Session
 
 _FLUSH_SECONDS = 1.0
-_TEXTUAL = ("hash", "one_of", "text_count", "version")  # conversions of a text, which may look like a number
+# Conversions of a text, which may look like a number; of a distribution it is its one item.
+_TEXTUAL = ("hash", "one_of", "text_count", "version", "distribution")
+_LEGAL = f"a lower-case letter, then such, digits, _ and ., at most {names.NAME_LENGTH} in all"
 _LONGEST_SECONDS = names.LARGEST_INTEGER / 1000
 
 
@@ -92,6 +94,7 @@ class _Watched(Mapping[str, object]):
         self._properties = properties
         self._losses = losses
         self.left_out: list[str] = []
+        self.beyond: list[str] = []  # the bound of an event
 
     def __getitem__(self, key: str) -> object:
         return self._properties[key]
@@ -100,9 +103,14 @@ class _Watched(Mapping[str, object]):
         return len(self._properties)
 
     def __iter__(self) -> Iterator[str]:
-        for key in self._properties:
+        keys = list(self._properties)
+        for at, key in enumerate(keys):
             before = sum(self._losses.values())
-            yield key
+            try:
+                yield key
+            except GeneratorExit:  # the filter takes no more
+                self.beyond = keys[at:]
+                raise
             if sum(self._losses.values()) > before:
                 self.left_out.append(key)
 
@@ -115,6 +123,9 @@ def _record(session: Session, event: str, properties: dict[str, object]) -> None
         raise Failure(f"the event could not be written to {session.paths['log']}")
     if watched.left_out:
         session.complain(f"recorded without {', '.join(watched.left_out)}: {_only(session, event)}")
+    if watched.beyond:
+        beyond = ", ".join(watched.beyond)
+        session.complain(f"recorded without {beyond}: an event holds {names.PROPERTIES} fields at most")
 
 
 def _only(session: Session, event: str) -> str:
@@ -128,7 +139,7 @@ def _only(session: Session, event: str) -> str:
 
 def _check_event(event: str) -> None:
     if not names.legal_name(event):
-        raise Misuse(f"{event!r} is not a legal event name: lower-case letters, digits, _ and ., at most 64")
+        raise Misuse(f"{event!r} is not a legal event name: {_LEGAL}")
 
 
 def _check_declared(session: Session, event: str) -> None:
@@ -175,7 +186,7 @@ def _declared(
 def _pair(text: str) -> tuple[str, str]:
     key, found, value = text.partition("=")
     if not found or not names.legal_name(key):
-        raise Misuse(f"--set takes key=value with a legal key (lower-case letters, digits, _ and .), not {text!r}")
+        raise Misuse(f"--set takes key=value with a legal key ({_LEGAL}), not {text!r}")
     return key, value
 
 
@@ -183,6 +194,8 @@ def _guessed(text: str) -> object:
     """A boolean, a number or a text, whichever it looks like."""
     if text in ("true", "false"):
         return text == "true"
+    if not text.isascii() or "_" in text or text != text.strip():
+        return text  # which Python would take for a number all the same
     for kind in (int, float):
         try:
             return kind(text)
