@@ -1,5 +1,10 @@
 """No peer is missing silently where it is required."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from interop import peers
@@ -20,3 +25,23 @@ def test_else_it_skips_by_name(required: str, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(peers, "REQUIRED", required)
     with pytest.raises(pytest.skip.Exception, match="no such_a_peer"):
         peers.missing("such_a_peer")
+
+
+# What stands at the top of a file of tests, from the package index.
+HIDDEN = "asyncclick click flask gevent google opentelemetry posthog pydantic PyInstaller typer werkzeug yaml"
+
+
+def test_a_file_without_its_peer_is_skipped_by_name(tmp_path: Path) -> None:
+    """Where nothing of the extra is installed, each file of tests here says what is missing, and none breaks."""
+    (tmp_path / "hiding.py").write_text(f"import sys\nsys.modules |= dict.fromkeys({HIDDEN.split()!r})\n")
+    collect = [sys.executable, "-m", "pytest", "-p", "hiding", "-p", "no:cacheprovider", "--collect-only", "-q", "-rs"]
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for required, broken in (("0", 0), ("1", 2)):
+        environ["DISCREET_INTEROP_REQUIRED"] = required
+        done = subprocess.run(
+            [*collect, Path(__file__).parent], env=environ, capture_output=True, text=True, timeout=50, check=False
+        )
+        assert done.returncode == broken, done.stdout
+        assert "Traceback" not in done.stdout
+        for module in ("typer", "pydantic", "flask"):
+            assert f"there is no {module} (pip install -e '.[interop]')" in done.stdout

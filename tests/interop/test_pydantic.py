@@ -4,12 +4,11 @@ import json
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-import pytest
-
 import discreet
 from discreet import Telemetry
+from interop.peers import needed
 
-pydantic = pytest.importorskip("pydantic")
+pydantic = needed("pydantic")
 SECRET = "S3cret-7f"
 
 

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from discreet import Distribution, OneOf, Telemetry
-from discreet.hosts.typer import mount, record
 from interop.peers import needed
 
 typer = needed("typer")
+from discreet.hosts.typer import mount, record  # noqa: E402  # it imports Typer
+
 testing = needed("typer.testing")
 SECRET = "s3cret-7f"
 
