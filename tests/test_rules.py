@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,6 +90,17 @@ def test_nothing_catches_more_than_an_exception() -> None:
                 assert node.type is not None, f"{name}, line {node.lineno}"
                 caught = {inner.id for inner in ast.walk(node.type) if isinstance(inner, ast.Name)}
                 assert "BaseException" not in caught, f"{name}, line {node.lineno}"
+
+
+def test_every_exemption_from_a_linter_has_its_reason() -> None:
+    """What a linter is told to pass over says why, behind that or in the line above."""
+    exempted = re.compile(r"# noqa[^#]*")
+    for path in (*PATHS.values(), *Path(__file__).parent.rglob("*.py")):
+        above = ""
+        for line in path.read_text().splitlines() if "node_modules" not in path.parts else ():
+            told = exempted.search(line)
+            assert not told or line[told.end() :] or "# " in above, f"{path}: {line}"
+            above = line
 
 
 def test_no_state_at_module_level() -> None:

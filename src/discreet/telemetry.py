@@ -197,7 +197,7 @@ class Recorder:
             install, show = self.identity == "install", shows(self.name, self.environ)
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
-        salted = self.salted  # called at the first hash or lot, as most hosts have neither
+        salted = self.salted  # called at the first hash or lot, as most hosts have neither: so not without a lambda
         hashed, drawn = lambda *place: salted()(*place), lambda *place: salted().draw(*place)  # noqa: PLW0108
         self._filter = Filter(self.declaration, self.decision.level, hashed, self.lose, drawn, environ=self.environ)
         return self._filter

@@ -17,6 +17,7 @@ class Request(NamedTuple):
 
     url: str
     method: str = "POST"
+    # Nobody changes it.
     headers: dict[str, str] = {"Content-Type": "application/json", "User-Agent": "mytool/1.4.0"}  # noqa: RUF012
     sent: bytes = b'{"records":[]}'
 

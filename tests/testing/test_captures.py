@@ -437,7 +437,7 @@ def test_the_names() -> None:
     """Every public name is there, and no other one; asking for `allow` loads none of the rooms behind."""
     assert all(hasattr(testing, name) for name in testing.__all__)
     with pytest.raises(AttributeError, match="assert_nothing"):
-        testing.assert_nothing  # noqa: B018
+        testing.assert_nothing  # noqa: B018  # to ask for it is the test
     program = "import sys, discreet.testing as t; t.allow; print(*[name for name in sys.modules if 'testing.' in name])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "\n"

@@ -172,6 +172,7 @@ def _legal(properties: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in properties.items():
         if isinstance(value, dict):
+            # What is left of it takes its place, so that nothing below can take the rest.
             value = {inner: held for inner, held in value.items() if is_flat(inner) and is_flat(held)}  # noqa: PLW2901
             fits = bool(value)
         else:

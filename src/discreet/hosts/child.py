@@ -147,6 +147,7 @@ def _forked(path: str, argv: list[str], before: "Any") -> int:
     def release() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    # One call of the system is safe between a fork and an exec, and what is run is what the user typed.
     process = subprocess.Popen(argv, executable=path, close_fds=False, preexec_fn=release)  # noqa: PLW1509, S603
     process.returncode = 0  # as if it had ended: it is for us to wait, and Python would warn
     return process.pid

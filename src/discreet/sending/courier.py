@@ -133,7 +133,7 @@ class Courier:
         if sys.implementation.name != "cpython":
             # In PyPy the modules of a delivery import it, and the end of a process waits for whichever thread does so
             # first: that must not be ours.
-            import threading  # noqa: F401
+            import threading  # noqa: F401  # for its being loaded
         self._owner = owner
         self.destinations = destinations
         self._by_thread = owner.delivery == "thread" or not handover.can_start()
