@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from discreet import Boolean, Count, Event, Number, OneOf, Telemetry
+from discreet.privacy import spelled as spelling
 from discreet.privacy.conversions import Conversion
 from discreet.privacy.declaration import Declaration
 
@@ -32,6 +33,39 @@ def test_the_names_of_classes() -> None:
     assert Declaration({"search": Search}).rows("search") == Declaration([Search]).rows("search")
     with pytest.raises(ValueError, match=r"'9' is not a legal event name"):
         Declaration([type("X", (Event,), {}, name="9")])
+
+
+@pytest.mark.parametrize(
+    ("kind", "event"),
+    [
+        ("Search", "search"), ("LocalSearch", "local_search"), ("HTTPError", "http_error"), ("HTTP", "http"),
+        ("OpenURL", "open_url"), ("ABTestEnded", "ab_test_ended"), ("S3", "s3"), ("S3Upload", "s3_upload"),
+        ("Run2D", "run2_d"), ("X", "x"), ("AOpened", "a_opened"), ("search", "search"),
+        ("Local_Search", "local__search"),
+    ],
+)  # fmt: skip
+def test_snake_case(kind: str, event: str) -> None:
+    """A word begins at a capital letter; several in a row are one word, but for the last if it begins another."""
+    assert type(kind, (Event,), {}).event_name == event
+
+
+def test_the_rows_of_a_class_are_spelled_as_any() -> None:
+    """A field of a class is an object, a word or a mapping; a text that is no word declares nothing."""
+
+    class Search(Event):
+        title = "Searches"
+        query = "text_count"
+        results = {"candidates": "count", "returned": "count"}  # noqa: RUF012  # nobody changes it
+        fmt = {"one_of": ["json", "table"]}  # noqa: RUF012  # as above
+        n = Number(round_to=10)
+
+    mapping = {"query": "text_count", "results": Search.results, "fmt": Search.fmt, "n": Search.n}
+    assert spelled(Declaration([Search])) == spelled(Declaration({"search": mapping}))
+
+
+def spelled(declaration: Declaration) -> dict[str, str]:
+    """The rows of the event `search`."""
+    return {field: spelling.spelled(row) for field, row in spelling.fields(declaration.events["search"])}
 
 
 def test_inherited_fields() -> None:

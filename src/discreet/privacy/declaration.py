@@ -26,21 +26,11 @@ if TYPE_CHECKING:
     Row: TypeAlias = Conversion | dict[str, Conversion]
     Rows: TypeAlias = dict[str, Row]
 
-# A new conversion is one class and one line here.
+# A new conversion is one class there.
 CONVERSIONS: "dict[str, type[Conversion]]" = {
     kind.word: kind
-    for kind in (
-        conversions.Forbidden,
-        conversions.Boolean,
-        conversions.Count,
-        conversions.Hash,
-        conversions.TextCount,
-        conversions.Distribution,
-        conversions.Aggregate,
-        conversions.Number,
-        conversions.OneOf,
-        conversions.Version,
-    )
+    for kind in vars(conversions).values()
+    if isinstance(kind, type) and issubclass(kind, Conversion) and kind is not Conversion
 }
 OWN_EVENTS = ("command", "session", "flag_exposure")  # the package's: adding fields to them closes nothing
 # Their numbers. By these very rows they are told from what an author put in their place (see accept.py).
@@ -91,7 +81,7 @@ class SampleRate(Conversion):
 
 
 class Event:
-    """The base of declared events: class attributes that are conversions are its fields, its docstring is the purpose.
+    """The base of declared events: class attributes that are rows are its fields, its docstring is the purpose.
 
         class Search(Event):
             "A search was made."
@@ -267,6 +257,8 @@ def _class_rows(kind: type[Event]) -> "dict[str, object]":
 
 def _is_meant(row: object) -> bool:
     """Whether an attribute is a row, or its class, which is refused: nobody would notice a field that is none."""
+    if isinstance(row, str):
+        return row in CONVERSIONS  # any other text is no row, as the title of an event
     return isinstance(row, (Conversion, dict)) or (isinstance(row, type) and issubclass(row, Conversion))
 
 
@@ -296,5 +288,9 @@ def _own_rows(fields: "Rows") -> "dict[str, Rows]":
 
 
 def snake(name: str) -> str:
-    """The name of an event that is named after a class: `LocalSearch` is `local_search`."""
-    return "".join("_" * (at > 0 and letter.isupper()) + letter.lower() for at, letter in enumerate(name))
+    """The name of an event that is named after a class: `LocalSearch` is `local_search`, `HTTPError` `http_error`."""
+    found = name[:1]
+    for before, letter, after in zip(name, name[1:], f"{name[2:]}A", strict=False):
+        begins = letter.isupper() and (not before.isupper() or after.islower())
+        found += f"_{letter}" if begins else letter
+    return found.lower()
