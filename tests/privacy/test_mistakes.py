@@ -41,6 +41,9 @@ TOLD: list[tuple[object, str]] = [
     ({"numbr": {"round_to": 10}}, ": 'numbr' is not a conversion; did you mean 'number'?"),
     ({"purpose": "q"}, ": no conversion is named beside 'purpose'; there are forbid, boolean, "),
     ({"level": "basic", "purpose": "q", "example": 5}, ": no conversion is named beside 'level' and 'purpose' and "),
+    ("one_of", ": one_of takes a list of texts, as in {'one_of': ['one', 'two']}"),
+    ("distribution", ": distribution takes a list of texts, as in {'distribution': ['one', 'two']}"),
+    ("nubmer", ": 'nubmer' is not a conversion; there are forbid, boolean, "),
     (Boolean, ": Boolean is a class; write discreet.Boolean()"),
     (OneOf, ": OneOf is a class; write discreet.OneOf(...)"),
     (int, ": a type is not a conversion of this package"),
@@ -56,6 +59,25 @@ def test_what_was_meant(spec: object, told: str) -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the text is looked at below
         Declaration({"search": {"f": spec}})
     assert str(caught.value).startswith(f"event 'search', field 'f'{told}")
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ({"purpose": "A search was made."}, True),
+        ({"purpose": "A search was made.", "results": "count"}, True),
+        ({"sample": 0.1, "results": "count"}, True),
+        ({"results": {"purpose": "why", "returned": "count"}}, False),
+        ({"example": "x"}, False),
+    ],
+)
+def test_what_is_said_of_an_event_among_its_fields(rows: dict[str, Any], told: bool) -> None:
+    """Who writes an event's purpose or its share beside its fields hears where the fields stand then."""
+    hint = "; if it is said of the event, the fields stand beside it, under 'fields'"
+    with pytest.raises(ValueError) as caught:  # noqa: PT011  # the text is looked at below
+        Declaration({"search": rows})
+    assert str(caught.value).endswith(hint) is told
+    assert Declaration({"search": {"purpose": "boolean", "sample": "number"}}).closed  # fields, as any others
 
 
 # Fields that are called like conversions: right, or wrong in one of them, which is named as the field that it is.

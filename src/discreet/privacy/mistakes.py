@@ -18,10 +18,8 @@ _VARIABLE = 0x04  # CO_VARARGS of a code object's flags: it takes any number of 
 
 def mistake(where: str, spec: object, error: Exception | None, kinds: "Kinds", beside: "tuple[str, ...]") -> str:
     """Where and why `spec` is no row. `error` is what reading it raised; `beside` is what may stand beside a word."""
-    if isinstance(spec, str):
-        return f"{where}: {spec!r} is not a conversion; there are {', '.join(kinds)}"
     if not isinstance(spec, dict):
-        return f"{where}: {_of_value(spec, kinds)}"
+        return f"{where}: {_of_value(spec, kinds)}{_of_event(where)}"
     told = _of_mapping(spec, kinds, beside)
     if not told and str(error).startswith(where):  # of a field within, which says where it is
         return str(error)
@@ -40,7 +38,19 @@ def _nearest(key: object, known: "Iterable[str]") -> str:
     return next(iter(get_close_matches(str(key), known, 1)), "")
 
 
+def _of_event(where: str) -> str:
+    """The end of a sentence about a field that is called as what is said of an event."""
+    event, _, field = where.partition(", field ")
+    if event.startswith("event ") and field in ("'purpose'", "'sample'"):
+        return "; if it is said of the event, the fields stand beside it, under 'fields'"
+    return ""
+
+
 def _of_value(spec: object, kinds: "Kinds") -> str:
+    if isinstance(spec, str):
+        if spec in kinds:
+            return f"{spec} takes a list of texts, as in {{{spec!r}: ['one', 'two']}}"
+        return f"{spec!r} is not a conversion; there are {', '.join(kinds)}"
     if isinstance(spec, type) and spec in kinds.values():
         package, inside = __name__.partition(".privacy")[0], "..." if _takes_texts(spec) else ""
         return f"{spec.__name__} is a class; write {package}.{spec.__name__}({inside})"
