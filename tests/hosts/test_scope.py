@@ -1,6 +1,7 @@
 """The command scope: what is recorded of a command, row by row, and that the command itself notices nothing."""
 
 import asyncio
+import contextlib
 import functools
 import sys
 import time
@@ -230,6 +231,25 @@ def test_facts(telemetry: Telemetry, recorded: Recorded) -> None:
     (properties,) = recorded()
     assert properties.pop("duration_ms") >= 0
     assert properties == {"command": "run", "success": True, "exit_code": 0, "n": 3, "results": 2}
+
+
+@pytest.mark.parametrize(
+    ("end", "exit_code", "error"),
+    [(None, 3, "KeyError"), (SystemExit(4), 4, "KeyError"), (ValueError("a secret"), 1, "ValueError")],
+    ids=repr,
+)
+def test_how_it_ended_as_a_fact(
+    telemetry: Telemetry, recorded: Recorded, end: BaseException | None, exit_code: int, error: str
+) -> None:
+    """The exit status that a command states counts where no exception has one, and the error where none names one: so
+    a tool that catches its errors, and ends by `sys.exit`, can say which one it was.
+    """
+    with contextlib.suppress(ValueError, SystemExit), telemetry.command("run") as scope:
+        scope.add(exit_code=3, error="KeyError")
+        if end is not None:
+            raise end
+    (properties,) = recorded()
+    assert (properties["exit_code"], properties["error"], properties["success"]) == (exit_code, error, False)
 
 
 def test_facts_of_one_run_are_not_the_next_one_s(telemetry: Telemetry, recorded: Recorded) -> None:
