@@ -312,6 +312,30 @@ def test_a_clock_that_was_ahead(world: World, by: str) -> None:
     assert world.got() == ([1, 4] if by == "hand" else [4])
 
 
+@pytest.mark.parametrize("yes", ["a variable", "a notice"])
+@pytest.mark.usefixtures("_own_clock")
+def test_a_no_before_the_first_delivery_is_not_forgotten(world: World, yes: str) -> None:
+    """What was recorded before `off` stays, although the no was taken away by hand and no file differs from before."""
+    (world.directory / "opt-in").unlink()
+    mode = "opt-in" if yes == "a variable" else "opt-out"
+    if yes == "a variable":
+        world.environ["MYTOOL_TELEMETRY_OPT_IN"] = "1"
+    else:
+        tell(world)
+        world.now += 10
+    first.note(Noted(world, None), world.destinations)
+    world.record(1, run=OTHER_RUN)
+    world.now += 10
+    answer(world, "false")
+    (world.directory / "opt-in").unlink()
+    world.now += 10
+    first.note(Noted(world, None), world.destinations)
+    world.now += 1
+    world.record(2)
+    world.deliver(world.plan(mode=mode))
+    assert world.got() == [2]
+
+
 @pytest.mark.usefixtures("_own_clock")
 def test_a_notice_forgets_no_note_of_a_process_behind_it(world: World) -> None:
     """A process that begins between the notice and its period has noted, and what it records is delivered."""

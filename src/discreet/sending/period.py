@@ -29,19 +29,20 @@ def answer(paths: names.Paths, word: str, covers: "Iterable[str]" = ()) -> None:
 def begin(paths: names.Paths) -> None:
     """Move every place to the end of the log, for the consent that is stored now. Never raises OSError.
 
-    Where no deliverer was at work yet, there is only what the first process noted. It stays: it is of an earlier
-    consent, and counts for nothing, or of a process that began in this very moment.
+    Where no deliverer was at work yet, there is only what the first process noted. Of an earlier consent it is erased,
+    since it would count again where this answer is taken away by hand; of a process that began in this very moment it
+    stays. Known race, accepted: one that notes between the two looks does so in vain, and the next process notes.
     """
     try:
         with DeliveryLock(paths) as held:
             if not held:
                 return
             state = states.load(paths["delivery"])
-            if state.lost:  # and of no moment any more, as the user has said anew what holds
-                os.unlink(paths["delivery"])
-            if not state.places:
-                return
             signature = consent.signature(paths, strictly=True)  # before the ends: a later answer begins by its date
+            if not state.places:
+                if state.lost or state.period != repr(signature):  # of no moment any more: the user has spoken anew
+                    os.unlink(paths["delivery"])
+                return
             outbox.close_torn(paths)
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
