@@ -146,7 +146,7 @@ class Paths:
         self.directory = self.named
         if self.directory[:2] in ("~/", "~\\"):
             self.directory = os.path.join(home, self.directory[2:])
-            self.below = home
+            self.below = os.path.dirname(os.path.join(home, ""))  # as the directory above ours is spelled
             if not os.path.isabs(home):
                 self.problem = f"HOME {RELATIVE}" if home else "HOME is not set"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from discreet import names
+from discreet import files, names
 from discreet.consent import Decision, decide, look, stored
 
 STRANGER = 12345  # a user id that is nobody's here
@@ -213,3 +213,20 @@ def test_a_marker_that_leads_nowhere(directory: Path, home: Path, tmp_path: Path
     assert (decision.enabled, decision.reason) == (False, f"{directory / 'enabled'} cannot be read")
     (tmp_path / "dotfiles").touch()
     assert gate().enabled
+
+
+@pytest.mark.parametrize("end", ["", "/", "//", "/."])
+def test_a_home_is_neither_made_nor_removed(tmp_path: Path, end: str) -> None:
+    """However its path ends: one that is missing stays so, and an empty one stays when all that was below it goes."""
+    home = tmp_path / "homes" / "mine"
+    paths = names.Paths("mytool", {"HOME": f"{home}{end}"})
+    home.parent.mkdir()
+    with pytest.raises(FileNotFoundError):
+        files.make_directory(paths.directory, below=paths.below)
+    assert list(home.parent.iterdir()) == []
+    home.mkdir()
+    files.make_directory(paths.directory, below=paths.below)
+    assert (home / ".mytool" / "telemetry").is_dir()
+    files.remove_empty_directories(paths.directory, below=paths.below)
+    assert list(home.parent.iterdir()) == [home]
+    assert list(home.iterdir()) == []
