@@ -105,15 +105,16 @@ def check(tool: object, version: object, once: object = False, settings: object 
 
 
 def checked_directory(data_dir: "str | os.PathLike[str] | None") -> str:
-    """The option `data_dir` as text, "" for None. Raises `ValueError` unless it is an absolute path, or begins with
-    `~/`.
+    """The option `data_dir` as text, "" for None. Raises `ValueError` unless it is an absolute path, or one that
+    begins with `~/` and goes on.
     """
     if data_dir is None:
         return ""
     path = os.fspath(data_dir) if hasattr(data_dir, "__fspath__") else data_dir
-    if not isinstance(path, str) or not (path[:2] == "~/" or os.path.isabs(path)) or "\0" in path:
-        raise ValueError(f"data_dir must be an absolute path, or begin with ~/, not {data_dir!r}")
-    return path.rstrip("/") or path
+    named = (path.rstrip("/") or path) if isinstance(path, str) else ""
+    if not (named[:2] == "~/" or os.path.isabs(named)) or "\0" in named:
+        raise ValueError(f"data_dir must be an absolute path, or one below ~/, not {data_dir!r}")
+    return named
 
 
 def prefix(tool: str) -> str:
