@@ -406,7 +406,9 @@ def test_a_new_host_is_told(host: Host) -> None:
         assert "its host is new, so nothing is sent there until you agree" in status
         assert "since you agreed: the host 127.0.0.1." in status
         assert b"its host is new" in b"".join(host.previewed())
-        assert "Not sent, being new since you agreed: the host 127.0.0.1." in host.verb("flush")
+        held, rest = host.verb("flush").splitlines()
+        assert held == "Not sent, being new since you agreed: the host 127.0.0.1."
+        assert rest == "Nothing else waits to be sent."
     assert server.requests == []
 
 

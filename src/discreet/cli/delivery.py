@@ -80,10 +80,11 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
     if not at_it:
         raise Failure("another deliverer is at work; try again in a moment")
     decision = session.decide()
-    for added in additions(session, decision):
-        session.say(f"Not sent, being new since {since(decision)}: {added}.")
+    added = additions(session, decision)
+    for each in added:
+        session.say(f"Not sent, being new since {since(decision)}: {each}.")
     if not told:
-        session.say("Nothing waits to be sent.")
+        session.say(f"Nothing {'else ' if added else ''}waits to be sent.")
         return 0
     verdicts = {line.rpartition(": ")[2] for line in told}
     endings = [text for verdict, text in _ENDINGS.items() if verdict in verdicts]
