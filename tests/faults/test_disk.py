@@ -29,7 +29,8 @@ PACKAGE = Path(discreet.__file__).parent
 WITHOUT_DISK = {
     "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execv", "fsdecode", "fsencode", "fspath",
     "get_exec_path", "getegid", "geteuid", "getgid", "getpgrp", "getpid", "getsid", "getuid", "isatty", "kill",
-    "name", "nice", "path", "pathsep", "register_at_fork", "sep", "set_inheritable", "setsid", "stat_result",
+    "memfd_create", "pwrite", "name", "nice", "path", "pathsep", "register_at_fork", "sep", "set_inheritable", "setsid",
+    "stat_result",
     "tcgetpgrp", "urandom", "waitpid", "waitstatus_to_exitcode", "abspath", "basename", "dirname", "isabs", "join",
     "samestat", "split", "strerror",
 }  # fmt: skip

@@ -348,7 +348,7 @@ def test_what_comes_by_the_pipe_is_not_believed(hosts: Hosts, make_telemetry: An
             "garbage": b"\xff" * 99,
             "half": whole[: len(whole) // 2],
             "other": marshal.dumps({"tool": "mytool"}),
-            "too much": whole + bytes(100_000),
+            "too much": whole + bytes(1 << 20),
         }[content]
         command = [sys.executable, "-I", "-S", str(PACKAGE / "sending" / "child.py")]
         ended = subprocess.run(command, input=given, env={}, capture_output=True, timeout=25, check=False)

@@ -303,6 +303,45 @@ def test_not_started_before_it_is_due(hosts: Hosts) -> None:
         assert len(server.requests) == 1
 
 
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="of Linux alone")
+@pytest.mark.parametrize("first", ["", "import os; os.close(0)"], ids=["plain", "without stdin"])
+def test_a_large_declaration(hosts: Hosts, first: str) -> None:
+    """What is more than a pipe takes at once is handed over as well: short commands of a tool that declares much
+    deliver, and what they hand over lies on no disk.
+    """
+    declared = repr({"fields": {f"field_{n}": {"number": {"low": 0, "high": n}} for n in range(1, 1000)}})
+    with serving(BEHAVIOURS["ok"]) as server:
+        hosts.run(hosts.program(server.url, first=first, more=declared))
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+    assert not [path for path in hosts.directory.iterdir() if path.suffix == ".tmp"]
+
+
+def test_no_memory_for_a_large_declaration(
+    monkeypatch: pytest.MonkeyPatch, make_telemetry: Any, tmp_path: Path
+) -> None:
+    """Then nobody is started, no descriptor stays open, and the host ends as ever."""
+    from discreet.destination import Destination
+    from discreet.sending import courier, handover
+
+    rows = {f"field_{n}": {"number": {"low": 0, "high": n}} for n in range(1, 1000)}
+    plan = courier.plain(make_telemetry(fields=rows), (Destination("http://127.0.0.1:9/t"),), "", None)
+    before = os.listdir("/proc/self/fd")
+    for broken in ("memfd_create", "pwrite", "dup"):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, broken, refuse, raising=False)
+            assert not handover.start(plan)
+    assert os.listdir("/proc/self/fd") == before
+    monkeypatch.delattr(os, "memfd_create")  # another system
+    assert not handover.start(plan)
+
+
+def refuse(*_: object) -> None:
+    """A system call that fails."""
+    raise OSError(12, "no memory")
+
+
 def test_a_pipe_that_takes_little(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_telemetry: Any) -> None:
     """Where a pipe takes a page only (a user with many of them) and nobody reads, the host gives up at once."""
     import fcntl

@@ -1,7 +1,6 @@
 """The detached deliverer: a program of its own, started by `handover` with `-I -S` and this file's absolute path.
 
-    stdin   the plan, as `marshal` writes it       (at most 16 KiB, no record, nothing of it in arguments or
-    environment)
+    stdin   the plan, as `marshal` writes it       (no record in it; nothing of it in arguments or environment)
 
 The rule that keeps it honest: it runs nothing of the host: not its `__init__`, nothing from the current directory, PATH
 or PYTHONPATH. The package is entered under a neutral name by its own directory. It holds no descriptor of the host's,
@@ -14,14 +13,14 @@ import sys
 LIFETIME_SECONDS = 30
 _WORK_SECONDS = 25.0  # the rest is for writing down how the last exchange ended
 _NAME = "_discreet_delivery"
-_MOST_BYTES = 64 * 1024
+_MOST_BYTES = 1 << 20  # of a plan: ten times what a manifest of the largest size makes
 
 
 def main() -> int:
     """Read the plan, deliver, end; 0 whatever came of it, since nobody looks."""
     _leave_the_host()
     content = b""
-    while block := os.read(0, _MOST_BYTES):
+    while block := os.read(0, 64 * 1024):
         content += block
         if len(content) > _MOST_BYTES:
             return 0

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's
 _STARTING, _STARTING_SECONDS = b"+", 2.0  # what a host's note in the lock begins with, and how long it counts
 _CLAIM_FLAGS = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
-PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
+PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child; see `plan`
 GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
 HEAD_BYTES = len(HEAD) + ID_BYTES  # of a file of the log, by which it is known
 _SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
@@ -192,9 +192,8 @@ def can_start() -> bool:
 
 
 def start(plan: "dict[str, Any]") -> bool:
-    """Start a detached child for a plan in its plain form; False where that cannot be, or another host just does.
-
-    Never raises OSError, never waits.
+    """Start a detached child for a plan in its plain form; False where that cannot be, or another host just does. Never
+    raises OSError, never waits.
     """
     if not can_start():
         return False
@@ -204,17 +203,15 @@ def start(plan: "dict[str, Any]") -> bool:
         content = marshal.dumps({**plan, **paths})
     except ValueError:  # a value that is no plain one
         return False
-    if len(content) > PIPE_BYTES or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
+    large = len(content) > PIPE_BYTES
+    if (large and not hasattr(os, "memfd_create")) or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
         return False
-    environment = {
-        name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")
-    }
-    if "REQUEST_METHOD" in os.environ:  # of a CGI script, in which this one is a header of the visitor's
-        environment.pop("HTTP_PROXY", None)
-    environment[GUARD] = "1"
     command = [sys.executable, "-I", "-S", *_bytecode(), _program()]
     try:
-        reading, writing = _past_streams(*os.pipe())
+        if large:
+            from .plan import in_memory
+
+        reading, writing = _past_streams(*(in_memory(content) if large else os.pipe()))
     except OSError:
         return False
     try:
@@ -222,8 +219,8 @@ def start(plan: "dict[str, Any]") -> bool:
             # Whoever has many pipes is given small ones, and the child may not be reading: then it gets a part, and
             # ends. The reading end stays open meanwhile, since a host may have let SIGPIPE kill it.
             os.set_blocking(writing, False)
-        (_spawn if hasattr(os, "posix_spawn") else _spawn_elsewhere)(command, environment, reading)
-        return os.write(writing, content) == len(content)
+        _spawn(command, _environment(), reading)
+        return large or os.write(writing, content) == len(content)
     except OSError:
         return False
     finally:
@@ -237,6 +234,14 @@ def _past_streams(*descriptors: int) -> "tuple[int, ...]":
     from .. import files  # by few: a host that has closed a stream
 
     return files.past_streams(*descriptors)
+
+
+def _environment() -> "dict[str, str]":
+    """The child's environment."""
+    kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")}
+    if "REQUEST_METHOD" in os.environ:  # of a CGI script, in which this one is a header of the visitor's
+        kept.pop("HTTP_PROXY", None)
+    return {**kept, GUARD: "1"}
 
 
 def _bytecode() -> "list[str]":
@@ -254,6 +259,11 @@ def _program() -> str:
 
 def _spawn(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:
     """Own session, the pipe as stdin, nothing else of ours. Raises `OSError`."""
+    if not hasattr(os, "posix_spawn"):
+        from . import elsewhere
+
+        elsewhere.spawn(command, environment, reading)
+        return
     actions: list[tuple[object, ...]] = [
         (os.POSIX_SPAWN_DUP2, reading, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
@@ -282,16 +292,3 @@ def _is_inheritable(descriptor: int) -> bool:
         return os.get_inheritable(descriptor)
     except OSError:
         return False  # the directory's own, closed by now
-
-
-def _spawn_elsewhere(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:
-    """The same on Windows and in PyPy, which have no `posix_spawn`."""
-    import subprocess
-
-    apart: dict[str, Any] = {"start_new_session": True}
-    if os.name == "nt":
-        # A window must not flash up: CREATE_NO_WINDOW does that, DETACHED_PROCESS does not for a console program.
-        apart = {"creationflags": subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP}  # type: ignore[attr-defined]
-    null = subprocess.DEVNULL
-    process = subprocess.Popen(command, env=environment, stdin=reading, stdout=null, stderr=null, **apart)
-    process.returncode = 0  # as if it had ended: nobody waits for it, and Python would warn of that

@@ -1,7 +1,8 @@
 """What a deliverer works with: the tool, its files, its destinations, its declaration, and every input of the gate.
 
 The rule that keeps it honest: a plan holds no record and nothing of the host but what is needed to decide anew, and it
-crosses to a child as plain values through a pipe, never through arguments or the environment.
+crosses to a child as plain values through a pipe, or in memory, never through arguments, the environment or a disk: it
+may hold the user's headers.
 """
 
 import os
@@ -60,6 +61,20 @@ class Plan:
         """What the gate says now. The files are looked at anew; a test runner stays what it was."""
         about = self.tool, self.mode, self.environ, self.paths
         return consent.decide(consent.look(*about, settings=self.settings, lifted=self.lifted))
+
+
+def in_memory(content: bytes) -> "tuple[int, int]":
+    """Two descriptors of a file that is in memory alone and holds the plan: what a pipe might not take at once.
+
+    Raises `OSError`. Linux has such files (memfd_create(2)).
+    """
+    file: int = os.memfd_create("plan")
+    try:
+        os.pwrite(file, content, 0)  # who reads begins at the start; a part is no plan, and the child ends
+        return file, os.dup(file)
+    except OSError:
+        os.close(file)
+        raise
 
 
 def restored(values: "Mapping[str, Any]") -> Plan:
