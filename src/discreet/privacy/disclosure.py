@@ -62,7 +62,7 @@ _UNCHECKED = (
 _LOOK = (
     ("status", "whether it is on, why, and how much lies where"),
     ("explain", "every rule, and the one that decided"),
-    ("preview", "the last records as they stand in the file; with `--wire` the next request, byte for byte"),
+    ("preview", "the last records as they stand in the file; with `--wire` the next request, body as sent"),
     ("report", "a table of what was recorded"),
     ("export", "sums and counts by day, to pass on yourself"),
     ("sent", "what has left: when, where to, how much"),
