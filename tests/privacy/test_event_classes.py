@@ -9,7 +9,7 @@ import pytest
 from discreet import Boolean, Count, Event, Number, OneOf, Telemetry
 from discreet.privacy import spelled as spelling
 from discreet.privacy.conversions import Conversion
-from discreet.privacy.declaration import Declaration
+from discreet.privacy.declaration import CONVERSIONS, Declaration
 
 
 def test_the_names_of_classes() -> None:
@@ -61,6 +61,14 @@ def test_the_rows_of_a_class_are_spelled_as_any() -> None:
 
     mapping = {"query": "text_count", "results": Search.results, "fmt": Search.fmt, "n": Search.n}
     assert spelled(Declaration([Search])) == spelled(Declaration({"search": mapping}))
+
+
+@pytest.mark.parametrize("word", CONVERSIONS)
+def test_a_class_that_is_called_like_a_conversion(word: str) -> None:
+    """The name of its event is no field of it, though it is a word as well."""
+    kind = type(word.title().replace("_", ""), (Event,), {"n": "number"})
+    assert kind.event_name == word
+    assert list(Declaration([kind]).events[word]) == ["n"]
 
 
 def spelled(declaration: Declaration) -> dict[str, str]:

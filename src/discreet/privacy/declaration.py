@@ -252,6 +252,7 @@ def _class_rows(kind: type[Event]) -> "dict[str, object]":
     found: dict[str, object] = {}
     for parent in reversed(kind.__mro__):
         found |= {name: row for name, row in vars(parent).items() if _is_meant(row) and name[0] != "_"}
+    found.pop("event_name", None)  # that of `class Count(Event)` is a word
     return found
 
 
