@@ -126,6 +126,54 @@ def test_an_import_that_a_handler_has_spoilt(
     assert len(read_log(directory)) == 1
 
 
+TOLD_MEANWHILE = """
+import sys
+import discreet
+
+telemetry = discreet.Telemetry("mytool", events={"search": {"n": "number"}})
+telemetry.track("search", n=0)
+left = 0
+
+
+def interrupt(frame, *_):
+    global left
+    if (frame.f_globals["__name__"], frame.f_code.co_name) == ("discreet.privacy.debug", "<module>"):
+        left -= 1
+        if left == 0:
+            telemetry.track("search", n="a text")
+            telemetry.track("search", n=1, q=1)
+    return interrupt
+
+
+line = 0
+while left <= 0:
+    line += 1
+    left = line
+    for properties in ({"n": "a text"}, {"n": 1, "q": 1}):
+        sys.modules.pop("discreet.privacy.debug", None)
+        vars(sys.modules["discreet.privacy"]).pop("debug", None)
+        left = line
+        sys.settrace(interrupt)
+        telemetry.track("search", properties)
+        sys.settrace(None)
+assert line > 10
+assert telemetry.flush(10.0)
+"""
+
+
+def test_a_signal_handler_within_the_first_telling(
+    make_telemetry: MakeTelemetry, run_python: Any, read_log: Any
+) -> None:
+    """At whichever line of what tells an author of a drop a handler comes in that has its own dropped: neither call
+    raises, and no event is lost by it.
+    """
+    directory = make_telemetry().paths.directory
+    result = run_python(TOLD_MEANWHILE)
+    assert (result.returncode, result.stdout) == (0, ""), result.stderr
+    assert "Error: " not in result.stderr.replace("ValueError: ", "").replace("TypeError: ", ""), result.stderr
+    assert {record["properties"]["n"] for record in read_log(directory)} == {0, 1}
+
+
 def test_finalizers_that_track(make_telemetry: MakeTelemetry, read_log: Any, wait_until: WaitUntil) -> None:
     """A `__del__` that tracks, run by the collector in the middle of `track`, neither stops the program nor loses an
     event.

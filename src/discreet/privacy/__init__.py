@@ -150,8 +150,10 @@ class Filter:
             from . import debug
 
             debug.tell(reason, *about)
-        except (ImportError, OSError, KeyError, RecursionError):
-            pass  # the interpreter is ending, no descriptor is left, another import is under way, no frame is left
+        except (ImportError, OSError, RecursionError):
+            pass  # the interpreter is ending, no descriptor is left, no frame is left
+        except (KeyError, AttributeError, NameError):
+            pass  # a signal handler, or a finalizer, came in between while this thread was importing the same
 
     def _drop(self, reason: str, event: object, *fields: object) -> None:
         self._lose(reason)
