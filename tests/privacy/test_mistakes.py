@@ -78,6 +78,8 @@ def test_what_is_said_of_an_event_among_its_fields(rows: dict[str, Any], told: b
         Declaration({"search": rows})
     assert str(caught.value).endswith(hint) is told
     assert Declaration({"search": {"purpose": "boolean", "sample": "number"}}).closed  # fields, as any others
+    with pytest.raises(ValueError, match=r"^fields, field 'purpose': 'why' is not a conversion; .*version$"):
+        Declaration((), {"purpose": "why"})  # of no event
 
 
 # Fields that are called like conversions: right, or wrong in one of them, which is named as the field that it is.
