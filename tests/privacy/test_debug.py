@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discreet import Event, Number
+from discreet import Event, Number, Telemetry
 from discreet.privacy import Filter
 from discreet.privacy.declaration import Declaration
 from discreet.privacy.objects import clean_object
@@ -150,6 +150,27 @@ def test_other_errors(capfd: pytest.CaptureFixture[str]) -> None:
     made().explain("command", caught.value)
     made().explain("command", ValueError(SECRET))
     assert capfd.readouterr() == ("", "")
+
+
+def test_an_error_that_is_raised_again(
+    make_telemetry: Callable[..., Telemetry],
+    swallowed: list[tuple[str, Exception]],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """The event that it costs now is named, and not the one that it cost before."""
+    telemetry, error = make_telemetry(events={**EVENTS, "other": {}}), ValueError("as that of a Future")
+
+    class Lazy(dict[str, object]):
+        """Properties that are not to be had."""
+
+        def items(self) -> Any:
+            """Fail, and always with the same error."""
+            raise error
+
+    for event in ("search", "other", "search"):
+        telemetry.track(event, Lazy(n=1))
+        made().explain(*swallowed[-1])
+        assert capfd.readouterr().err == f"discreet: dropped event {event}: conversion\n"
 
 
 def test_near_the_end_of_the_stack() -> None:

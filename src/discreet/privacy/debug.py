@@ -15,6 +15,7 @@ from .. import names
 
 # What an error cost is read off the frames that it passed, so that an event that passes well pays nothing for it. By
 # module and function: the variables that hold the event, the field and the one within it. An inner frame knows more.
+_BORDER = f"{__package__.rpartition('.')[0]}.telemetry", "border"  # lets no error through
 _FRAMES = {
     (f"{__package__.rpartition('.')[0]}.telemetry", "_record"): ("event",),
     (f"{__package__}.objects", "clean_object"): ("name",),
@@ -48,7 +49,10 @@ def _place(error: Exception) -> "tuple[object, ...]":
     while trace is not None:
         frame = trace.tb_frame
         module = dict.get(frame.f_globals, "__name__")  # of a frame of the host's anything
-        variables = _FRAMES.get((module, frame.f_code.co_name), ()) if type(module) is str else ()
+        where = (module, frame.f_code.co_name) if type(module) is str else ("", "")
+        if where == _BORDER and trace is not error.__traceback__:
+            break  # it is raised once more, as that of a `Future` is: what follows is its way at an earlier event
+        variables = _FRAMES.get(where, ())
         held = frame.f_locals if variables else {}
         place = tuple(held[name] for name in variables if name in held)
         if place and type(place[0]) is str:  # an object that is an event has its name found out further in
