@@ -51,7 +51,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             ("command", {"command": f"c{n % 3}", "duration_ms": chance.randrange(400), "success": n % 7 > 0}),
             ("search", {"fmt": chance.choice(["json", "table"]), "ms": n / 8, "private": chance.random() < 0.4}),
             ("search", {"n": n}),
-            ("speed", {"ms": chance.choice(["fast", "slow"])}),  # a name that is mostly a number's
+            ("speed", {"ms": 7, chance.choice(["ms", "duration_ms"]): chance.choice(["fast", "7", True])}),  # no times
             ("rare", {"sample_rate": chance.choice([0.1, 0.5]), "x": 1}),
         ]
         event, properties = chance.choice(kinds)
