@@ -18,6 +18,7 @@ import pytest
 from conftest import clean_environment
 from discreet import Boolean, Count, Distribution, Forbidden, Hash, Number, OneOf, TextCount, Version
 from discreet.__main__ import main
+from discreet.cli.record import _Watched
 from discreet.hosts import child, shell
 from terminal import SECONDS, Terminal, wait_for_lines
 
@@ -369,6 +370,29 @@ def test_log_of_more_than_an_event_holds(make_telemetry: Any, capsys: Any, place
         "mytool telemetry: recorded without f32, f33, f34: an event holds 32 fields at most",
     ]
     assert len(only(place)) == 32
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_the_bound_is_told_wherever_the_reading_of_it_is_ended(held: bool) -> None:
+    """In a Python that ends a generator late (PyPy) as in one that does so at once; and only where it was the bound."""
+    for number, beyond in ((31, []), (32, []), (33, ["f32"]), (40, [f"f{at}" for at in range(32, 40)])):
+        watched = _Watched({f"f{at}": at for at in range(number)}, {})
+        reading = iter(watched)
+        for at, _ in enumerate(reading):
+            if at == 32:
+                break
+        if not held:
+            del reading
+        assert watched.beyond == beyond
+
+
+@pytest.mark.usefixtures("swallowed")
+def test_log_of_what_an_error_costs_tells_of_no_bound(make_telemetry: Any, capsys: Any, place: Path) -> None:
+    """Where no salt can be made, a hash costs the event: that is no matter of how many fields it has."""
+    (place / "salt").mkdir(parents=True)
+    assert make_telemetry(events={"sync": ROWS}).main(["log", "sync", "--set", "who=me", "--set", "n=1"]) == 0
+    assert capsys.readouterr().err == ""
+    assert recorded(place) == []
 
 
 @pytest.mark.parametrize("pair", ["v=abc", "n=nan", "secret=x"])

@@ -94,7 +94,7 @@ class _Watched(Mapping[str, object]):
         self._properties = properties
         self._losses = losses
         self.left_out: list[str] = []
-        self.beyond: list[str] = []  # the bound of an event
+        self.beyond: list[str] = []  # the bound of an event: what the filter did not ask for any more
 
     def __getitem__(self, key: str) -> object:
         return self._properties[key]
@@ -106,13 +106,12 @@ class _Watched(Mapping[str, object]):
         keys = list(self._properties)
         for at, key in enumerate(keys):
             before = sum(self._losses.values())
-            try:
-                yield key
-            except GeneratorExit:  # the filter takes no more
-                self.beyond = keys[at:]
-                raise
+            # Noted before, since nobody tells us at once, but in CPython. An error ends it, too, but that is no bound.
+            self.beyond = keys[at:] if at - len(self.left_out) >= names.PROPERTIES else []
+            yield key
             if sum(self._losses.values()) > before:
                 self.left_out.append(key)
+        self.beyond = []
 
 
 def _record(session: Session, event: str, properties: dict[str, object]) -> None:
