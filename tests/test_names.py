@@ -78,7 +78,7 @@ def test_what_is_not_legal_is_not_plain(name: object, version: object) -> None:
         names.check(name, version)
 
 
-@pytest.mark.parametrize("data_dir", ["", "relative", "~", "~user/a", "~/", "~//", "/a\0", "~/\0", 1, b"/a"])
+@pytest.mark.parametrize("data_dir", ["", "relative", "~", "~user/a", "~/", "~//", "~//a", "/a\0", "~/\0", 1, b"/a"])
 def test_what_is_no_directory_is_not_plain(data_dir: Any) -> None:
     """Each rule of the directory, broken once."""
     assert not _is_plain("mytool", "", data_dir)

@@ -106,13 +106,14 @@ def check(tool: object, version: object, once: object = False, settings: object 
 
 def checked_directory(data_dir: "str | os.PathLike[str] | None") -> str:
     """The option `data_dir` as text, "" for None. Raises `ValueError` unless it is an absolute path, or one that
-    begins with `~/` and goes on.
+    begins with `~/` and goes on, with no other slash, which would lead to the root.
     """
     if data_dir is None:
         return ""
     path = os.fspath(data_dir) if hasattr(data_dir, "__fspath__") else data_dir
     named = (path.rstrip("/") or path) if isinstance(path, str) else ""
-    if not (named[:2] == "~/" or os.path.isabs(named)) or "\0" in named:
+    below_the_home = named[:2] == "~/" and named[2:3] not in ("/", os.sep)
+    if not (below_the_home or os.path.isabs(named)) or "\0" in named:
         raise ValueError(f"data_dir must be an absolute path, or one below ~/, not {data_dir!r}")
     return named
 

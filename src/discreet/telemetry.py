@@ -276,7 +276,7 @@ def _is_plain(name: object, version: object, data_dir: object) -> bool:
         return False
     if type(data_dir) is not str or "\0" in data_dir or data_dir[-1:] == "/":
         return data_dir is None
-    return data_dir[:2] == "~/" or os.path.isabs(data_dir)
+    return data_dir[2:3] not in ("/", os.sep) if data_dir[:2] == "~/" else os.path.isabs(data_dir)
 
 
 def _environment() -> dict[str, str]:

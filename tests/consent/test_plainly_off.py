@@ -76,7 +76,7 @@ def situations(homes: list[Path], number: int) -> Iterator[tuple[dict[str, str],
             beside = dice.choice(homes)
             named = (
                 "~/.mytool/telemetry",
-                f"~/{beside}/.mytool/telemetry",
+                f"~/../{beside.name}/.mytool/telemetry",
                 f"{beside}/.mytool/telemetry",
                 f"{beside}/",
             )
