@@ -146,6 +146,10 @@ def test_what_is_typed(written: Any) -> None:
             Telemetry.from_manifest(written(f'name = "mytool"\n{key} = "a\\u001b[2J"'))
         with pytest.raises(ValueError, match=f"{key} must be text"):
             Telemetry.from_manifest(written(f'name = "mytool"\n{key} = true'))
+    for blank in ("", " "):  # beside an empty `verbs` nothing would be left to type
+        with pytest.raises(ValueError, match="program must be what can be typed on one line, not "):
+            Telemetry.from_manifest(written(f'name = "mytool"\nprogram = "{blank}"'))
+    assert Telemetry.from_manifest(written('name = "mytool"\nverbs = ""')).verbs == ""
 
 
 def test_what_a_line_can_hold(written: Any) -> None:

@@ -133,7 +133,7 @@ def _options(found: "dict[str, Any]") -> "dict[str, Any]":
     for option, value in found.items():
         if option not in (*_TABLES, "destination") and type(value) is not _kind(option):
             raise ValueError(f"{option} must be {_KINDS[_kind(option)]}, not {value!r}")
-        if option in TYPED and not value.isprintable():
+        if option in TYPED and not (value.isprintable() and (value.strip() or option == "verbs")):
             raise ValueError(f"{option} must be what can be typed on one line, not {value!r}")
     if "destination" in found:
         found["destination"] = _destinations(found["destination"])
