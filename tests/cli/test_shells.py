@@ -187,9 +187,12 @@ def test_typed_as_the_manifest_says(discreet: Discreet, manifest: Callable[..., 
     assert "To change that: mytool telemetry off" in discreet("status").stdout
     assert "mytool telemetry: clear asks on a terminal only" in discreet("clear").stderr
     assert "mytool telemetry preview" in discreet("on").stdout
-    manifest('program = "./my"\nverbs = "usage data"')
+    path = manifest('program = "./my"\nverbs = "usage data"')
     assert "To change that: ./my usage data off" in discreet("status").stdout
-    head = f"discreet --manifest '{manifest().resolve()}'"
+    refused = discreet("collect", "--port", "70000").stderr  # which is no verb of the script's
+    head = f"discreet --manifest '{path.resolve()}'"
+    assert refused == f"{head}: --port is a number from 0 to 65535, not 70000\n"
+    manifest()
     assert f"To change that: {head} off" in discreet("status").stdout
 
 

@@ -59,7 +59,8 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     except ValueError as error:
         told = str(error)  # of a mistake in a manifest, it begins with the file
         parser.error(f"--data-dir {told[9:]}" if told.startswith("data_dir ") else told)
-    return run_verb(session(telemetry, tool, manifest, directory), arguments)
+    own = arguments.verb is not COLLECT
+    return run_verb(session(telemetry, tool, manifest, directory, own=own), arguments)
 
 
 def _head(argv: Sequence[str]) -> tuple[str, bool]:
@@ -93,11 +94,13 @@ def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
     return ""
 
 
-def session(telemetry: Recorder, tool: str | None, manifest: str | None, directory: str | None) -> Session:
-    """What a verb works with, after these options; what it says to type can be typed from anywhere, or is what the
-    manifest says of the tool's own command.
+def session(
+    telemetry: Recorder, tool: str | None, manifest: str | None, directory: str | None, *, own: bool = True
+) -> Session:
+    """What a verb works with, after these options; what it says to type can be typed from anywhere, or is, of the
+    tool's `own` verbs, what the manifest says of its command.
     """
-    if manifest is not None and "verbs" in vars(telemetry) and directory is None:
+    if own and manifest is not None and "verbs" in vars(telemetry) and directory is None:
         return Session(telemetry, names.typed(telemetry.program, telemetry.verbs))
     words = ["discreet"]
     words += ["--manifest", os.path.abspath(manifest)] if manifest is not None else []
