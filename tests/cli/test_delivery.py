@@ -389,6 +389,9 @@ def test_a_yes_that_does_not_hold_yet_tells_of_what_is_new(host: Host) -> None:
         assert off.endswith("stays off: DO_NOT_TRACK is set.")
         assert new == "This agrees to what is new since you agreed: the host 127.0.0.1."
         assert "This agrees" not in host.verb("on", env=quiet)
+        for no in ("false", "maybe"):  # which somebody wrote over it, or in its place
+            (host.directory / "opt-in").write_text(f"{no} 2026-11-20T10:30:00Z\nsearch\n")
+            assert "This agrees" not in host.verb("on", env=quiet)
         host.verb("off")
         assert "This agrees" not in host.verb("on", env=quiet)
         (host.directory / "opt-in").unlink()

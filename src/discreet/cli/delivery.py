@@ -9,6 +9,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
+from ..telemetry import facts_of
 from .session import Failure, Misuse, Session, counted, positive
 
 if TYPE_CHECKING:
@@ -173,12 +174,14 @@ def additions(session: Session, decision: "Decision") -> "list[str]":
 
 def additions_while_off(session: Session) -> "list[str]":
     """The same of a stored yes that lists what it covers, while something else says off."""
-    from ..consent import stored
+    from ..consent import ON, stored
     from ..privacy.agreement import Agreement
 
-    agreed = [] if session.alone else stored.covered(session.paths)  # of a no, nothing
     found, _ = destinations(session)
-    return _beyond(session, Agreement(agreed, session.telemetry.declaration)) if found and agreed else []
+    if not found or session.alone or facts_of(session.telemetry).consent[0] != ON:
+        return []
+    agreed = stored.covered(session.paths)
+    return _beyond(session, Agreement(agreed, session.telemetry.declaration)) if agreed else []
 
 
 def _beyond(session: Session, agreement: "Agreement") -> "list[str]":
