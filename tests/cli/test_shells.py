@@ -196,6 +196,13 @@ def test_typed_as_the_manifest_says(discreet: Discreet, manifest: Callable[..., 
     assert f"To change that: {head} off" in discreet("status").stdout
 
 
+def test_a_directory_that_was_typed_is_typed_again(discreet: Discreet, manifest: Callable[..., Path]) -> None:
+    """What the manifest says of the script's own command does not reach the files in it."""
+    path = manifest('verbs = "telemetry"')
+    words = f"discreet --manifest '{path.resolve()}' --data-dir '{path.parent.resolve()}/files'"
+    assert f"To change that: {words} on" in discreet("--data-dir", "files", "status").stdout
+
+
 def test_deliveries(discreet: Discreet, manifest: Callable[..., Path], place: Path) -> None:
     """`preview --wire`, `flush`, `sent` and `status` work with the manifest's destination."""
     with serving(answering(200)) as server:

@@ -262,6 +262,19 @@ def test_the_verbs_under_another_name(
     assert "by `mytool usage-data export`" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("typed", [[], ["search"]])
+def test_where_the_verbs_have_no_word(
+    answers: Any, undecided: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch, typed: list[str]
+) -> None:
+    """They are a script of their own then, and nothing that is typed to the tool is one: it asks as any other."""
+    telemetry = undecided()
+    telemetry.program, telemetry.verbs = "scripts/usage", ""
+    answers += ["n\n"]
+    monkeypatch.setattr(sys, "argv", ["mytool", *typed])
+    assert telemetry.ask() is False
+    assert "`scripts/usage on` would change that" in capsys.readouterr().err
+
+
 def test_a_yes_covers_where_it_goes(answers: Any, undecided: Any, place: Path) -> None:
     """What was said of the receivers is kept with the answer, so that a later one is told apart."""
     answers.append("y\n")
