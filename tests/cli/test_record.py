@@ -617,6 +617,32 @@ def test_off_run_on_windows(make_telemetry: Any, monkeypatch: pytest.MonkeyPatch
     assert telemetry.main(["run", "--", "sh", "-c", "exit 3"]) == 3
 
 
+@pytest.mark.parametrize("off", [True, False])
+def test_run_on_windows_tells_the_tree_what_is_recorded(
+    make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, off: bool
+) -> None:
+    """Where nothing is recorded, the command is not told that another one is."""
+    telemetry = make_telemetry(once_per_tree=True)
+    telemetry.off = off
+    monkeypatch.setattr(shell, "os", SimpleNamespace(name="nt"))
+    monkeypatch.setattr(child, "replace", lambda _: pytest.fail("exec"))
+    told = ["sh", "-c", "exit ${MYTOOL_TELEMETRY_INSIDE:+7}"]
+    assert telemetry.main(["run", "--event", "command", "--", *told]) == (0 if off else 7)
+
+
+def test_run_within_a_command_of_the_same_process(make_telemetry: Any, place: Path) -> None:
+    """The verbs of a tool that records every call of it: with `once_per_tree` that is the outermost command, and stays
+    it until its end.
+    """
+    telemetry = make_telemetry(once_per_tree=True)
+    with telemetry.command("telemetry"):
+        inside = os.environ["MYTOOL_TELEMETRY_INSIDE"]
+        assert telemetry.main(["run", "--event", "command", "--", "true"]) == 0
+        assert os.environ["MYTOOL_TELEMETRY_INSIDE"] == inside
+    assert telemetry.main(["run", "--event", "command", "--", "true"]) == 0
+    assert [properties.get("command") for _, properties in recorded(place)] == ["telemetry", None]
+
+
 @pytest.mark.usefixtures("agreed")
 def test_run_measures_the_command(discreet: Discreet, place: Path) -> None:
     """The duration recorded is that of the command: not shorter, and not longer than all of `run`."""

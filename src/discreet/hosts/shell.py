@@ -123,9 +123,10 @@ def run(
     """Run a command, record it, with `more`, and end as it ended: its exit status, or by the signal that ended it."""
     from . import child
 
-    once = telemetry.once_per_tree and event == COMMAND
+    recording = telemetry.recording()
+    once = recording and telemetry.once_per_tree and event == COMMAND
     try:
-        if os.name == "posix" and not telemetry.recording():
+        if os.name == "posix" and not recording:
             child.replace(argv)
         status = (_run_once if once else _run_and_record)(telemetry, event, child.Child(argv), more or {})
     except (FileNotFoundError, NotADirectoryError):
@@ -140,10 +141,10 @@ def run(
 
 
 def _run_once(telemetry: "Recorder", event: str, held: "Child", more: "Mapping[str, object]") -> int:
-    """The same, unless another command of the tool has started it."""
-    from . import tree
+    """The same, unless another command of the tool has started it, or runs in this very process."""
+    from . import SILENT, current, tree
 
-    if tree.inside(telemetry.name):
+    if current(telemetry) is not SILENT or tree.inside(telemetry.name):
         with held:
             return held.run()
     process = tree.enter(telemetry.name)
