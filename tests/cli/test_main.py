@@ -67,6 +67,14 @@ def test_version(run: Run) -> None:
     assert run([*MODULE, "--version"]).stdout == f"discreet {discreet.__version__}\n"
 
 
+@pytest.mark.parametrize(("option", "begins"), [("--version", "discreet "), ("--help", "usage: "), ("-h", "usage: ")])
+def test_what_ends_it_does_so_whatever_follows(capsys: pytest.CaptureFixture[str], option: str, begins: str) -> None:
+    """As everywhere: a word behind it is no verb that is looked for."""
+    status, out, err = typed([option, "word"], capsys)
+    assert (status, err) == (0, "")
+    assert out.startswith(begins)
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -43,6 +43,21 @@ class Noted:
         self.signature = consent.signature(world.paths)
 
 
+@pytest.mark.parametrize("identity", ["run", "install"])
+@pytest.mark.parametrize("declaration", [None, Declaration()])
+@pytest.mark.parametrize("urls", [(), (URL,)])
+def test_what_is_noted_without_a_declaration(
+    world: World, identity: str, declaration: Declaration | None, urls: tuple[str, ...]
+) -> None:
+    """The short way, which loads no room for it, says what the long one does."""
+    owner, destinations = Noted(world, declaration), tuple(map(Destination, urls))
+    owner.identity = identity
+    hosts = first.declared_hosts(owner, destinations)  # type: ignore[arg-type]  # all of one that it looks at
+    assert bool(hosts) == bool(urls)
+    told = first.disclosed(owner, destinations)  # type: ignore[arg-type]  # as above
+    assert told == coverage.lines(declaration, hosts, identity=identity)
+
+
 def strict(world: World) -> Any:
     """A plan in which no host is the user's own choice."""
     return world.plan(own=())

@@ -78,7 +78,7 @@ def _unknown(argv: Sequence[str], verbs: Container[str]) -> str:
     _, rest = shell.typed(argv, shell.OPTIONS)
     if len(rest) < 2 or rest[1] in verbs or not rest[0].startswith("-"):
         return ""
-    return "" if rest[0].partition("=")[0] in (*shell.OPTIONS, "--help", "-h", "--version", "--") else rest[0]
+    return "" if rest[0].partition("=")[0] in ("--help", "-h", "--version", "--") else rest[0]
 
 
 def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
