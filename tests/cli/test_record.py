@@ -640,6 +640,7 @@ def test_run_within_a_command_of_the_same_process(make_telemetry: Any, place: Pa
         assert telemetry.main(["run", "--event", "command", "--", "true"]) == 0
         assert os.environ["MYTOOL_TELEMETRY_INSIDE"] == inside
     assert telemetry.main(["run", "--event", "command", "--", "true"]) == 0
+    assert "MYTOOL_TELEMETRY_INSIDE" not in os.environ
     assert [properties.get("command") for _, properties in recorded(place)] == ["telemetry", None]
 
 
