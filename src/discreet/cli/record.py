@@ -117,7 +117,11 @@ class _Watched(Mapping[str, object]):
 def _record(session: Session, event: str, properties: dict[str, object]) -> None:
     telemetry = session.telemetry
     watched = _Watched(properties, telemetry.losses)
+    dropped = telemetry.losses.get("conversion", 0)
     telemetry.track(event, watched)
+    if telemetry.losses.get("conversion", 0) > dropped:
+        telemetry.flush(_FLUSH_SECONDS)
+        raise Failure(f"the event was dropped: a value of it could not be converted; see `{session.command} status`")
     if not telemetry.flush(_FLUSH_SECONDS):
         raise Failure(f"the event could not be written to {session.paths['log']}")
     if watched.left_out:
