@@ -388,7 +388,7 @@ def test_the_bound_is_told_wherever_the_reading_of_it_is_ended(held: bool) -> No
 
 @pytest.mark.usefixtures("swallowed")
 def test_log_of_what_an_error_costs(make_telemetry: Any, capsys: Any, place: Path) -> None:
-    """Where no salt can be made, a hash costs the event, and that is told: it is no matter of how many fields it has."""
+    """Where no salt can be made, a hash costs the event. That is told, and is no matter of how many fields it has."""
     (place / "salt").mkdir(parents=True)
     assert make_telemetry(events={"sync": ROWS}).main(["log", "sync", "--set", "who=me", "--set", "n=1"]) == 1
     told = "the event was dropped: a value of it could not be converted; see `mytool telemetry status`"

@@ -804,6 +804,15 @@ def test_clear_asks_and_the_default_is_no(home: Path, place: Path, keys: str) ->
     assert below(home) == before
 
 
+@pytest.mark.parametrize("verb", [["preview"], ["report"], ["export"], ["sent"], ["on"]], ids=" ".join)
+def test_a_file_in_the_way(discreet: Discreet, home: Path, verb: list[str]) -> None:
+    """Where a file stands in a directory's place it is named, and no path below it that nobody knows."""
+    (home / ".mytool").write_text("mine")
+    done = discreet(*verb)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"discreet --tool mytool: {home / '.mytool'}: Not a directory\n"
+
+
 def test_clear_interrupted(home: Path, place: Path) -> None:
     """Ctrl-C at the question keeps everything, without a traceback; the exit status is that of an interrupt."""
     put(place, OURS)

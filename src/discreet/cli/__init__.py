@@ -154,11 +154,18 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         return _INTERRUPTED
     except OSError as error:
-        head, name = os.path.split(str(error.filename or session.paths.directory))
-        # The name of a temporary file means nothing: that of the file which it was to be does.
-        session.complain(f"{os.path.join(head, files.unfinished(name) or name)}: {error.strerror}")
+        session.complain(f"{_culprit(error, str(error.filename or session.paths.directory))}: {error.strerror}")
         return 1
     return status
+
+
+def _culprit(error: OSError, path: str) -> str:
+    """The path that a person knows: not that of a temporary file, nor of one below what is no directory."""
+    head, name = os.path.split(path)
+    path = os.path.join(head, files.unfinished(name) or name)
+    while isinstance(error, NotADirectoryError) and not os.path.isdir(head) and head != os.path.dirname(head):
+        path, head = head, os.path.dirname(head)
+    return path
 
 
 def _without_output(session: Session, cause: BaseException | None) -> int:
