@@ -36,6 +36,7 @@ NAMED = f"{IMPORT} discreet.names"  # where anything but the common case is
 ENABLED = f"{NAMED} discreet.consent discreet.privacy discreet.sending discreet.log"
 HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover"
 FIRST = "discreet.first discreet.files"
+SMALL = "discreet.files discreet.directories"
 DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
@@ -74,7 +75,7 @@ DOORS = {
             "discreet.init('mytool', fields={'n': {'boolean': {'epsilon': 1.0}}})\n"
             "discreet.track('search', n=1)\nassert discreet.close(10.0)"
         ),
-        f"{ENABLED} {DECLARED} discreet.privacy.randomized discreet.sending.installation discreet.files",
+        f"{ENABLED} {DECLARED} discreet.privacy.randomized discreet.sending.installation {SMALL}",
     ),
     "on, sampled": (
         (
@@ -120,11 +121,11 @@ DOORS = {
     ),
     "on, a rollout": (
         "assert discreet.init('mytool').flag('new-ui', rollout=1)",
-        f"{ENABLED} discreet.hosts discreet.hosts.flags discreet.sending.installation discreet.files",
+        f"{ENABLED} discreet.hosts discreet.hosts.flags discreet.sending.installation {SMALL}",
     ),
 }
 LOSS = "discreet.init('mytool')\ndiscreet.track('search', text='dropped')\nassert discreet.close(10.0)"
-LOST = f"{ENABLED} discreet.sending.losses discreet.files"
+LOST = f"{ENABLED} discreet.sending.losses {SMALL}"
 TOLD = "discreet: dropped field text of event search: undeclared_value\n"
 
 

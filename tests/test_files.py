@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from discreet import files
+from discreet import directories, files
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 HOLDER = """
 import os, sys
-from discreet.files import DirectoryLock
+from discreet.directories import DirectoryLock
 
 with DirectoryLock(sys.argv[1]) as held:
     print(held, flush=True)
@@ -221,7 +221,7 @@ def test_directories_are_private(tmp_path: Path) -> None:
     (tmp_path / "home").chmod(0o755)  # made by a fixture
     target = tmp_path / "home" / ".mytool" / "telemetry"
     for _ in range(2):
-        files.make_directory(str(target), below=str(tmp_path / "home"))
+        directories.make_directory(str(target), below=str(tmp_path / "home"))
     assert [stat.S_IMODE(one.stat().st_mode) for one in (target, target.parent, target.parent.parent)] == [
         0o700,
         0o700,
@@ -233,7 +233,7 @@ def test_no_home_is_made(tmp_path: Path) -> None:
     """A home that is missing stays missing, and the caller hears of it."""
     home = tmp_path / "missing"
     with pytest.raises(FileNotFoundError):
-        files.make_directory(str(home / ".mytool" / "telemetry"), below=str(home))
+        directories.make_directory(str(home / ".mytool" / "telemetry"), below=str(home))
     assert not home.exists()
 
 
@@ -243,7 +243,7 @@ def test_a_file_in_the_way(tmp_path: Path, where: str) -> None:
     (tmp_path / where).parent.mkdir(exist_ok=True)
     (tmp_path / where).write_text("precious")
     with pytest.raises(OSError, match=r"[Nn]ot a directory"):
-        files.make_directory(str(tmp_path / ".mytool" / "telemetry"), below=str(tmp_path))
+        directories.make_directory(str(tmp_path / ".mytool" / "telemetry"), below=str(tmp_path))
     assert (tmp_path / where).read_text() == "precious"
 
 
@@ -254,7 +254,7 @@ def test_directories_at_once(tmp_path: Path) -> None:
     def make(number: int) -> None:
         for attempt in range(50):
             try:
-                files.make_directory(str(tmp_path / str(attempt) / "a" / "b"), below=str(tmp_path))
+                directories.make_directory(str(tmp_path / str(attempt) / "a" / "b"), below=str(tmp_path))
             except OSError as error:
                 errors.append(error)
 
@@ -270,13 +270,13 @@ def test_empty_directories_go(tmp_path: Path) -> None:
     """Empty directories go, up to but never with `below`; the first one that holds something ends it."""
     target = tmp_path / "home" / ".mytool" / "telemetry"
     target.mkdir(parents=True)
-    files.remove_empty_directories(str(target), below=str(tmp_path / "home"))
+    directories.remove_empty_directories(str(target), below=str(tmp_path / "home"))
     assert list(tmp_path.iterdir()) == [tmp_path / "home"]
     target.mkdir(parents=True)
     (target.parent / "config").write_text("precious")
-    files.remove_empty_directories(str(target), below=str(tmp_path / "home"))
+    directories.remove_empty_directories(str(target), below=str(tmp_path / "home"))
     assert list(target.parent.iterdir()) == [target.parent / "config"]
-    files.remove_empty_directories(str(target), below=str(tmp_path / "home"))
+    directories.remove_empty_directories(str(target), below=str(tmp_path / "home"))
     assert (target.parent / "config").read_text() == "precious"
 
 
@@ -293,22 +293,22 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 def test_one_holds_the_lock(tmp_path: Path, holder: subprocess.Popen[str]) -> None:
     """While another process holds the lock nobody else does, nor waits for it; when that one dies it is free."""
-    with files.DirectoryLock(str(tmp_path)) as held:
+    with directories.DirectoryLock(str(tmp_path)) as held:
         assert not held
     holder.kill()
     holder.wait(30)
-    with files.DirectoryLock(str(tmp_path)) as held:
+    with directories.DirectoryLock(str(tmp_path)) as held:
         assert held
 
 
 def test_threads_and_the_lock(tmp_path: Path) -> None:
     """The lock holds between the threads of one process too, and can be taken again when it was given back."""
     for _ in range(2):
-        with files.DirectoryLock(str(tmp_path)) as held:
+        with directories.DirectoryLock(str(tmp_path)) as held:
             assert held
-            with files.DirectoryLock(str(tmp_path)) as again:
+            with directories.DirectoryLock(str(tmp_path)) as again:
                 assert not again
-            with files.DirectoryLock(str(tmp_path)) as still:
+            with directories.DirectoryLock(str(tmp_path)) as still:
                 assert not still, "whoever failed to get it must not give it back"
 
 
@@ -317,7 +317,7 @@ def test_a_forked_child_keeps_no_lock(tmp_path: Path, run_python: Any) -> None:
     """A child that was forked while the lock was held, and lives on, does not keep it."""
     program = """
 import os, signal, sys
-from discreet.files import DirectoryLock
+from discreet.directories import DirectoryLock
 
 with DirectoryLock(sys.argv[1]):
     child = os.fork()
@@ -334,5 +334,5 @@ os.waitpid(child, 0)
 
 def test_where_no_lock_is_to_be_had(tmp_path: Path) -> None:
     """Where the directory cannot even be opened everybody holds the lock: a count is not worth a failure."""
-    with files.DirectoryLock(str(tmp_path / "missing")) as held:
+    with directories.DirectoryLock(str(tmp_path / "missing")) as held:
         assert held

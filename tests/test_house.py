@@ -23,7 +23,7 @@ FLOORS = (
     ("telemetry", "options", "manifest"),
     ("sending", "first", "log", "rotation"),
     ("consent", "privacy"),
-    ("names", "files", "toml", "destination"),
+    ("names", "files", "directories", "toml", "destination"),
 )
 _HEAVY = """
     dataclasses typing enum re logging pathlib inspect http.client ssl urllib subprocess uuid datetime argparse tempfile

@@ -31,13 +31,18 @@ def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
     try:
         if not consent.stands(paths, owner.signature):
             return  # it has changed since this process decided: neither its note nor its records are of this consent
-        files.make_directory(paths.directory, below=paths.below)
+        if not os.path.isdir(paths.directory):
+            from . import directories
+
+            directories.make_directory(paths.directory, below=paths.below)
         if not os.path.lexists(paths["delivery"]):
             content = _content(owner, destinations, disclosed(owner, destinations))
             files.write_private(paths["delivery"], content, replace=False)
             return
+        from . import directories
+
         for _ in range(_LOOKS):
-            with files.DirectoryLock(paths.directory) as held:
+            with directories.DirectoryLock(paths.directory) as held:
                 if held:
                     _renew(owner, destinations)
                     return

@@ -205,9 +205,9 @@ class Log:
         try:
             descriptor = os.open(path, _FLAGS, 0o600)
         except FileNotFoundError:
-            from . import files
+            from . import directories
 
-            files.make_directory(self._paths.directory, below=self._paths.below)
+            directories.make_directory(self._paths.directory, below=self._paths.below)
             descriptor = os.open(path, _FLAGS, 0o600)
         if descriptor <= 2:  # the host has closed a stream
             from . import files

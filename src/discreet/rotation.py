@@ -9,7 +9,7 @@ process left half written a day later.
 
 import os
 
-from . import files, names
+from . import directories, files, names
 
 _DAY_SECONDS = 86400.0
 
@@ -31,7 +31,7 @@ def rotate(paths: names.Paths, inode: int) -> bool:
     """Shift every file by one, the oldest over the edge, if the log is still the file `inode`; whether another process
     is at it instead. Never raises OSError.
     """
-    with files.DirectoryLock(paths.directory) as held:
+    with directories.DirectoryLock(paths.directory) as held:
         try:
             if not held or os.stat(paths["log"]).st_ino != inode:
                 return not held  # somebody else is at it, or has just been: the caller looks at the size again

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from discreet import files, names
+from discreet import directories, names
 from discreet.consent import Decision, decide, look, stored
 
 STRANGER = 12345  # a user id that is nobody's here
@@ -222,11 +222,11 @@ def test_a_home_is_neither_made_nor_removed(tmp_path: Path, end: str) -> None:
     paths = names.Paths("mytool", {"HOME": f"{home}{end}"})
     home.parent.mkdir()
     with pytest.raises(FileNotFoundError):
-        files.make_directory(paths.directory, below=paths.below)
+        directories.make_directory(paths.directory, below=paths.below)
     assert list(home.parent.iterdir()) == []
     home.mkdir()
-    files.make_directory(paths.directory, below=paths.below)
+    directories.make_directory(paths.directory, below=paths.below)
     assert (home / ".mytool" / "telemetry").is_dir()
-    files.remove_empty_directories(paths.directory, below=paths.below)
+    directories.remove_empty_directories(paths.directory, below=paths.below)
     assert list(home.parent.iterdir()) == [home]
     assert list(home.iterdir()) == []

@@ -125,7 +125,7 @@ def test_the_status_of_a_log_without_an_end(directory: Path, home: Path) -> None
 def test_a_fifo_in_place_of_the_directory(tmp_path: Path) -> None:
     """Nobody waits at it for a lock."""
     os.mkfifo(tmp_path / "fifo")
-    program = "import sys\nfrom discreet.files import DirectoryLock\nwith DirectoryLock(sys.argv[1]): pass"
+    program = "import sys\nfrom discreet.directories import DirectoryLock\nwith DirectoryLock(sys.argv[1]): pass"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "fifo")], timeout=HANG, check=True)
 
 

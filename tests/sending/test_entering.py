@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from discreet import consent, files, first
+from discreet import consent, directories, first
 from discreet.consent import stored
 from discreet.destination import Destination
 from discreet.log import timestamp
@@ -454,7 +454,7 @@ def test_who_comes_second_waits_for_who_notes(world: World, monkeypatch: pytest.
     """While another process is at it a note of an earlier period is not replaced a second time, but waited for."""
     first.note(Noted(world, None), (ONE,))
     world.agree("true", world.now - 10)
-    noted, lock = Noted(world, None), files.DirectoryLock(str(world.directory))
+    noted, lock = Noted(world, None), directories.DirectoryLock(str(world.directory))
     written: list[bytes] = []
 
     def sleep(_: float) -> None:

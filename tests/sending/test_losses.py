@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from discreet import Telemetry, files, names
+from discreet import Telemetry, directories, names
 from discreet.sending import losses
 
 PROCESSES = 8
@@ -102,7 +102,7 @@ def test_somebody_else_at_it(paths: names.Paths, directory: Path) -> None:
     """Where the lock is held all the time the counts wait in memory, and the file is left as it is."""
     directory.mkdir()
     counts = {"disk": 1}
-    with files.DirectoryLock(str(directory)) as held:
+    with directories.DirectoryLock(str(directory)) as held:
         assert held
         losses.save(counts, paths)
     assert counts == {"disk": 1}
@@ -117,7 +117,7 @@ def test_a_late_record_waits_for_no_other_process(owner: Any, directory: Path, m
     owner.sender.close(LONG)
     slept: list[float] = []
     monkeypatch.setattr(losses.time, "sleep", slept.append)
-    with files.DirectoryLock(str(directory)) as held:
+    with directories.DirectoryLock(str(directory)) as held:
         assert held
         owner.lose("event_name")
         owner.record(1)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from discreet import files, names, rotation
+from discreet import directories, names, rotation
 from discreet.log import Encoder, Log
 
 FILES = ["usage.jsonl", "usage.1.jsonl", "usage.2.jsonl", "usage.3.jsonl"]
@@ -116,7 +116,7 @@ def test_one_process_at_a_time_rotates(paths: names.Paths, directory: Path) -> N
     """While another process holds the lock nobody renames: it may be half-way through the row."""
     fill(Log(paths), 1)
     inode = (directory / FILES[0]).stat().st_ino
-    with files.DirectoryLock(str(directory)) as held:
+    with directories.DirectoryLock(str(directory)) as held:
         assert held
         rotation.rotate(paths, inode)
     assert [file.name for file in directory.iterdir()] == [FILES[0]]

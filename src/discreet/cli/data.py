@@ -11,7 +11,7 @@ import sys
 import time
 from collections import Counter, deque
 
-from .. import files, names, rotation
+from .. import directories, files, names, rotation
 from ..consent import stored
 from ..log import timestamp
 from ..telemetry import facts_of
@@ -103,7 +103,7 @@ def erase(session: Session, found: list[str], no: str) -> None:
     if no:
         stored.store(session.paths, "false", timestamp(time.time()))
     elif found:
-        files.remove_empty_directories(session.paths.directory, below=session.paths.below)
+        directories.remove_empty_directories(session.paths.directory, below=session.paths.below)
     if failure is not None:
         raise failure
     if found:

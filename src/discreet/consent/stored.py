@@ -7,7 +7,7 @@ much of its last notice: `2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21`, when and a dig
 
 import os
 
-from .. import files, names
+from .. import directories, files, names
 from ..privacy import SAMPLE_RATE
 from ..privacy.coverage import ANY, apart
 
@@ -25,7 +25,7 @@ def store(paths: names.Paths, answer: str, since: str, covers: "Iterable[str]" =
     """
     if paths.problem:
         raise FileNotFoundError(2, paths.problem, paths.directory)  # its path is relative: not the user's own
-    files.make_directory(paths.directory, below=paths.below)
+    directories.make_directory(paths.directory, below=paths.below)
     files.write_private(paths["consent"], "".join(f"{line}\n" for line in (f"{answer} {since}", *covers)).encode())
     if answer == "false":
         try:
@@ -53,7 +53,7 @@ def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
         content = "".join(f"{line}\n" for line in (f"{since} {digest}", *sorted(_last_words(lines)))).encode()
         if len(content) < names.SMALL_BYTES:  # else it would not be read whole
             break
-    files.make_directory(paths.directory, below=paths.below)
+    directories.make_directory(paths.directory, below=paths.below)
     files.write_private(paths["notice"], content)
 
 

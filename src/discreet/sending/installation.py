@@ -9,7 +9,7 @@ import os
 import time
 from _blake2 import blake2b
 
-from .. import consent, files, names
+from .. import consent, directories, files, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]
         except FileNotFoundError:
             if not agreed():
                 raise  # `clear` or `off` came meanwhile, and nothing is to lie there after them
-            files.make_directory(paths.directory, below=paths.below)
+            directories.make_directory(paths.directory, below=paths.below)
         else:
             if len(text) != 2 * length or text.strip("0123456789abcdef"):
                 raise OSError(22, f"not the {key} that this package writes", path)

@@ -11,7 +11,7 @@ asked.
 import os
 import time
 
-from .. import files, names
+from .. import directories, files, names
 
 TAKING_LEAVE_SECONDS = 1.0  # a deliverer that takes its leave holds the lock for a moment yet
 
@@ -28,7 +28,9 @@ class DeliveryLock:
 
     def __enter__(self) -> bool:
         patience = time.monotonic() + self._patience
-        files.make_directory(self._paths.directory, below=self._paths.below)  # once: `clear` may erase it meanwhile
+        directories.make_directory(
+            self._paths.directory, below=self._paths.below
+        )  # once: `clear` may erase it meanwhile
         while not self._take():
             if time.monotonic() >= patience:
                 return False

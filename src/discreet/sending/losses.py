@@ -9,7 +9,7 @@ docs/design.md, and no reason ever holds a value, a name or a text of the host's
 import os
 import time
 
-from .. import consent, files, names
+from .. import consent, directories, files, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True, patie
     save.
     """
     if make:
-        files.make_directory(paths.directory, below=paths.below)
+        directories.make_directory(paths.directory, below=paths.below)
     for attempt in range(_ATTEMPTS if patient else 1):
         if attempt:
             time.sleep(_PAUSE)
-        with files.DirectoryLock(paths.directory) as held:
+        with directories.DirectoryLock(paths.directory) as held:
             if held:
                 _add(counts, paths["losses"])
                 return

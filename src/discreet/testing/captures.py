@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from .. import files, names
+from .. import directories, files, names
 from ..consent import OFF, PASS, Decision, Facts, decide, signature, stored
 from ..hosts.serialize import Shown
 from ..log import Encoder, timestamp
@@ -207,7 +207,7 @@ class _Homes:
         }
         for key, (is_there, content) in found.items():
             if self._first(paths, key) and is_there:
-                files.make_directory(paths.directory, below=paths.below)
+                directories.make_directory(paths.directory, below=paths.below)
                 files.write_private(paths[key], content)
 
 
