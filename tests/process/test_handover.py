@@ -337,6 +337,19 @@ def test_no_memory_for_a_large_declaration(
     assert not handover.start(plan)
 
 
+def test_a_plan_that_no_child_would_take(monkeypatch: pytest.MonkeyPatch, make_telemetry: Any) -> None:
+    """Nobody is started for it in vain, and no other host is told to wait for one."""
+    from discreet.destination import Destination
+    from discreet.sending import child, courier, handover
+
+    assert handover.MEMORY_BYTES == child._MOST_BYTES
+    telemetry = make_telemetry()
+    plan = courier.plain(telemetry, (Destination("http://127.0.0.1:9/t"),), "", None)
+    monkeypatch.setattr(handover, "_spawn", refuse)
+    assert not handover.start({**plan, "settings": {"x": "x" * handover.MEMORY_BYTES}})
+    assert not Path(telemetry.paths["lock"]).exists()
+
+
 def refuse(*_: object) -> None:
     """A system call that fails."""
     raise OSError(12, "no memory")

@@ -159,10 +159,8 @@ class AnyOrder(RuleBasedStateMachine):
                 self.seen.setdefault(host, number)
             if self.covered is None and run.period is None:
                 self.covered = run.discloses
-            if self.noted != self.period and (run.period is not None or before):
-                # It may stay: made by a run that goes on under another answer, and notes nothing of it; or, beside an
-                # older log, if another run's child is quicker.
-                self.noting.add(number)
+            if before and run.period is None and self.noted != self.period:
+                self.noting.add(number)  # beside an older log it may stay, if another run's child is quicker
             self.noted = self.noted if run.period else self.period
             run.period = self.period
         self.agreed[number] = self.covered or set()

@@ -88,7 +88,7 @@ class Session:
     def debugged(self) -> str:
         """That the environment has events shown in the place of being recorded; "" where it has not."""
         for variable, value in names.said(self.telemetry.name, self.telemetry.environ, "DEBUG"):
-            if names.word(value) not in ("", *names.FALSE_WORDS):
+            if names.shows(self.telemetry.name, {variable: value}):
                 return f"{variable} is set: events are shown on stderr, and neither written nor sent"
         return ""
 

@@ -121,7 +121,8 @@ class Flags:
         """
         shares: dict[Any, Any] = rollout if isinstance(rollout, dict) else {True: rollout}
         edge, lot = 0.0, self._bucket(key)
-        value = False if shares is not rollout else default if type(default) in (str, bool) else None
+        rest = default if type(default) in (str, bool) else None
+        value = rest if shares is rollout else False
         for variant, share in shares.items():
             if type(share) not in (int, float) or not 0 <= share <= 1 or type(variant) not in (str, bool):
                 raise ValueError("rollout must be a share from 0 to 1, or a mapping of variants to such shares")

@@ -13,7 +13,7 @@ import sys
 LIFETIME_SECONDS = 30
 _WORK_SECONDS = 25.0  # the rest is for writing down how the last exchange ended
 _NAME = "_discreet_delivery"
-_MOST_BYTES = 1 << 20  # of a plan: ten times what a manifest of the largest size makes
+_MOST_BYTES = 1 << 20  # of a plan; `handover` hands over no larger one
 
 
 def main() -> int:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's
 _STARTING, _STARTING_SECONDS = b"+", 2.0  # what a host's note in the lock begins with, and how long it counts
 _CLAIM_FLAGS = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
-PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child; see `plan`
+PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
+MEMORY_BYTES = 1 << 20  # of a plan that is handed over in memory; the child takes no more
 GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
 HEAD_BYTES = len(HEAD) + ID_BYTES  # of a file of the log, by which it is known
 _SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
@@ -203,8 +204,8 @@ def start(plan: "dict[str, Any]") -> bool:
         content = marshal.dumps({**plan, **paths})
     except ValueError:  # a value that is no plain one
         return False
-    large = len(content) > PIPE_BYTES
-    if (large and not hasattr(os, "memfd_create")) or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
+    large, most = len(content) > PIPE_BYTES, MEMORY_BYTES if hasattr(os, "memfd_create") else PIPE_BYTES
+    if len(content) > most or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
         return False
     command = [sys.executable, "-I", "-S", *_bytecode(), _program()]
     try:

@@ -28,9 +28,8 @@ class DeliveryLock:
 
     def __enter__(self) -> bool:
         patience = time.monotonic() + self._patience
-        directories.make_directory(
-            self._paths.directory, below=self._paths.below
-        )  # once: `clear` may erase it meanwhile
+        # Once: `clear` may erase it meanwhile.
+        directories.make_directory(self._paths.directory, below=self._paths.below)
         while not self._take():
             if time.monotonic() >= patience:
                 return False
