@@ -54,6 +54,7 @@ class Run:
         self.later = later
         self.environ = {variable: "1"} if variable else {}
         self.period: int | None = None  # in which it recorded last
+        self.answers: list[int] = []  # when the files of the answer were changed that it last went by
         self.telemetry = Telemetry(
             "mytool",
             data_dir=machine.world.directory,
@@ -86,6 +87,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.told: set[str] = set()
         self.period = 0
         self.alike: set[int] = set()  # earlier periods since which a second yes has come or gone, and no more
+        self.taken = 0  # the last period that began with an answer taken away by hand
         self.covered: set[str] | None = None  # hosts and fields that were agreed to; None until a first run says so
         # What there is.
         self.runs: list[Run] = []
@@ -157,12 +159,11 @@ class AnyOrder(RuleBasedStateMachine):
         if allowed and not run.telemetry.off:
             for host in {*HOSTS} & run.discloses:
                 self.seen.setdefault(host, number)
-            if self.covered is None and run.period is None:
+            if self.covered is None and (run.period is None or run.answers != self.changed()):
                 self.covered = run.discloses
             if before and run.period is None and self.noted != self.period:
                 self.noting.add(number)  # beside an older log it may stay, if another run's child is quicker
-            self.noted = self.noted if run.period else self.period
-            run.period = self.period
+            self.noted, run.period, run.answers = self.period, self.period, self.changed()
         self.agreed[number] = self.covered or set()
         if self.erased:
             self.unknown = number
@@ -303,7 +304,7 @@ class AnyOrder(RuleBasedStateMachine):
     def take_back(self) -> None:
         """An answer is taken away by hand: all may be as it was at any time before (accepted, see docs/design.md)."""
         self.begin()
-        self.alike = {*range(self.period)}
+        self.alike, self.taken = {*range(self.period)}, self.period
 
     @precondition(lambda self: self.runs)
     @rule(which=st.integers(0, 9), what=st.sampled_from(CHANGES))
@@ -347,7 +348,8 @@ class AnyOrder(RuleBasedStateMachine):
     def settle(self) -> None:
         """All receivers answer, and somebody runs the tool: then everything has arrived that was to."""
         self.wait(2 * DAY)
-        self.runs.append(Run(self, later=True))
+        last = Run(self, later=True)
+        self.runs.append(last)
         self.record(-1)
         self.record(-1)  # the first one may be of the second of an answer
         self.end(-1)
@@ -358,7 +360,8 @@ class AnyOrder(RuleBasedStateMachine):
         for number in self.logged & self.on_the_log():
             period, made, run = self.made[number]
             unseen = run.later and self.grows  # the earlier version knows no such field
-            passed_over = unseen or number <= self.unknown or number in self.noting
+            undated = self.taken == self.period and run is not last  # nobody knows since when it is agreed to
+            passed_over = unseen or undated or number <= self.unknown or number in self.noting
             if period == self.period and self.world.now - made < SENT_DAYS * DAY and not passed_over:
                 for host in {*HOSTS} & run.discloses & (self.covered or set()):
                     assert number in self.got[host] | self.confirmed[host], f"{number} never came to {host}"
@@ -373,6 +376,11 @@ class AnyOrder(RuleBasedStateMachine):
         """The numbers of the records in its files."""
         lines = [line for file in self.world.directory.glob("usage*.jsonl") for line in file.read_bytes().splitlines()]
         return {json.loads(line)["properties"]["n"] for line in lines if line}
+
+    def changed(self) -> list[int]:
+        """When each file of the answer was changed, in nanoseconds; 0 where there is none."""
+        files = [self.world.directory / name for name in ("opt-in", "enabled", "notice")]
+        return [file.stat().st_mtime_ns if file.exists() else 0 for file in files]
 
     def touch(self, path: Path | str) -> None:
         """Let a file be of now, to the nanosecond."""

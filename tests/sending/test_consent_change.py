@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from discreet import Telemetry
+from discreet.consent import signature
 from discreet.sending import BATCH_BYTES, losses
+from discreet.sending import state as states
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
 MakeTelemetry = Callable[..., Telemetry]
@@ -157,6 +159,30 @@ def test_another_yes_is_another_consent(running: Telemetry, data: Path, read_log
     assert running.flush(LONG)
     assert numbers(read_log(data)) == [0, 2]
     assert running.decision.level == "enhanced"
+
+
+@pytest.mark.parametrize("delivery", ["auto", "none"])
+def test_another_yes_is_noted(make_telemetry: MakeTelemetry, delivery: str) -> None:
+    """A process that runs on under another yes notes, as one that starts does, what that yes covers, and from when its
+    destination is given records; where nothing is ever to be delivered it notes nothing.
+    """
+    telemetry = make_telemetry(destination="https://one.example/t")
+    telemetry.delivery = delivery
+    telemetry.track("search", n=0)
+    assert telemetry.flush(LONG)
+    before = states.load(telemetry.paths["delivery"])
+    say(Path(telemetry.paths.directory), "enhanced\n")
+    telemetry.track("search", n=1)
+    assert not telemetry.flush(LONG)
+    noted = states.load(telemetry.paths["delivery"])
+    if delivery == "none":
+        assert not before.period
+        assert not noted.period
+    else:
+        assert noted.period == repr(signature(telemetry.paths)) != before.period
+        assert noted.covered == before.covered
+        assert noted.seen
+        assert not noted.empty, "there is a log of before"
 
 
 @pytest.mark.usefixtures("no_threads")  # so that nothing is written before `flush`

@@ -1,7 +1,8 @@
 """A consent that changed while records wait.
 
 The rule that keeps it honest: what was queued under the consent that stood before is discarded, and counted, and what
-comes after shares neither run nor id with it.
+comes after shares neither run nor id with it. Under the consent that stands now this process is one more that starts:
+it notes what it discloses where none has.
 """
 
 from ..log import Encoder
@@ -27,3 +28,7 @@ def discard(sender: "Sender") -> None:
     sender.bytes -= sum(map(len, records))
     sender.held += records
     sender.drop("consent")
+    if not owner.off and owner.delivery != "none":
+        from .. import first
+
+        first.note(owner, sender.courier.destinations if sender.courier is not None else ())
