@@ -282,6 +282,24 @@ def test_what_clear_erased_is_used_no_more_under_a_variable(
     assert before["properties"]["word"] != after["properties"]["word"]
 
 
+def test_clear_is_undone_by_a_record_alone(make_telemetry: MakeTelemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under a yes by variable a process that meets a `clear` makes nothing again, but the count of what it discarded,
+    until it records.
+    """
+    monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "true")
+    telemetry = make_telemetry(opted_in=False, fields={"word": "hash"}, destination="https://one.example/t")
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", word="w")
+    assert telemetry.flush(LONG)
+    assert make_telemetry(opted_in=False).main(["clear", "--yes"]) == 0
+    telemetry.track("search", word="w")
+    assert not telemetry.flush(LONG)
+    assert [path.name for path in directory.iterdir()] == ["losses.json"]
+    telemetry.track("search", word="w")
+    assert telemetry.flush(LONG)
+    assert (directory / "usage.jsonl").exists()
+
+
 def test_an_event_that_outlasts_clear(make_telemetry: MakeTelemetry, read_log: Any) -> None:
     """What was converted with the salt of before is not written under the run of after."""
     telemetry = make_telemetry(fields={"word": "hash", "n": "count"})

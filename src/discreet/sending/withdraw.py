@@ -5,6 +5,8 @@ comes after shares neither run nor id with it. Under the consent that stands now
 it notes what it discloses where none has.
 """
 
+import os
+
 from ..log import Encoder
 
 TYPE_CHECKING = False
@@ -28,7 +30,8 @@ def discard(sender: "Sender") -> None:
     sender.bytes -= sum(map(len, records))
     sender.held += records
     sender.drop("consent")
-    if not owner.off and owner.delivery != "none":
+    # Where its directory is gone (`clear`, under a yes by variable) nothing is made again before there is a record.
+    if not owner.off and owner.delivery != "none" and os.path.isdir(owner.paths.directory):
         from .. import first
 
         first.note(owner, sender.courier.destinations if sender.courier is not None else ())
