@@ -12,7 +12,7 @@ import pytest
 from discreet import consent, names
 from discreet.consent import Facts, decide, look
 
-# The rows in the order of docs/design.md, written out: the code's own table is what is tested.
+# The rows in the order of docs/privacy.md, written out: the code's own table is what is tested.
 ORDER = (
     "code",
     "machine policy",

@@ -1,4 +1,4 @@
-"""Every cell of the gate's table (docs/design.md), beside a user's stored yes, with the variable or file it names."""
+"""Every cell of the gate's table (docs/privacy.md), beside a user's stored yes, with the variable or file it names."""
 
 import io
 import unittest
