@@ -1,6 +1,8 @@
 """Every cell of the gate's table (docs/privacy.md), beside a user's stored yes, with the variable or file it names."""
 
 import io
+import sys
+import threading
 import unittest
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +18,15 @@ CONSENT = "/home/ada/.mytool/telemetry/opt-in"
 FALSE = ("false", "0", "no", "off", "FALSE", " False ", "Off\n", "NO")
 TRUE = ("true", "1", "yes", "on", "TRUE", " True ", "On\n")
 UNCLEAR = ("x", "maybe", "2", "-1", "00", "tru", "truee", "y", "n", "f", "none", "null", "nope", "true false", "✓", "?")
+
+
+class Silent:
+    """A runner of tests that is not the one of `unittest`."""
+
+    def run(self, test: unittest.TestSuite) -> unittest.TestResult:
+        """Run them."""
+        test.run(result := unittest.TestResult())
+        return result
 
 
 def decided(environ: Mapping[str, str] | None = None, mode: str = "opt-in", **attributes: Any) -> Decision:
@@ -146,23 +157,41 @@ def test_a_test_runner(name: str) -> None:
     off(decided({name: "x", "DO_NOT_TRACK": "1"}, lifted=("test runner", "CI")), "DO_NOT_TRACK", "DO_NOT_TRACK")
 
 
-def test_unittest_is_a_test_runner(home: Path) -> None:
-    """`unittest` leaves no variable behind: it is found on the stack while `unittest.main` runs, and only then."""
+@pytest.mark.parametrize("runner", [unittest.TextTestRunner(io.StringIO()), Silent()], ids=["its own", "another one"])
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["in its thread", "in another thread"])
+def test_unittest_is_a_test_runner(
+    home: Path, monkeypatch: pytest.MonkeyPatch, runner: unittest.TextTestRunner | Silent, elsewhere: bool
+) -> None:
+    """`unittest` leaves no variable behind: it is found on the stack while `unittest.main` runs, and only then; from
+    another thread by the result of its own runner, since the stack of a thread that runs on is not safe to look at.
+    """
+    monkeypatch.delattr(sys, "_current_frames")
     environ = {"HOME": str(home)}
     seen = []
 
+    def see() -> None:
+        seen.append(look("mytool", "opt-in", environ, names.Paths("mytool", environ)))
+
     class Case(unittest.TestCase):
         def runTest(self) -> None:
-            seen.append(look("mytool", "opt-in", environ, names.Paths("mytool", environ)))
+            if elsewhere:
+                thread = threading.Thread(target=see)
+                thread.start()
+                thread.join()
+            else:
+                see()
 
     class Loader(unittest.TestLoader):
         def loadTestsFromModule(self, *_: object, **__: object) -> unittest.TestSuite:
             return self.suiteClass([Case()])
 
-    runner = unittest.TextTestRunner(io.StringIO())
     unittest.main(module="unittest", argv=["x"], testLoader=Loader(), testRunner=runner, exit=False)
-    assert [(decide(facts).row, decide(facts).source) for facts in seen] == [("test runner", "unittest.main")]
-    assert not look("mytool", "opt-in", environ, names.Paths("mytool", environ)).unittest_running
+    if elsewhere and isinstance(runner, Silent):
+        assert [decide(facts).row for facts in seen] == ["default"], "known: nothing tells of it there"
+    else:
+        assert [(decide(facts).row, decide(facts).source) for facts in seen] == [("test runner", "unittest.main")]
+    see()
+    assert not seen[-1].unittest_running
 
 
 def test_ci() -> None:

@@ -218,9 +218,9 @@ def look(
             if answer == FOREIGN:
                 facts.home = f"{path} {FOREIGN[1]}"
     if "unittest.main" in sys.modules:
-        from .environments import on_some_stack
+        from .environments import unittest_runs
 
-        facts.unittest_running = on_some_stack("unittest.main")
+        facts.unittest_running = unittest_runs()
     return facts
 
 

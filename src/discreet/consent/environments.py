@@ -186,7 +186,7 @@ def ci(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
 def test_runner(environ: "Mapping[str, str]", unittest_running: bool = False) -> "tuple[str, str] | None":
     """The test runner this process is under and how that shows, such as `("tox", "TOX_ENV_NAME")`; None elsewhere.
 
-    `unittest` leaves no variable behind, so whoever can look at the stack says whether `unittest.main` is on it.
+    `unittest` leaves no variable behind, so the caller says whether it runs: see `unittest_runs`.
     """
     return _first(TEST_RUNNERS, environ) or (("unittest", "unittest.main") if unittest_running else None)
 
@@ -196,15 +196,20 @@ def agent(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
     return _first(AGENTS, environ)
 
 
-def on_some_stack(module: str) -> bool:
-    """Whether any thread is in a function of `module` (its being loaded says nothing: `unittest.mock` does that)."""
-    for frame in sys._current_frames().values():
-        caller = frame
-        while caller is not None:
-            if caller.f_globals.get("__name__") == module:
-                return True
-            caller = caller.f_back  # type: ignore[assignment]  # None at the bottom of the stack
-    return False
+def unittest_runs() -> bool:
+    """Whether `unittest` is running tests (its being loaded says nothing: `unittest.mock` does that).
+
+    Told by this thread's stack, and for other threads by the results that runners of `unittest` register. Never by the
+    other stacks: walking the frames of a thread that runs on can crash the interpreter (seen once in 3.11; documented
+    of the free-threaded ones).
+    """
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "unittest.main":
+            return True
+        frame = frame.f_back  # type: ignore[assignment]  # None at the bottom of the stack
+    results = getattr(sys.modules.get("unittest.signals"), "_results", None)
+    return results is not None and any(getattr(key(), "_testRunEntered", False) for key in results.keyrefs())
 
 
 def rows(table: str) -> "Iterator[tuple[str, list[str]]]":
