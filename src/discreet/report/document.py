@@ -83,6 +83,12 @@ def ranked(counts: Mapping[Any, float]) -> list[tuple[Any, float]]:
     return sorted(counts.items(), key=lambda held: (held[0] == OTHERS, -held[1], str(held[0])))
 
 
+def split(values: list[dict[str, Any]], most: int) -> tuple[list[dict[str, Any]], Any]:
+    """The first values, `most` at the most, that are shown one by one, and the count of all others."""
+    shown = [one for one in values if one["value"] != OTHERS][:most]
+    return shown, sum(one["count"] for one in values) - sum(one["count"] for one in shown)
+
+
 def amount(held: Mapping[str, Any]) -> float:
     """What one entry stands for: its estimate, or else its count."""
     return float(held["estimate"]["value"] if held["estimate"] else held["count"])
@@ -167,16 +173,13 @@ def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, 
         counts = [_value(edge, count) for edge, count in sorted(exact.items())]
         yield name, _part("buckets", values.numbers.count, counts)  # of edges there is no mean
     elif values.numbers.count:
-        # A sum of exit codes says nothing, however many there are.
-        shown = exact and (name == "exit_code" or len(exact) <= min(FEW, values.numbers.count // OFTEN))
-        few = (ranked(exact) if name == "exit_code" else sorted(exact.items())) if exact and shown else []
-        yield (
-            name,
-            {
-                **_part("number", values.numbers.count, [_value(number, count) for number, count in few]),
-                "numbers": _numbers(values.numbers),
-            },
-        )
+        few: list[tuple[Any, float]] = []
+        if exact and name == "exit_code":  # a sum of these says nothing, however many there are
+            few = ranked(exact)
+        elif exact and len(exact) <= min(FEW, values.numbers.count // OFTEN):
+            few = sorted(exact.items())
+        told = _part("number", values.numbers.count, [_value(number, count) for number, count in few])
+        yield name, {**told, "numbers": _numbers(values.numbers)}
     nested = row if isinstance(row, dict) else {}
     totals = {item: held.numbers.total for item, held in values.items.items() if item not in nested}
     if totals and not nested and not any(held.table for held in values.items.values()):

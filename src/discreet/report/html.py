@@ -9,7 +9,7 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .document import BUCKETS, LOTS, NOTHING, Document, amount, document, head, label, spans, succeeded, timeline
+from .document import BUCKETS, LOTS, NOTHING, Document, amount, document, head, label, spans, split, succeeded, timeline
 from .figures import about, duration, named, number, share
 from .style import STYLE
 from .summarize import OTHERS, Summary
@@ -122,8 +122,6 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind
 
 def _activity(found: Document) -> str:
     days, points = timeline(found["days"], SPANS)
-    if not points:
-        return ""
     what = "Estimated events" if found["estimate"] else "Events"
     title = f"{what} by {spans(days)} (UTC)"
     best = max(points, key=lambda point: point[1])
@@ -198,8 +196,7 @@ def _shares(found: Document) -> str:
 
 def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) -> list[tuple[str, ...]]:
     """Rows of values, their counts, shares and bars; beyond `VALUES` one sum of the rest."""
-    shown = [one for one in values if one["value"] != OTHERS][:VALUES]
-    rest = sum(one["count"] for one in values) - sum(one["count"] for one in shown)
+    shown, rest = split(values, VALUES)
     most = max([*(amount(one) + (one["estimate"] or {}).get("error", 0) for one in shown), rest, 0])
     rows = []
     for one in shown:

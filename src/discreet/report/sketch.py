@@ -6,11 +6,10 @@ what is above growth**(i - 1) and not above growth**i. Source: Masson, Rim and L
 sketch.
 """
 
-import math
 from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from math import ceil, log
+from math import ceil, copysign, inf, log
 
 from .. import names
 
@@ -18,10 +17,8 @@ EXACT = 1000  # different values
 ERROR = 0.01  # the largest relative error of a percentile past that
 SMALLEST = 0.001  # below that the error is absolute, and less than this
 _GROWTH = (1 + ERROR) / (1 - ERROR)
-_PER_LOG = 1 / math.log(_GROWTH)
-_FIRST = math.ceil(math.log(SMALLEST) * _PER_LOG)  # so the cells of positive numbers count from 1
-
-
+_PER_LOG = 1 / log(_GROWTH)
+_FIRST = ceil(log(SMALLEST) * _PER_LOG)  # so the cells of positive numbers count from 1
 _LAST = ceil(log(names.LARGEST_INTEGER) * _PER_LOG) - _FIRST + 1  # cells of either sign; that of 0 is between them
 
 
@@ -33,8 +30,8 @@ class Numbers:
     def __init__(self) -> None:
         self.count = 0
         self.total: float = 0
-        self.low: float = math.inf
-        self.high: float = -math.inf
+        self.low = inf
+        self.high = -inf
         self._values: Counter[float] = Counter()
         self._cells: array[int] | None = None  # a cell of negative numbers has a negative place, counted from the end
 
@@ -90,4 +87,4 @@ def _cell(value: float) -> int:
 def _middle(cell: int) -> float:
     """As far, relatively, from one end of the cell as from the other."""
     middle = 2 * _GROWTH ** (abs(cell) + _FIRST - 1) / (_GROWTH + 1)
-    return math.copysign(middle, cell) if cell else 0.0
+    return copysign(middle, cell) if cell else 0.0

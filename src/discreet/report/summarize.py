@@ -167,9 +167,10 @@ def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
     column = fields.get(name)
     if not isinstance(column, Span):
         return ""
-    held = column.numbers if column.low >= 0 else [value for value in column.numbers if value >= 0]
-    if held:
-        durations.add(held, column.low if column.low >= 0 else min(held), column.high)
+    if column.low >= 0:
+        durations.add(*column)
+    elif held := [value for value in column.numbers if value >= 0]:
+        durations.add(held, min(held), column.high)
     return name
 
 

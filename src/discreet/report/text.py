@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from .columns import CUT, fitted, padded, safe, width, wrapped
-from .document import BUCKETS, LOTS, NOTHING, Document, amount, head, labels, spans, succeeded, timeline
+from .document import BUCKETS, LOTS, NOTHING, Document, amount, head, labels, spans, split, succeeded, timeline
 from .figures import about, counted, duration, named, number, share
 from .summarize import OTHERS
 
@@ -67,16 +67,17 @@ def render(
     raises.
     """
     style = style._replace(width=max(style.width, NARROWEST))
-    parts = [_heading(document, style, only) if document["events"] else _nothing(style, nothing, begin)]
-    if document["events"]:
-        parts.append(_rows(document, style))
+    if not document["events"]:
+        parts = [_nothing(style, nothing, begin)]
+    else:
+        parts = [_heading(document, style, only), _rows(document, style)]
         parts.append([chart] if chart else _days(document, style))
         parts.append(
             [line for name in ("tools", "versions", "systems", "python") for line in _shares(name, document, style)]
         )
         parts += [_field(held, style) for held in document["fields"][:FIELDS]]
-        if more := len(document["fields"]) - FIELDS:
-            parts += [[f"{counted(more, 'field')} more: see --html"]] if more > 0 else []
+        if (more := len(document["fields"]) - FIELDS) > 0:
+            parts.append([f"{counted(more, 'field')} more: see --html"])
     if document["skipped"]:
         parts.append(_skipped(document["skipped"], style))
     return "\n\n".join("\n".join(lines) for lines in parts)
@@ -174,9 +175,9 @@ def _shares(title: str, document: Document, style: Style) -> list[str]:
     held = document["pythons" if title == "python" else title]
     if title == "tools" and len(held) < 2:
         return []
-    shown = [one for one in held if one["value"] != OTHERS][:SHARES]
+    shown, rest = split(held, SHARES)
     parts = [f"{style.safe(one['value'])} ({one['count']:,})" for one in shown]
-    if rest := sum(one["count"] for one in held) - sum(one["count"] for one in shown):
+    if rest:
         parts.append(f"others ({rest:,})")
     lines = wrapped([*(f"{part}," for part in parts[:-1]), *parts[-1:]], style.width - _LABEL)
     return [("" if at else title).ljust(_LABEL) + line for at, line in enumerate(lines)]
@@ -197,20 +198,19 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
         told = f"{title}: {counted(field['count'], 'value')}, different ones: {many}"
         return wrapped(told.split(" "), style.width)
     lines = []
-    values = [one for one in field["values"] if one["value"] != OTHERS]
-    most = len(values) if field["kind"] == "buckets" else SHARES
+    shown, rest = split(field["values"], len(field["values"]) if field["kind"] == "buckets" else SHARES)
     whole = sum(one["count"] for one in field["values"])
     by_lot = field["epsilon"] is not None
-    for one in values[:most]:
+    for one in shown:
         guess = one["estimate"]  # of what is answered by lot, but for a choice that was given up since
         figures = [number(one["count"]), share(one["count"], whole)]
         figures += [about(guess, style.sign) if guess else "-"] if by_lot else []
         lines.append(Line(_GAP + style.safe(named(one["value"])), figures, max(amount(one), 0)))
-    if rest := whole - sum(one["count"] for one in values[:most]):
+    if rest:
         lines.append(
             Line(_GAP + "others", [number(rest), share(rest, whole), *(["-"] if by_lot else [])], max(rest, 0))
         )
-    what = "numbers" if field["kind"] == "buckets" else "items" if field["kind"] == "items" else "values"
+    what = {"buckets": "numbers", "items": "items"}.get(field["kind"], "values")
     head = Line(title, [what, "", *(["estimated"] if by_lot else [])])
     page = _table(head, lines, style) if lines else [_coloured(fitted(title, style.width), "title", style)]
     if field["kind"] == "number" and not lines:
