@@ -116,17 +116,16 @@ class Check:
 
     def _read(self, event: str, name: str, value: object) -> dict[str, Any] | None:
         """One property of a flat format as it is declared: nested as it was read, or with dots in its name."""
-        if not isinstance(value, dict):
-            tried = (self._accept(event, {name: kind}) for kind in _kinds(value))
-            return next((read for read in tried if read is not None), None)
-        whole = self._accept(event, {name: value})
-        if whole is not None:
-            return whole
-        nested = self._of_kinds(event, value, lambda inner, kind: {name: {inner: kind}})
-        if nested is not None:
-            return self._accept(event, {name: nested})
-        dotted = {f"{name}.{inner}": held for inner, held in value.items()}
-        found = self._of_kinds(event, dotted, lambda at, kind: {at: kind})
+        flat = {name: value}
+        if isinstance(value, dict):
+            whole = self._accept(event, flat)
+            if whole is not None:
+                return whole
+            nested = self._of_kinds(event, value, lambda inner, kind: {name: {inner: kind}})
+            if nested is not None:
+                return self._accept(event, {name: nested})
+            flat = {f"{name}.{inner}": held for inner, held in value.items()}
+        found = self._of_kinds(event, flat, lambda at, kind: {at: kind})
         return None if found is None else self._accept(event, found)
 
     def _of_kinds(

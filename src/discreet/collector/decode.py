@@ -56,8 +56,8 @@ def own(content: object) -> Iterator[Decoded]:
             continue
         made = {**record, "id": identity(record.get("id"))}
         if tuple(made) not in _ORDERS:
-            _take_runtime(made)
-            made = {key: made[key] for key in (*KEYS, *(made.keys() - KEYS)) if key in made}
+            _take_runtime(made, made)
+            made = {key: made[key] for key in KEYS if key in made} | made
         yield made, EXACT
 
 
@@ -78,16 +78,9 @@ def batch(content: object) -> Iterator[Decoded]:
 
 
 def _beacon(content: Mapping[str, Any]) -> dict[str, Any] | None:
-    facts = {fact: content.get(key, "") for key, fact in beacon.RESERVED.items() if key != "install"}
-    if "install" in content:
-        facts["install"] = content["install"]
+    facts = {fact: content.get(key, "") for key, fact in beacon.RESERVED.items()}
     rest = {name: value for name, value in content.items() if name not in beacon.RESERVED}
-    if not facts["py"]:
-        for runtime in _RUNTIMES:
-            if runtime in rest:
-                facts[runtime] = rest.pop(runtime)
-                break
-        _take_runtime(facts)
+    _take_runtime(facts, rest)
     return _record(facts, {_unmarked(name, beacon.RESERVED): value for name, value in rest.items()})
 
 
@@ -174,10 +167,9 @@ def _legal(properties: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict):
             # What is left of it takes its place, so that nothing below can take the rest.
             value = {inner: held for inner, held in value.items() if is_flat(inner) and is_flat(held)}  # noqa: PLW2901
-            fits = bool(value)
+            fits, head = bool(value), name
         else:
-            fits = is_flat(value)
-        head = name if isinstance(value, dict) else name.partition(".")[0]
+            fits, head = is_flat(value), name.partition(".")[0]
         if fits and names.legal_name(head) and len(name) <= names.NAME_LENGTH:
             found[name] = value
     return found
@@ -205,9 +197,9 @@ def _unmarked(name: str, reserved: Iterable[str]) -> str:
     return name[:-1] if name.endswith("_") and name.rstrip("_") in reserved else name
 
 
-def _take_runtime(facts: dict[str, Any]) -> None:
-    """`node` or `go` in place of `py`: `node=v20.1.0` is `node 20.1.0`."""
+def _take_runtime(facts: dict[str, Any], told: dict[str, Any]) -> None:
+    """`node` or `go` in place of `py`, out of what was told: `node=v20.1.0` is `node 20.1.0`."""
     for runtime in _RUNTIMES:
-        if runtime in facts and not facts.get("py"):
-            version = str(facts.pop(runtime)).removeprefix("v").removeprefix("go")
+        if runtime in told and not facts.get("py"):
+            version = str(told.pop(runtime)).removeprefix("v").removeprefix("go")
             facts["py"] = f"{runtime} {version}"

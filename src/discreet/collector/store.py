@@ -14,7 +14,7 @@ it to the disk itself.
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, KeysView
 from typing import BinaryIO
 
 from .. import files, names
@@ -27,7 +27,7 @@ TOOLS = 100  # each has an open file
 _ID_DAYS = names.SENT_DAYS + 1  # no client sends what is older
 _DAY = 86_400.0
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.(?:([A-Za-z][A-Za-z0-9_-]{0,63})\.jsonl|forgotten)")
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
+_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW
 _ID = slice(len(HEAD), len(HEAD) + ID_BYTES)
 
 
@@ -88,13 +88,13 @@ class Store:
         Raises `OSError` where that cannot be kept for the next start.
         """
         self._turn()
-        fresh = {hash(one): one for one in ids if hash(one) not in self._forgotten}
+        named = {hash(one): one for one in ids}
+        fresh = {key: one for key, one in named.items() if key not in self._forgotten}
         if len(self._forgotten) + len(fresh) > FORGOTTEN:
             raise OSError(28, "too many ids were forgotten", self.directory)
         if fresh:
             self._append(f"{self._day}.forgotten", "\n".join((*fresh.values(), "")).encode())
             self._forgotten |= fresh.keys()
-        keys = {hash(one) for one in ids}
         # What is written from now on has none of these ids, and what a failed write left will be cut off.
         sizes = [(path, os.path.getsize(path)) for path in self.files()]
 
@@ -102,7 +102,7 @@ class Store:
             number = 0
             for path, size in sizes:
                 with _opened(path) as file:
-                    number += _blank(file, keys, size)
+                    number += _blank(file, named.keys(), size)
             return number
 
         return erase
@@ -110,12 +110,11 @@ class Store:
     def files(self, tool: str = "", days: int = names.LOG_FILE_DAYS) -> list[str]:
         """The paths of the files of a tool, or of all, of so many days, oldest first."""
         first = self._before(days)
-        found = [(day, name) for day, name, of in self._names() if of and tool in ("", of) and day >= first]
-        return [os.path.join(self.directory, name) for _, name in sorted(found)]
+        return sorted(path for day, path, of in self._ours() if of and tool in ("", of) and day >= first)
 
     def tools(self) -> list[str]:
         """The tools that have files."""
-        return sorted({of for _, _, of in self._names() if of})
+        return sorted({of for _, _, of in self._ours() if of})
 
     def full(self) -> bool:
         """Whether there is no room for a record."""
@@ -149,9 +148,8 @@ class Store:
     def _load(self) -> None:
         """Look at all files once: cut off torn ends, learn ids, erase what a crash left of the forgotten."""
         first = self._before(_ID_DAYS)
-        listed = sorted(self._names(), key=lambda entry: (entry[2], entry[0]))  # the forgotten before all others
-        for day, name, tool in listed:
-            path = os.path.join(self.directory, name)
+        listed = sorted(self._ours(), key=lambda entry: (entry[2], entry[0]))  # the forgotten before all others
+        for day, path, tool in listed:
             if day < first:
                 continue
             with _opened(path) as file:
@@ -160,7 +158,7 @@ class Store:
                 if tool:
                     _blank(file, self._forgotten)
                     for _, _, line in _lines(file):
-                        self._remember([hash(line[_ID].decode("ascii", "replace"))])
+                        self._remember([_key(line)])
                 else:
                     self._forgotten.update(hash(line.decode("ascii", "replace").strip()) for _, _, line in _lines(file))
         self._turn()
@@ -177,11 +175,11 @@ class Store:
             os.fsync(descriptor)
             os.close(descriptor)
         oldest, forgotten = self._before(names.LOG_FILE_DAYS), self._before(_ID_DAYS)
-        for then, name, tool in list(self._names()):
+        for then, path, tool in list(self._ours()):
             if then < (oldest if tool else forgotten):
-                os.unlink(os.path.join(self.directory, name))
+                os.unlink(path)
         self._tools = set(self.tools())
-        self._size = sum(os.path.getsize(os.path.join(self.directory, name)) for _, name, _ in self._names())
+        self._size = sum(os.path.getsize(path) for _, path, _ in self._ours())
         self._day = day
 
     def _append(self, name: str, content: bytes) -> None:
@@ -202,10 +200,8 @@ class Store:
 
     def _descriptor(self, name: str) -> int:
         if name not in self._open:
-            path = os.path.join(self.directory, name)
-            descriptor = os.open(path, _FLAGS, 0o600)
+            descriptor = files.open_ours(os.path.join(self.directory, name), _FLAGS)
             try:
-                names.check_ours(os.fstat(descriptor), path, names.current_user())
                 if name in self._torn:
                     os.ftruncate(descriptor, self._torn[name])
                     del self._torn[name]
@@ -220,24 +216,25 @@ class Store:
         if len(self._known) >= GENERATION:
             self._older, self._known = self._known, set()
 
-    def _names(self) -> Iterator[tuple[str, str, str]]:
-        """Day, name and tool of each file of ours; the tool is "" for the forgotten."""
+    def _ours(self) -> Iterator[tuple[str, str, str]]:
+        """Day, path and tool of each file of ours; the tool is "" for the forgotten."""
         for name in os.listdir(self.directory):
             match = _NAME.fullmatch(name)
             if match is not None:
-                yield match[1], name, match[2] or ""
+                yield match[1], os.path.join(self.directory, name), match[2] or ""
 
     def _before(self, days: int) -> str:
         return timestamp(self._clock() - days * _DAY)[:10]
 
 
 def _opened(path: str) -> BinaryIO:
-    return open(path, "rb+", opener=_open_no_link)  # closed by the caller
-
-
-def _open_no_link(path: str, flags: int) -> int:
     """Where the directory came with somebody else's files, a link in it must not lead us to write elsewhere."""
-    return files.open_ours(path, flags | names.NO_FOLLOW)
+    return open(path, "rb+", opener=lambda name, flags: files.open_ours(name, flags | names.NO_FOLLOW))
+
+
+def _key(line: bytes) -> int:
+    """The hash of the id that a record's line has at its place."""
+    return hash(line[_ID].decode("ascii", "replace"))
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
@@ -264,14 +261,14 @@ def _whole(file: BinaryIO) -> int:
     return 0
 
 
-def _blank(file: BinaryIO, keys: set[int], size: int | None = None) -> int:
+def _blank(file: BinaryIO, keys: set[int] | KeysView[int], size: int | None = None) -> int:
     """Write spaces over the lines, of the first `size` bytes, whose ids have these hashes; how many those were."""
     if not keys:
         return 0
     found = [
         (at, length - 1)
         for at, length, line in _lines(file)
-        if (size is None or at < size) and line.startswith(HEAD) and hash(line[_ID].decode("ascii", "replace")) in keys
+        if (size is None or at < size) and line.startswith(HEAD) and _key(line) in keys
     ]
     for at, length in found:
         file.seek(at)

@@ -4,14 +4,13 @@ The rule that keeps it honest: a value is read in the one way its format has for
 """
 
 import math
-import os
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
 from .. import names
-from ..log import ID_BYTES
-from ..privacy.accept import is_hex
+from ..log import new_ids
+from ..sending.distrust import is_id
 
 
 class Malformed(ValueError):
@@ -22,12 +21,11 @@ def identity(given: object) -> str:
     """A UUID: the one given; one by the hash of what was given, so that a repeat stays one; or a random one."""
     if isinstance(given, str) and given:
         text = given.lower()
-        if len(text) == ID_BYTES and text[8::5][:4] == "----" and is_hex(text.replace("-", ""), 32):
+        if is_id(text) and text[8::5][:4] == "----":
             return text
         digits = blake2b(given.encode(errors="replace"), digest_size=16).hexdigest()
         return uuid(f"{digits[:12]}8{digits[13:16]}8{digits[17:]}")  # version 8 of RFC 9562: custom
-    digits = os.urandom(16).hex()
-    return uuid(f"{digits[:12]}4{digits[13:16]}8{digits[17:]}")
+    return new_ids(1)[0]
 
 
 def typed(text: str) -> bool | int | float | str:
@@ -64,8 +62,8 @@ def _value(kind: str, held: object) -> bool | int | float | str | None:
         return integer(held)
     if kind == "doubleValue":
         # JavaScript writes 2.0 as 2; the protocol also has texts, for what JSON cannot say.
-        plain = isinstance(held, (int, float)) and not isinstance(held, bool)
-        return float(held) if plain and abs(held) <= names.LARGEST_INTEGER else None  # type: ignore[arg-type]
+        plain = type(held) in (int, float) and abs(held) <= names.LARGEST_INTEGER  # type: ignore[arg-type]
+        return float(held) if plain else None  # type: ignore[arg-type]
     if (kind == "stringValue" and isinstance(held, str)) or (kind == "boolValue" and isinstance(held, bool)):
         return held
     return None
