@@ -59,7 +59,8 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     known = telemetry.identity == "install"
     check = Check(tool, telemetry.declaration, declared=not session.alone, install=known)
     hosts = frozenset(name.lower() for name in arguments.accept_host)
-    hosts = hosts | _LOOPBACK if alone or hosts else hosts
+    if alone or hosts:
+        hosts |= _LOOPBACK
     answers = _flags(arguments.flags)
     store = Store(os.path.abspath(arguments.out), arguments.limit * _MIB)
     desk = Desk(store, check, hosts=hosts, token=token, tool=tool, flags=answers)

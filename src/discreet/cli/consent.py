@@ -18,7 +18,6 @@ from .data import measured
 from .delivery import additions, additions_while_off, destinations, disclosed, since, waiting
 from .session import Failure, Session, counted
 
-_MARKS = {consent.OFF: "off", consent.ON: "on", consent.PASS: "-"}
 # What a configuration may hold: two words of the gate's, and where to send.
 _SETTINGS = ("disable_telemetry", "tools_over_privacy", "tools_above_privacy", *map(str.lower, settings.KEYS))
 _WORDS = ("", *names.TRUE_WORDS, *names.FALSE_WORDS)
@@ -56,12 +55,11 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
         _say_agreed(session, before, added)
         all_of_it = "" if session.alone else f", what it may be with `{session.command} disclosure`"
         session.say(f"See it with `{session.command} preview`{all_of_it}; stop it with `{session.command} off`.")
-        session.say_where("on")
     else:
         session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
         _say_agreed(session, before, added)
         _say_change(session, decision)
-        session.say_where("on")
+    session.say_where("on")
     return 0
 
 
@@ -144,13 +142,11 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
     name, unsure = session.telemetry.name, _may_be_on(session, decision)
     session.say("Every rule is read. The first `off` decides; without one, the first `on`; without any, it is off.")
     for line in worded.lines(facts):
-        verdict = line.verdict
+        mark, told, saw = "  ", line.verdict or "-", line.saw or line.otherwise
         if line.row == decision.row:
-            verdict = consent.ON if decision.enabled else consent.OFF
-        mark = "=>" if line.row == decision.row else "  "
-        told, saw = _MARKS[verdict], line.saw or line.otherwise
-        if line.row == decision.row and unsure:
-            told, saw = "?", f"its notice was shown: on if {name} records unless somebody says no, else off"
+            mark, told = "=>", consent.ON if decision.enabled else consent.OFF
+            if unsure:
+                told, saw = "?", f"its notice was shown: on if {name} records unless somebody says no, else off"
         session.say(f"{mark} {told:<4}{line.row:<19}{saw}")
     for problem in dict.fromkeys((*destinations(session)[1], *_remarks(session))):
         session.say(f"   {problem}")
@@ -279,12 +275,8 @@ def _steps_to_on(session: Session) -> list[str]:
         stored = facts.consent[0]
         if facts.marker[0] == consent.OFF:
             steps.append(f"remove {facts.marker_path}, which {facts.marker[1]}")
-        if stored == consent.OFF and _is_directory(facts.consent_path):
+        if stored == consent.OFF and os.path.isdir(facts.consent_path) and not os.path.islink(facts.consent_path):
             steps.append(f"remove {facts.consent_path}, which is a directory")  # an answer cannot take its place
             stored = consent.PASS
         yes = stored != consent.OFF and (yes or facts.noticed or consent.ON in (stored, facts.marker[0]))
     return steps if yes else [*steps, f"{session.command} on"]
-
-
-def _is_directory(path: str) -> bool:
-    return os.path.isdir(path) and not os.path.islink(path)

@@ -167,12 +167,12 @@ def remove(session: Session, found: list[str]) -> Failure | None:
     A no takes the place of the answer first and goes last: running processes look at it, and wherever this ends, no
     notice and no marker that is still there counts for a yes. On a full disk, what says yes goes before what says no.
     """
+    if not found:
+        return None
     failures = []
     kinds = session.paths.files
     yes, answer = [name for name in found if name in (kinds["enabled"], kinds["notice"])], kinds["consent"]
     others = [name for name in found if name not in (*yes, answer)]
-    if not found:
-        return None
     try:
         stored.store(session.paths, "false", timestamp(time.time()))
         order = [*yes, *others, answer]

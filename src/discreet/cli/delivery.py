@@ -46,9 +46,8 @@ def sent(session: Session, arguments: argparse.Namespace) -> int:
         return 0
     session.say(f"{'when (UTC)':<21}{'records':>7}{'bytes':>9}  {'status':<15}{'sha256':<17}where")
     for one in found:
-        status = f"{one.get('status', '')}" + (
-            "" if one.get("verdict") == "delivered" else f" {one.get('verdict', '')}"
-        )
+        verdict = one.get("verdict", "")
+        status = f"{one.get('status', '')}" + ("" if verdict == "delivered" else f" {verdict}")
         session.say(
             f"{one.get('time', '')!s:<21}{one.get('records', 0)!s:>7}{one.get('bytes', 0)!s:>9}  {status:<15}"
             f"{str(one.get('sha256', ''))[:16]:<17}{one.get('destination', '')} ({one.get('format', '')})"
@@ -201,11 +200,11 @@ def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, 
     delivery = _looking(session, found, decision)
     if delivery is None:
         return [(one, 0, "nothing is sent while it is off") for one in found]
-    numbers = [delivery.waiting(one) for one in found]
-    return [
-        (one, number, f"{number:,} waiting, {_fortune(delivery, one)}")
-        for one, number in zip(found, numbers, strict=True)
-    ]
+    told = []
+    for one in found:
+        number = delivery.waiting(one)
+        told.append((one, number, f"{number:,} waiting, {_fortune(delivery, one)}"))
+    return told
 
 
 def _looking(session: Session, found: "tuple[Destination, ...]", decision: "Decision") -> "Delivery | None":

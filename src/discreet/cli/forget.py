@@ -6,6 +6,7 @@ deletion, and only on this word), and until a receiver has taken the request, it
 """
 
 import argparse
+import errno
 import time
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,6 @@ _KNOWN_AS = {
     "otlp": "trace id",
     "posthog": "uuid",
 }
-_EIO = 5  # errno.EIO
 
 
 def forget_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +60,7 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
         try:
             left = _ask(session, asking.sent(session.paths), sure=arguments.yes)
         except OutputLost:
-            raise OutputLost from OSError(_EIO, "what cannot be shown is not done")
+            raise OutputLost from OSError(errno.EIO, "what cannot be shown is not done")
         if left is None:
             session.say("Nothing was sent or erased.")
             return 0

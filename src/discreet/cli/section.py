@@ -62,8 +62,8 @@ class Section:
             line = whole.rstrip("\r\n")
             found = _FENCE.match(line)
             if fence:
-                closed = found and found[1].startswith(fence) and not found[2].strip()
-                fence = "" if closed else fence
+                if found and found[1].startswith(fence) and not found[2].strip():
+                    fence = ""
                 line = ""
             elif found:
                 fence = found[1]

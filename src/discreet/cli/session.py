@@ -56,9 +56,8 @@ class Session:
         """Print text that holds nothing a terminal would obey; `exactly` as its bytes in UTF-8, whatever the terminal's
         encoding and line ends.
         """
-        stream = getattr(
-            sys.stdout, "buffer", None
-        )  # a closed stdout has none, nor a text stream that a host put there
+        # A closed stdout has none, nor a text stream that a host put there.
+        stream = getattr(sys.stdout, "buffer", None)
         try:
             if exactly and stream is not None:
                 sys.stdout.flush()
