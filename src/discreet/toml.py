@@ -45,11 +45,11 @@ class _Reader:
         table = root
         # The tables that headers made, by identity: whether one was named itself, or only on the way to another.
         named = {id(root): True}
-        while self._next(" \t\n"):
-            if self._next("") == "[":
+        while first := self._next(" \t\n"):
+            if first == "[":
                 self._at += 1
                 table = self._header(root, named)
-            elif self._next("") != "#":
+            elif first != "#":
                 self._pair(table)
             self._end_line()
         return root
