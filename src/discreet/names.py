@@ -10,6 +10,7 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypeGuard
 
 NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_."
 NAME_LENGTH = 64  # characters of an event or field name: long enough for `import.from_code`, too short for a payload
@@ -64,7 +65,7 @@ TRUE_WORDS = ("true", "1", "yes", "on")
 FALSE_WORDS = ("false", "0", "no", "off")
 
 
-def legal_name(text: object) -> bool:
+def legal_name(text: object) -> "TypeGuard[str]":
     """Whether `text` may name an event or a field: `[a-z][a-z0-9_.]{0,63}`, an exact `str`. Never raises."""
     # `strip` of the whole alphabet leaves nothing of a legal name: one call in C instead of loading `re`.
     return (
@@ -77,7 +78,7 @@ def typed(program: str, verbs: str) -> str:
     return f"{program} {verbs}".strip()
 
 
-def legal_tool(text: object) -> bool:
+def legal_tool(text: object) -> "TypeGuard[str]":
     """Whether `text` may name a tool: `[A-Za-z][A-Za-z0-9_-]{0,63}`, an exact `str`. Never raises."""
     return (
         type(text) is str

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import ContextVar
     from types import TracebackType
-    from typing import Any, TypeVar
+    from typing import Any, Self, TypeVar
 
     from ..telemetry import Recorder
 
@@ -48,7 +48,7 @@ class Silent:
     def add(self, **facts: object) -> None:
         """Take nothing."""
 
-    def __enter__(self) -> "Silent":
+    def __enter__(self) -> "Self":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -91,7 +91,7 @@ class Flags:
             self.asks = True
             found = {key: _decoded(value) for key, value in self._read().values.items()}
             found |= {key: value for key, value in self._looked_up.items() if value is not None}
-        found |= {key: self._override(key) for key in (*found, *self._looked_up) if self._override(key) is not None}
+        found |= {key: said for key in (*found, *self._looked_up) if (said := self._override(key)) is not None}
         return {key: value for key, value in found.items() if value is not None}
 
     def _override(self, key: str) -> object:
@@ -120,7 +120,7 @@ class Flags:
         variant like any other, to be compared with them; None where it is none.
         """
         shares: dict[Any, Any] = rollout if isinstance(rollout, dict) else {True: rollout}
-        edge, lot = 0.0, self._bucket(key)
+        edge, lot = 0.0, self._recorder.salted().bucket(key)
         rest = default if type(default) in (str, bool) else None
         value = rest if shares is rollout else False
         for variant, share in shares.items():
@@ -132,9 +132,6 @@ class Flags:
         if edge > 1 + 1e-9:
             raise ValueError("rollout: the shares are more than 1 in all")
         return value
-
-    def _bucket(self, key: str) -> float:
-        return self._recorder.salted().bucket(key)
 
     def _note(self, key: str, value: object) -> None:
         """Have a variant that was looked up go with later events, and count, once, that it was."""

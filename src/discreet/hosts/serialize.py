@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..privacy import Convert
+    from ..privacy.conversions import Convert
     from ..privacy.declaration import Row
 
 NO_HASH = "0" * 16  # the form of a hash; by chance one in 2**64 is it

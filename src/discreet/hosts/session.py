@@ -57,9 +57,6 @@ class SilentSession(Silent):
     def close(self) -> None:
         """End nothing."""
 
-    def __enter__(self) -> "SilentSession":
-        return self
-
 
 SILENT = SilentSession()
 
@@ -134,9 +131,7 @@ class Session:
         if os.getpid() != self._process:  # a fork: what was counted before is the parent's to record
             self._part = 0
             self._begin()
-        if name in table:
-            return not self._ended
-        if names.legal_name(name) and len(table) < names.PROPERTIES:
+        if name in table or (names.legal_name(name) and len(table) < names.PROPERTIES):
             return not self._ended
         self._recorder.lose("too_many_fields" if names.legal_name(name) else "field_name")
         return False
@@ -279,9 +274,9 @@ def begin(recorder: "Recorder", every: float | None, facts: "dict[str, object]")
 
 def _finite(value: "Number") -> "Number":
     if type(value) is not int and type(value) is not float:
-        from ..privacy.numbers import Refused, plain
+        from ..privacy.numbers import plain
 
-        value = plain(value, Refused)
+        value = plain(value)
     if not -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER:
         raise ValueError("not a finite number below 2**53")
     return value

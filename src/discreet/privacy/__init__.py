@@ -12,13 +12,10 @@ from .. import names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import TypeAlias
 
-    from .conversions import Clean, Draw, Pseudonymize
+    from .conversions import Clean, Convert, Draw, Pseudonymize
     from .declaration import Declaration
     from .rows import Rows
-
-    Convert: TypeAlias = Callable[[object], Clean | None]
 
 OTHER = "other"  # what is not among the declared
 SAMPLE_RATE = "sample_rate"  # the field of a sampled event that says at which rate
@@ -29,7 +26,7 @@ _REMEMBERED = 256  # prepared rows and legal names kept; a host that makes up mo
 
 def command_name(value: object) -> str:
     """The name of a command, as the host's code gives it: a legal name, or `other`."""
-    return value if names.legal_name(value) else OTHER  # type: ignore[return-value]  # a legal name is a str
+    return value if names.legal_name(value) else OTHER
 
 
 def error_name(value: object) -> str | None:
@@ -162,7 +159,7 @@ class Filter:
 
     def _undeclared(self, event: str, name: object, value: object) -> "Clean | None":
         """The default rule for a field that no row names."""
-        if type(name) is not str or not names.legal_name(name):
+        if not names.legal_name(name):
             self._drop("field_name", event, name)
             return None
         if self._closed:
@@ -170,20 +167,16 @@ class Filter:
             return None
         if len(self._bare) < _REMEMBERED:
             self._bare.add(name)
-        if value is True or value is False:
+        if value is None or value is True or value is False:
             return value
+        number: int | float | None = None
         if isinstance(value, int):
             number = int.__add__(value, 0)  # an exact int, whatever a subclass overrides
-            if -UNDECLARED_LIMIT < number < UNDECLARED_LIMIT:
-                return number
-            self._drop("undeclared_value", event, name)
         elif isinstance(value, float):
-            fraction = float.__add__(value, 0.0)
-            if -UNDECLARED_LIMIT < fraction < UNDECLARED_LIMIT:  # neither NaN nor an infinity is
-                return fraction
-            self._drop("undeclared_value", event, name)
-        elif value is not None:
-            self._drop("undeclared_value", event, name)
+            number = float.__add__(value, 0.0)
+        if number is not None and -UNDECLARED_LIMIT < number < UNDECLARED_LIMIT:  # neither NaN nor an infinity is
+            return number
+        self._drop("undeclared_value", event, name)
         return None
 
     def _prepare(self, event: str) -> "dict[str, Convert] | None":

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Clean: TypeAlias = "bool | int | float | str | dict[str, Clean]"
     Pseudonymize: TypeAlias = Callable[[str, str, bytes], str]  # (event, field, raw value) -> 16 hex digits
     Draw: TypeAlias = Callable[[str, str, bytes], int]  # (event, field, message) -> its lot, below 2**256
-    Converted: TypeAlias = Callable[[object], Clean | None]
+    Convert: TypeAlias = Callable[[object], Clean | None]  # the conversion of one field of one event
 
 LEVELS = ("basic", "enhanced")
 
@@ -61,7 +61,7 @@ class Conversion:
         """
         raise NotImplementedError
 
-    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Converted":
+    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Convert":
         """The conversion of one field of one event, as a function of the value alone."""
         if self.epsilon is None:
             return self.convert
@@ -108,7 +108,7 @@ class Count(Conversion):
             return 0
         if isinstance(value, (str, bytes, bytearray)) or not hasattr(type(value), "__len__"):
             return 1
-        return numbers.bounded(len(value), Refused)  # type: ignore[arg-type]  # its type has __len__, as seen above
+        return numbers.bounded(len(value))  # type: ignore[arg-type]  # its type has __len__, as seen above
 
 
 class Hash(Conversion):
@@ -121,7 +121,7 @@ class Hash(Conversion):
     __slots__ = ()
     word = "hash"
 
-    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Converted":
+    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Convert":
         return lambda value: None if value is None else pseudonymize(event, field, _raw(value))
 
     def convert(self, value: object) -> "Clean | None":
@@ -158,10 +158,10 @@ class Distribution(Conversion):
         if value is None:
             return None
         counts = dict.fromkeys((*self.items, OTHER), 0)
-        for item, count in numbers.occurrences(value, Refused):
+        for item, count in numbers.occurrences(value):
             text = _text(item)
             counts[text if text in self.items else OTHER] += count
-        return {item: numbers.bounded(count, Refused) for item, count in counts.items() if count}
+        return {item: numbers.bounded(count) for item, count in counts.items() if count}
 
 
 class Aggregate(Conversion):
@@ -171,7 +171,7 @@ class Aggregate(Conversion):
     word = "aggregate"
 
     def convert(self, value: object) -> int | float | None:
-        return None if value is None else numbers.finite(numbers.total(value, Refused))
+        return None if value is None else numbers.finite(numbers.total(value))
 
 
 class Number(Conversion):
@@ -213,7 +213,7 @@ class Number(Conversion):
             return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None
         if value is None:
             return None
-        number = numbers.plain(value, Refused)
+        number = numbers.plain(value)
         if number - number != 0:  # NaN or an infinity, which no clamp makes a number of
             return None
         number = number if self.low is None or number >= self.low else self.low

@@ -47,8 +47,8 @@ def hosts(destinations: "Iterable[Destination]") -> "list[str]":
     """The hosts of destinations, as their lines name them: each with the finest of the precisions of its times."""
     finest: dict[str, str] = {}
     for one in destinations:
-        held, now = finest.get(one.host, ""), "" if one.format == "beacon" else one.time_precision  # a beacon has none
-        finest[one.host] = min(held or now, now or held, key=(*PRECISIONS, "").index)
+        now = "" if one.format == "beacon" else one.time_precision  # a beacon has none
+        finest[one.host] = min(finest.get(one.host, ""), now, key=(*PRECISIONS, "").index)
     return [host if precision in ("", PLAIN) else f"{host} {precision}" for host, precision in finest.items()]
 
 

@@ -39,8 +39,6 @@ def example(row: "Conversion") -> "Clean | None":
         made = _made(row, given)
         if made is not None:
             return made
-    if word == "sample_rate":
-        return row.convert(None)
     if word in _OURS:
         return _OURS[word]
     if word == "number":

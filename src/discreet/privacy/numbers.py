@@ -24,10 +24,10 @@ class Refused(ValueError):
     """A value of a kind that the conversion has no row for. Its text never holds the value."""
 
 
-def plain(value: object, refused: type[Exception]) -> int | float:
+def plain(value: object) -> int | float:
     """An exact int or float of a number: of ints, floats, their subclasses, and what has `__index__` or `__float__`.
 
-    Raises `refused` for anything else, text above all, and whatever the value's own method raises.
+    Raises `Refused` for anything else, text above all, and whatever the value's own method raises.
     """
     kind = type(value)
     if kind is int or kind is float:
@@ -40,7 +40,7 @@ def plain(value: object, refused: type[Exception]) -> int | float:
         return int.__add__(kind.__index__(value), 0)
     if hasattr(kind, "__float__"):
         return float.__add__(kind.__float__(value), 0.0)  # not `float(...)`, which would read a text
-    raise refused("not a number")
+    raise Refused("not a number")
 
 
 def finite(number: int | float) -> int | float | None:
@@ -48,11 +48,11 @@ def finite(number: int | float) -> int | float | None:
     return number if -names.LARGEST_INTEGER <= number <= names.LARGEST_INTEGER else None
 
 
-def bounded(count: int, refused: type[Exception]) -> int:
-    """A count that JSON holds exactly; raises `refused` for one that it does not."""
+def bounded(count: int) -> int:
+    """A count that JSON holds exactly; raises `Refused` for one that it does not."""
     if 0 <= count <= names.LARGEST_INTEGER:
         return count
-    raise refused("not a count")
+    raise Refused("not a count")
 
 
 def rounded(number: int | float, step: float | None, digits: int | None) -> int | float:
@@ -83,44 +83,44 @@ def bucket(number: int | float, edges: "tuple[float, ...] | str") -> int | float
     return found
 
 
-def total(value: object, refused: type[Exception]) -> int | float:
-    """The sum of a container of numbers, of a mapping's values, or of one number. Raises `refused` for an iterator."""
+def total(value: object) -> int | float:
+    """The sum of a container of numbers, of a mapping's values, or of one number. Raises `Refused` for an iterator."""
     if not hasattr(type(value), "__len__"):
-        return plain(value, refused)
+        return plain(value)
     if isinstance(value, (str, bytes, bytearray)):
-        raise refused("not numbers")
+        raise Refused("not numbers")
     result: int | float = 0
-    for item in _contents(value, "values", refused):
-        result += plain(item, refused)
-    return plain(result, refused)
+    for item in _contents(value, "values"):
+        result += plain(item)
+    return plain(result)
 
 
-def occurrences(value: object, refused: type[Exception]) -> "Iterator[tuple[object, int]]":
+def occurrences(value: object) -> "Iterator[tuple[object, int]]":
     """Each item of a container with how often it stands for: 1, or what a mapping says. One text is one item."""
     if isinstance(value, (str, bytes, bytearray)):
         yield value, 1
     elif hasattr(type(value), "items"):
-        for item, count in _contents(value, "items", refused):
-            whole = plain(count, refused)
+        for item, count in _contents(value, "items"):
+            whole = plain(count)
             if whole != whole or int(whole) != whole or whole < 0:
-                raise refused("not a count")
+                raise Refused("not a count")
             yield item, int(whole)
     else:
-        for item in _contents(value, "", refused):
+        for item in _contents(value, ""):
             yield item, 1
 
 
-def _contents(value: object, method: str, refused: type[Exception]) -> "Iterator[Any]":
+def _contents(value: object, method: str) -> "Iterator[Any]":
     """The items of a container (those of its `method`, if it has one), never more than it says it has.
 
-    Raises `refused` for an iterator, which this would use up, and for more than `ITEMS`.
+    Raises `Refused` for an iterator, which this would use up, and for more than `ITEMS`.
     """
     kind = type(value)
     if not hasattr(kind, "__len__") or hasattr(kind, "__next__"):
-        raise refused("not a container")
+        raise Refused("not a container")
     number = len(value)  # type: ignore[arg-type]  # its type has __len__, as seen above
     if number > ITEMS:
-        raise refused("too large a container")
+        raise Refused("too large a container")
     items: Iterable[object] = getattr(value, method)() if hasattr(kind, method) else value  # type: ignore[assignment]
     for _, item in zip(range(number), items, strict=False):  # an `__iter__` may lie, and never end
         yield item

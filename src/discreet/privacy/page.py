@@ -180,8 +180,12 @@ def _variants(said: "Content") -> str:
 def _receiver(one: "dict[str, Any]") -> str:
     often = _duration(one["batch_interval_seconds"])
     when = f"as soon as {one['batch_size']} records wait, or {often} after the last try" if often else "at once"
-    time = "without the time" if one["format"] == "beacon" else f"with the time cut to the {one['time_precision']}"
-    time = "with the time to the second" if one["time_precision"] == "second" and one["format"] != "beacon" else time
+    if one["format"] == "beacon":
+        time = "without the time"
+    elif one["time_precision"] == "second":
+        time = "with the time to the second"
+    else:
+        time = f"with the time cut to the {one['time_precision']}"
     key = "; but nothing before you set a key" if one["waits_for_key"] else ""
     return f"{code(one['host'])}, in the form {code(one['format'])}, {when}, {time}{key}."
 

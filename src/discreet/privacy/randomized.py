@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, TypeVar
 
-    from .conversions import Clean, Conversion, Converted, Draw
+    from .conversions import Clean, Conversion, Convert, Draw
 
     Choice = TypeVar("Choice", bool, str)
 
@@ -70,7 +70,7 @@ def answer(true: int, size: int, epsilon: float, draw: int) -> int:
     return other + (other >= true)
 
 
-def bound(row: "Conversion", event: str, field: str, draw: "Draw | None") -> "Converted":
+def bound(row: "Conversion", event: str, field: str, draw: "Draw | None") -> "Convert":
     """The conversion of `row` for one field of one event, answered by lot.
 
     In which order the answers were declared makes no difference. Raises `ValueError` where there is nothing to draw

@@ -9,8 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from . import Convert
-    from .conversions import Clean, Conversion, Draw, Pseudonymize
+    from .conversions import Clean, Conversion, Convert, Draw, Pseudonymize
     from .declaration import Declaration, Row
     from .sampling import Lots
 

@@ -145,14 +145,14 @@ def _values(row: "Conversion") -> "Schema":
     if isinstance(row, Number):
         return _number(row)
     found = spelling(row)
+    texts = list(dict.fromkeys((*found.texts, OTHER)))
     if found.word == "one_of":
-        return {"enum": [*dict.fromkeys((*found.texts, OTHER))]}
+        return {"enum": texts}
     if found.word == "distribution":
         counts = {**_COUNT, "minimum": 1}  # what does not occur is left out
-        items = dict.fromkeys((*found.texts, OTHER), counts)
-        return {"type": "object", "properties": items, "additionalProperties": False}
+        return {"type": "object", "properties": dict.fromkeys(texts, counts), "additionalProperties": False}
     if found.word == "error_name":
-        return {"type": "string", "anyOf": [{"enum": [*dict.fromkeys((*found.texts, OTHER))]}, {"pattern": _ERROR}]}
+        return {"type": "string", "anyOf": [{"enum": texts}, {"pattern": _ERROR}]}
     if found.word == "sample_rate":
         return {"const": found.options["rate"]}
     return dict(_PLAIN[found.word])

@@ -139,11 +139,9 @@ def _written(value: "Option") -> str:
 
 
 def _read_option(name: str, value: str) -> "Option":
-    if name == "buckets" and value[:1].isalpha():
-        return value
-    if name == "buckets":
-        return tuple(map(_number, value.split(",")))
-    return _number(value)
+    if name != "buckets":
+        return _number(value)
+    return value if value[:1].isalpha() else tuple(map(_number, value.split(",")))
 
 
 def _number(text: str) -> int | float:

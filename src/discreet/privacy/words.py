@@ -72,8 +72,7 @@ def _by_lot(row: "Conversion", epsilon: float) -> str:
     steady = "no answer is certain; for the same truth you always give the same one"
     if spelling(row).word == "boolean":
         return f"Yes or no, and {chance} the wrong one on purpose. So {steady}."
-    texts = ", ".join(code(str(text)) for text in row.domain)
-    fitting = f"One of these: {texts}. Where none fits it is {code(OTHER)}"
+    fitting = f"One of these: {listed(map(str, row.domain))}. Where none fits it is {code(OTHER)}"
     return f"{fitting}, and {chance} any of the wrong ones on purpose. So {steady}."
 
 
