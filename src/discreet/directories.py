@@ -68,13 +68,17 @@ class DirectoryLock:
         return True
 
     def __exit__(self, *_: object) -> None:
-        if self._descriptor < 0:
-            return
-        try:
-            from fcntl import LOCK_UN, flock
+        if self._descriptor >= 0:
+            unlock(self._descriptor)
 
-            # Closing alone would leave the lock to a child that was forked meanwhile, for as long as it lives.
-            flock(self._descriptor, LOCK_UN)
-        except OSError:
-            pass  # a file system that knows no such lock
-        os.close(self._descriptor)
+
+def unlock(descriptor: int) -> None:
+    """Let go of a lock, and close its file. Raises `OSError` where that cannot be closed."""
+    try:
+        from fcntl import LOCK_UN, flock
+
+        # Closing alone would leave the lock to a process that was forked meanwhile, for as long as it lives.
+        flock(descriptor, LOCK_UN)
+    except (ImportError, OSError):
+        pass  # Windows, where nothing is forked; or a file system that knows no such lock
+    os.close(descriptor)

@@ -20,12 +20,12 @@ from .privacy import UNDECLARED_LINES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .destination import Destination
-    from .sending.owner import Noted
+    from .sending.owner import Owner
 
 _LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process is at it
 
 
-def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
+def note(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
     """Note what this process discloses, and from when its destinations are given records. Never raises OSError."""
     paths = owner.paths
     try:
@@ -51,7 +51,7 @@ def note(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
         return  # somebody else was first, or it cannot be written: then the first deliverer decides
 
 
-def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
+def _renew(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
     """Put a note in place of what there is, unless another process has just done so, whose records may already lie on
     the log: they would come before the new note.
     """
@@ -65,7 +65,7 @@ def _renew(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
             _replace(owner, destinations)
 
 
-def _replace(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
+def _replace(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
     from .privacy import coverage
     from .sending import state as states
 
@@ -82,14 +82,14 @@ def _replace(owner: "Noted", destinations: "tuple[Destination, ...]") -> None:
         files.write_private(owner.paths["delivery"], _content(owner, destinations, told))
 
 
-def _content(owner: "Noted", destinations: "tuple[Destination, ...]", told: "list[str]") -> bytes:
+def _content(owner: "Owner", destinations: "tuple[Destination, ...]", told: "list[str]") -> bytes:
     covered = ",".join(map(quote, told))
     seen = f'"seen":"{timestamp(time.time())}","empty":{_is_missing(owner.paths)},' if destinations else ""
     period = quote(repr(owner.signature))
     return f'{{"v":1,"plan":"","period":{period},"covered":[{covered}],{seen}"destinations":{{}}}}\n'.encode()
 
 
-def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
+def disclosed(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[str]":
     """What a disclosure of now covers, with these destinations in force."""
     if owner.declaration is None and owner.identity == "run" and not destinations:
         return [*UNDECLARED_LINES]  # what `coverage` would say
@@ -98,7 +98,7 @@ def disclosed(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[
     return coverage.lines(owner.declaration, declared_hosts(owner, destinations), identity=owner.identity)
 
 
-def declared_hosts(owner: "Noted", destinations: "tuple[Destination, ...]") -> "list[str]":
+def declared_hosts(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[str]":
     """The hosts that the tool itself names, as their lines do; those of the user's environment need no agreement."""
     if not destinations:
         return []

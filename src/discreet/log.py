@@ -162,7 +162,7 @@ class Log:
         try:
             # A torn last line, of whoever crashed: a newline closes it. Where another process is just now writing (its
             # size grows by the page), it makes an empty line, which readers skip.
-            torn = size > 0 and _last_byte(descriptor, size) != b"\n"
+            torn = is_torn(descriptor, size)
             written = os.write(descriptor, b"\n" + content if torn else content) - torn
         finally:
             os.close(descriptor)
@@ -222,8 +222,11 @@ class Log:
         return descriptor, status
 
 
-def _last_byte(descriptor: int, size: int) -> bytes:
+def is_torn(descriptor: int, size: int) -> bool:
+    """Whether the last line of an open file of `size` bytes has no newline. Raises `OSError`."""
+    if not size:
+        return False
     if hasattr(os, "pread"):
-        return os.pread(descriptor, 1, size - 1)
+        return os.pread(descriptor, 1, size - 1) != b"\n"
     os.lseek(descriptor, size - 1, os.SEEK_SET)  # O_APPEND writes at the end whatever the position is
-    return os.read(descriptor, 1)
+    return os.read(descriptor, 1) != b"\n"

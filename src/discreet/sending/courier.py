@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..destination import Destination
     from . import Sender
-    from .owner import Delivered, Noted
+    from .owner import Owner
     from .plan import Plan
 
 LONG_LIVED_SECONDS = 10.0
@@ -28,7 +28,7 @@ THREAD_SECONDS = 20.0  # the longest that the thread is at it in one go; the log
 _LOOK_SECONDS = 1.0  # the shortest pause between two looks of the thread
 
 
-def engaged(owner: "Delivered") -> "Courier | None":
+def engaged(owner: "Owner") -> "Courier | None":
     """The courier for the destinations in force; None where there is none."""
     destinations = owner.destinations
     head = names.prefix(owner.name)
@@ -40,7 +40,7 @@ def engaged(owner: "Delivered") -> "Courier | None":
     return Courier(owner, destinations) if destinations else None
 
 
-def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: str = "") -> "Plan":
+def plan_of(owner: "Owner", destinations: "tuple[Destination, ...]", run: str = "") -> "Plan":
     """What a deliverer works with, with the consent of the moment; `run` is the id of this process in its records."""
     from .plan import Plan
 
@@ -61,7 +61,7 @@ def plan_of(owner: "Delivered", destinations: "tuple[Destination, ...]", run: st
     )
 
 
-def own_hosts(owner: "Noted") -> "tuple[str, ...]":
+def own_hosts(owner: "Owner") -> "tuple[str, ...]":
     """The hosts that the user's environment names."""
     if not names.addressed(owner.name, owner.environ, {}):
         return ()
@@ -70,7 +70,7 @@ def own_hosts(owner: "Noted") -> "tuple[str, ...]":
     return Settings(owner.name, owner.environ, {}).hosts()
 
 
-def plain(owner: "Delivered", destinations: "tuple[Destination, ...]", run: str, signature: object) -> "dict[str, Any]":
+def plain(owner: "Owner", destinations: "tuple[Destination, ...]", run: str, signature: object) -> "dict[str, Any]":
     """The plan of which `plan.restored` makes one again, for the pipe to a child: plain values, and only what it needs.
 
     Not by way of a `Plan`, which would be a file more for a host to load at its end.
@@ -99,7 +99,8 @@ def plain(owner: "Delivered", destinations: "tuple[Destination, ...]", run: str,
     }
 
 
-def _flags(owner: "Delivered") -> str:
+def _flags(owner: "Owner") -> str:
+    """For whom feature flags are to be asked for, as `Plan.flags`."""
     return owner.identity if owner.flagged is not None and owner.flagged.asks else ""
 
 
@@ -129,7 +130,7 @@ def _has_streams() -> bool:
 class Courier:
     """Delivery of one process."""
 
-    def __init__(self, owner: "Delivered", destinations: "tuple[Destination, ...]") -> None:
+    def __init__(self, owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
         if sys.implementation.name != "cpython":
             # In PyPy the modules of a delivery import it, and the end of a process waits for whichever thread does so
             # first: that must not be ours.
@@ -189,6 +190,4 @@ class Courier:
             handover.start(plain(self._owner, self.destinations, run, self._signature))
 
     def _due(self) -> bool:
-        flagged = self._owner.flagged
-        asks = flagged is not None and flagged.asks
-        return handover.due(self._owner.paths, self.destinations, time.time(), flags=asks)
+        return handover.due(self._owner.paths, self.destinations, time.time(), flags=_flags(self._owner) != "")

@@ -104,13 +104,12 @@ class Delivery:
 
     def next_request(self, destination: "Destination") -> "tuple[int, wire.Request | None]":
         """How many records the next request to a destination carries, and the request; None where nothing waits."""
-        batch, request = _encoded(self._waiting(destination, self._state.places[destination.key]), destination)
+        batch, request = _encoded(self._waiting(destination), destination)
         return len(batch), request
 
     def waiting(self, destination: "Destination") -> int:
         """The number of lines of the log that a destination has not been given yet."""
-        place = self._state.places[destination.key]
-        return sum(1 for _ in outbox.pending(self._plan.paths, place))
+        return sum(1 for _ in outbox.pending(self._plan.paths, self.place(destination)))
 
     def place(self, destination: "Destination") -> states.Place:
         """Where a destination is, and how it fared."""
@@ -135,7 +134,7 @@ class Delivery:
 
     def _due(self, destination: "Destination") -> bool:
         """Whether a delivery is due: enough records wait, or one has waited long enough."""
-        place = self._state.places[destination.key]
+        place = self.place(destination)
         if not self.may_go_to(destination):
             return False
         now = self._clock()
@@ -156,8 +155,8 @@ class Delivery:
 
     def _send(self, destination: "Destination") -> bool:
         """One request; whether it is worth going on with this destination."""
-        place = self._state.places[destination.key]
-        entries = self._waiting(destination, place)
+        place = self.place(destination)
+        entries = self._waiting(destination)
         batch, request = _encoded(entries, destination)
         if request is None:
             return self._move_on(place, entries, len(entries))
@@ -214,8 +213,9 @@ class Delivery:
         self._check()
         return outcome
 
-    def _waiting(self, destination: "Destination", place: states.Place) -> "list[Entry]":
+    def _waiting(self, destination: "Destination") -> "list[Entry]":
         """The next lines, up to as many records as a request may carry."""
+        place = self.place(destination)
         entries: list[Entry] = []
         most = min(place.limit, wire.FORMATS[destination.format])
         for file, spot, line in outbox.pending(self._plan.paths, place):
@@ -245,7 +245,7 @@ class Delivery:
     def _pause(self) -> bool:
         """Wait for a destination that may be tried again soon and has something waiting; whether there was one."""
         now = self._clock()
-        wakes = [self._state.places[destination.key].wake for destination in self._plan.destinations]
+        wakes = [self.place(destination).wake for destination in self._plan.destinations]
         soon = min((wake - now for wake in wakes if now < wake), default=states.DAY_SECONDS)
         if self._force or not soon <= PATIENCE_SECONDS or time.monotonic() + soon >= self._until:
             return False

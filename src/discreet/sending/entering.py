@@ -32,20 +32,18 @@ def enter(
 
     Raises `OSError` for a log, or an answer, that cannot be read.
     """
-    paths, run = plan.paths, f'"run":"{plan.run}"'.encode()
+    paths, signed, run = plan.paths, repr(signature), f'"run":"{plan.run}"'.encode()
     since = _since(state, signature)
     latest = timestamp(now)  # what a clock that was ahead made is of a time to come, which says nothing
     # Whether all that the process of the plan has recorded lies in the period that stands now.
     known = bool(plan.run) and plan.signature == signature
-    if not dry and (state.period != repr(signature) or any(one.key not in state.places for one in plan.destinations)):
+    if not dry and (state.period != signed or any(one.key not in state.places for one in plan.destinations)):
         outbox.close_torn(paths)
-    if state.period != repr(signature):
+    if state.period != signed:
         offsets, floor = outbox.start(paths, lambda line: (known and run in line) or since < time_of(line) <= latest)
         for place in state.places.values():
             place.enter(outbox.settled(paths, place), offsets, floor)
-        told = state.told if state.noted == repr(signature) else []
-        state.period, state.covered, state.seen = repr(signature), [coverage.LOST] if state.lost else told, ""
-        state.noted, state.told = "", []
+        state.begin(signed)
     for destination in plan.destinations:
         if destination.key not in state.places:
             place = states.Place(destination.shown, timestamp(now))

@@ -26,7 +26,7 @@ PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never
 MEMORY_BYTES = 1 << 20  # of a plan that is handed over in memory; the child takes no more
 GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
 HEAD_BYTES = len(HEAD) + ID_BYTES  # of a file of the log, by which it is known
-_SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
+SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
 _PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
 _LOOK_BYTES = 1 << 20  # of the log that are looked at for waiting records; more than that is due anyway
 # What the child's HTTPS and proxies are configured by, and what some systems need to start a program at all.
@@ -73,7 +73,7 @@ def _is_due(entry: "list[str] | None", destination: "Destination", paths: names.
         return True
     if min(wake, attempt, offset) < 0 or max(wake, attempt, offset) > names.LARGEST_INTEGER:
         return True  # nothing that a deliverer ever wrote
-    if now < wake < now + _SANE_SECONDS:
+    if now < wake < now + SANE_SECONDS:
         return False
     waiting = _waiting(paths, entry[2], offset)
     if not waiting:
@@ -238,7 +238,6 @@ def _past_streams(*descriptors: int) -> "tuple[int, ...]":
 
 
 def _environment() -> "dict[str, str]":
-    """The child's environment."""
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")}
     if "REQUEST_METHOD" in os.environ:  # of a CGI script, in which this one is a header of the visitor's
         kept.pop("HTTP_PROXY", None)

@@ -27,8 +27,6 @@ VERDICTS = (
     ("skip", (400, 422)),
     ("hold", range(600)),  # 401, 403, 404, 405, 410, every 3xx, and whatever else a server may say
 )
-# What follows from having no status. Every other error is worth another try.
-UNSENT = {"request": "hold"}  # not fit to be sent, and will not be the next time either
 
 # Of a body that is thrown away: read only because a connection closed with bytes unread looks broken there.
 BODY_BYTES = 64 * 1024
@@ -58,7 +56,10 @@ class Outcome:
         self.error = error
         self.seconds = seconds
         self.body = body
-        self.verdict = verdict(status) if status else UNSENT.get(error, "retry")
+        if status:
+            self.verdict = verdict(status)
+        else:  # a request that is not fit to be sent will not be the next time either; all else is worth another try
+            self.verdict = "hold" if error == "request" else "retry"
 
     @property
     def said(self) -> str:

@@ -51,17 +51,9 @@ class DeliveryLock:
         return held
 
     def __exit__(self, *_: object) -> None:
-        if self._descriptor < 0:
-            return
-        try:
-            from fcntl import LOCK_UN, flock
-
-            # Closing alone would leave the lock to a process that was forked meanwhile, for as long as it lives.
-            flock(self._descriptor, LOCK_UN)
-        except (ImportError, OSError):
-            pass  # Windows, where nothing is forked; or a file system that knows no such lock
         descriptor, self._descriptor = self._descriptor, -1  # closed once, whatever that says: the number may be reused
-        os.close(descriptor)
+        if descriptor >= 0:
+            directories.unlock(descriptor)
 
     def abandon(self) -> None:
         """In the child of a fork: let go of the descriptor that was inherited, which would hold the lock for as long as

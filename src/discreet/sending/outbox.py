@@ -21,7 +21,7 @@ import os
 from binascii import crc32
 
 from .. import files, names, rotation
-from ..log import HEAD
+from ..log import HEAD, is_torn
 from .handover import HEAD_BYTES, identity, time_of
 
 TYPE_CHECKING = False
@@ -82,10 +82,8 @@ def close_torn(paths: names.Paths) -> None:
     except FileNotFoundError:
         return
     try:
-        if os.lseek(descriptor, 0, os.SEEK_END):
-            os.lseek(descriptor, -1, os.SEEK_END)
-            if os.read(descriptor, 1) != b"\n":
-                os.write(descriptor, b"\n")
+        if is_torn(descriptor, os.fstat(descriptor).st_size):
+            os.write(descriptor, b"\n")
     finally:
         os.close(descriptor)
 

@@ -1,4 +1,4 @@
-"""What the sender needs of the recorder that it sends for.
+"""What sending needs of the recorder that it sends for.
 
 The rule that keeps it honest: a type and nothing else. The recorder lies a floor above, and is not imported here; this
 module is never loaded at all.
@@ -12,13 +12,27 @@ from ..destination import Destination
 from ..privacy.declaration import Declaration
 
 
-class Noted(Protocol):
-    """The recorder, as far as a first run is noted of it."""
+class Flagged(Protocol):
+    """The feature flags of a process, as far as a delivery knows them."""
+
+    asks: bool
+
+
+class Owner(Protocol):
+    """The recorder: everything that the gate, the filter and the log go by, and where losses and errors go."""
 
     name: str
+    version: str
     declaration: Declaration | None
     identity: str
     signature: object
+    off: bool
+    mode: str
+    settings: Mapping[str, object]
+    lifted: tuple[str, ...]
+    destinations: tuple[Destination, ...]
+    delivery: str
+    losses: dict[str, int]
 
     @property
     def paths(self) -> names.Paths:
@@ -28,15 +42,9 @@ class Noted(Protocol):
     def environ(self) -> dict[str, str]:
         """The environment it was made in."""
 
-
-class Owner(Noted, Protocol):
-    """The recorder, as far as the sender knows it."""
-
-    version: str
-    off: bool
-    mode: str
-    delivery: str
-    losses: dict[str, int]
+    @property
+    def flagged(self) -> Flagged | None:
+        """The flags, where one was looked up."""
 
     @property
     def _sender(self) -> object:
@@ -56,27 +64,3 @@ class Owner(Noted, Protocol):
 
     def still_agreed(self) -> bool:
         """Whether the stored consent is the one that the queued records were made under."""
-
-
-class Flagged(Protocol):
-    """The feature flags of a process, as far as a delivery knows them."""
-
-    asks: bool
-
-
-class Delivered(Noted, Protocol):
-    """The recorder, as far as a delivery knows it: everything that the gate, the filter and the log go by."""
-
-    off: bool
-    mode: str
-    settings: Mapping[str, object]
-    lifted: tuple[str, ...]
-    destinations: tuple[Destination, ...]
-    delivery: str
-
-    @property
-    def flagged(self) -> Flagged | None:
-        """The flags, where one was looked up."""
-
-    def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
-        """Run `work` where no error reaches the host."""

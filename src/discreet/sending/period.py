@@ -47,8 +47,7 @@ def begin(paths: names.Paths) -> None:
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
                 place.enter(ends, ends, floor)
-            state.period, state.covered = repr(signature), state.told if state.noted == repr(signature) else []
-            state.noted, state.told = "", []
+            state.begin(repr(signature))
             states.save(paths, state, [])
     except OSError:
         return

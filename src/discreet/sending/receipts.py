@@ -7,12 +7,13 @@ The rule that keeps it honest: written before the place in the log is moved on, 
 and the digest are those of the body before its content encoding, or of the request target of a GET.
 """
 
+import errno
 import hashlib
 import json
 import os
 
 from .. import files, names
-from ..log import timestamp
+from ..log import is_torn, timestamp
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 1024 * 1024  # of the file; the older half goes when it is full
 _LINE_BYTES = 64 * 1024  # 500 ids of 39 bytes, and the rest
-_FULL = 28  # errno.ENOSPC
 
 
 def digest(body: bytes) -> str:
@@ -37,10 +37,10 @@ def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
     descriptor = files.open_ours(paths["receipts"], os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW)
     try:
         size = os.fstat(descriptor).st_size
-        if size and os.lseek(descriptor, -1, os.SEEK_END) >= 0 and os.read(descriptor, 1) != b"\n":
+        if is_torn(descriptor, size):
             line = b"\n" + line  # behind one that a crash or a full disk tore
         if os.write(descriptor, line) < len(line):
-            raise OSError(_FULL, "the receipt was cut short", paths["receipts"])
+            raise OSError(errno.ENOSPC, "the receipt was cut short", paths["receipts"])
     finally:
         os.close(descriptor)
     if size > MOST_BYTES:

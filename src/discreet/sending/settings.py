@@ -37,9 +37,10 @@ class Settings:
 
     def destinations(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
         """What is in force where the code names `code`. Never raises."""
-        endpoint = self._get("ENDPOINT")
-        if endpoint:
-            found = self._endpoint(endpoint)
+        found: tuple[Destination, ...] = ()  # where the user's own address is refused nothing goes anywhere
+        if endpoint := self._get("ENDPOINT"):
+            if made := self._endpoint(endpoint):
+                found = (self._with_headers(made),)
         else:
             found = self._with_posthog(code)
             at = next((at for at, one in enumerate(found) if one.format in ("json", "otlp")), None)
@@ -53,9 +54,10 @@ class Settings:
     def refused(self) -> "list[str]":
         """The `problems` of all values, those among them that nothing asks for as things are. Never raises."""
         self._batched(self._with_headers(Destination(POSTHOG_HOST)))
-        form, key = self._form() or None, self._api_key() or None
+        self._form()
+        self._api_key()
         if url := self._get("ENDPOINT"):
-            self._made("ENDPOINT", {"url": url, "format": form, "api_key": key})
+            self._endpoint(url)
         if host := self._get("POSTHOG_HOST"):
             self._made("POSTHOG_HOST", {"url": batch_url(host), "format": "posthog"})
         return self.problems
@@ -71,11 +73,9 @@ class Settings:
                 continue  # refused as a destination too
         return tuple(found)
 
-    def _endpoint(self, url: str) -> "tuple[Destination, ...]":
-        """The user's own address, and no other: nothing goes anywhere where it is refused."""
-        form = self._form()
-        made = self._made("ENDPOINT", {"url": url, "format": form or None, "api_key": self._api_key() or None})
-        return () if made is None else (self._with_headers(made),)
+    def _endpoint(self, url: str) -> Destination | None:
+        """The user's own address."""
+        return self._made("ENDPOINT", {"url": url, "format": self._form(), "api_key": self._api_key()})
 
     def _form(self) -> str:
         form = self._get("FORMAT").lower()

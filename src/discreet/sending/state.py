@@ -15,12 +15,14 @@ sends nothing old, and as a consent of which nobody knows any more what it cover
 each destination, what a host at its exit needs to see whether a delivery is due, without loading `json`.
 """
 
+import errno
 import json
 import os
 
 from .. import files, names
 from ..privacy import coverage
 from . import outbox
+from .handover import SANE_SECONDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +33,7 @@ MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
 _MOST_AWAY = 2 * names.LOG_FILES  # files remembered that are not there: they come back soon, or not at all
 _TEXT = 256  # characters of any text in the file
-_NONE_OF_OURS = (names.NOT_OURS, 22)  # EINVAL: raised for what is no regular file
-_TOO_LARGE = 27  # errno.EFBIG
-_SANE_SECONDS = 2 * DAY_SECONDS  # no wake is so far ahead, unless the clock was set back since
+_NONE_OF_OURS = (names.NOT_OURS, errno.EINVAL)  # the latter is raised for what is no regular file
 
 
 class Place:
@@ -61,7 +61,7 @@ class Place:
 
     def asleep(self, now: float) -> bool:
         """Whether it may not be tried yet."""
-        return now < self.wake < now + _SANE_SECONDS
+        return now < self.wake < now + SANE_SECONDS
 
     def enter(self, here: "outbox.Offsets", offsets: "outbox.Offsets", floor: str) -> None:
         """Go on from `offsets`, where a period of consent begins, and in no file from before `here`, where it is."""
@@ -100,6 +100,12 @@ class State:
         self.empty = False
         self.places: dict[str, Place] = {}
         self.lost = False
+
+    def begin(self, period: str) -> None:
+        """Take up the consent of this signature, with what its first run has noted."""
+        told = self.told if self.noted == period else []
+        self.period, self.covered, self.seen = period, [coverage.LOST] if self.lost else told, ""
+        self.noted, self.told = "", []
 
 
 def backoff(first: float, failures: int) -> float:
@@ -143,7 +149,7 @@ def save(paths: names.Paths, state: State, first: "list[str]") -> None:
         elif lines not in ([], [coverage.LOST]):
             lines[:] = coverage.bounded(lines, coverage.size(lines) - over)
         else:
-            raise OSError(_TOO_LARGE, "so many destinations have no room", paths["delivery"])
+            raise OSError(errno.EFBIG, "so many destinations have no room", paths["delivery"])
     files.write_private(paths["delivery"], content)
 
 
