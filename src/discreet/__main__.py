@@ -25,12 +25,11 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         from .cli.standalone import main as run_any
 
         return run_any(Telemetry, __version__, words)
-    found = telemetry
 
     def complain(text: str) -> None:
         from .cli.standalone import session
 
-        session(found, *map(call.options.get, shell.OPTIONS)).complain(text)
+        session(telemetry, *map(call.options.get, shell.OPTIONS)).complain(text)
 
     try:
         return shell.run(telemetry, call.event, call.command, complain)

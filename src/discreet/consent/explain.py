@@ -29,12 +29,12 @@ def lines(facts: Facts) -> list[Line]:
     """Every row with what it saw and what to type to change it, in table order. Never raises."""
     seen: dict[str, tuple[str, str, str]] = {}
     offs: dict[str, list[str]] = {row: [] for row in ROWS}  # where each says off: all of it has to change
-    for row, *reading in readings(facts):
-        if reading[0] == OFF:
-            offs[row].append(reading[1])
+    for row, verdict, source, detail in readings(facts):
+        if verdict == OFF:
+            offs[row].append(source)
         # Of several in one row (two variables, two files) the one that decides it, else the last.
-        if row not in seen or _RANKS[reading[0]] > _RANKS[seen[row][0]] or reading[0] == PASS == seen[row][0]:
-            seen[row] = reading[0], reading[1], reading[2]
+        if row not in seen or _RANKS[verdict] > _RANKS[seen[row][0]] or verdict == PASS == seen[row][0]:
+            seen[row] = verdict, source, detail
     found = []
     for row in ROWS:
         verdict, source, detail = seen.get(row, (PASS, "", ""))
