@@ -16,6 +16,7 @@ PRECISIONS = ("second", "minute", "hour", "day")
 POSTHOG_HOST = "https://us.i.posthog.com"
 TIMEOUT_SECONDS = 10.0  # of one connection, and of one answer
 _LOOPBACK = ("localhost", "::1")
+_PORTS = {"https": 443, "http": 80}  # of URLs that name none
 # Headers that say what a request is and who makes it: no destination's own would be heeded.
 _OURS = ("host", "user-agent", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection")
 TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
@@ -35,9 +36,9 @@ class Destination:
         self,
         url: str,
         *,
-        format: str | None = None,  # noqa: A002  # the design's name
+        format: "str | None" = None,  # noqa: A002  # the design's name
         headers: "Mapping[str, str] | None" = None,
-        api_key: str | None = None,
+        api_key: "str | None" = None,
         batch_size: int = 10,
         batch_interval: float = 60.0,
         timeout: float = TIMEOUT_SECONDS,
@@ -87,11 +88,14 @@ class Destination:
         return identity(f"{self.format} {self.shown}")
 
     @property
+    def origin(self) -> str:
+        """Scheme, host and port: what may stand in a disclosure, since a path may hold a key."""
+        return f"{self.scheme}://{authority(self.scheme, self.host, self.port)}"
+
+    @property
     def shown(self) -> str:
         """The URL as it may be printed: without user information and without its query."""
-        port = "" if self.port == {"https": 443, "http": 80}[self.scheme] else f":{self.port}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.scheme}://{host}{port}{self.target.partition('?')[0]}"
+        return f"{self.origin}{self.target.partition('?')[0]}"
 
     def __repr__(self) -> str:
         return f"Destination({self.shown!r}, format={self.format!r})"
@@ -119,7 +123,7 @@ def identity(text: str) -> str:
     return f"{digest:016x}"
 
 
-def split(url: str) -> tuple[str, str, str, int, str]:
+def split(url: str) -> "tuple[str, str, str, int, str]":
     """Scheme, user information, host, port and request target of an http or https URL.
 
     Raises `ValueError`, whose text shows nothing of the URL.
@@ -130,15 +134,21 @@ def split(url: str) -> tuple[str, str, str, int, str]:
         raise ValueError("url must be printable ASCII without spaces")
     scheme, found, rest = url.partition("://")
     scheme = scheme.lower()
-    if not found or scheme not in ("http", "https"):
+    if not found or scheme not in _PORTS:
         raise ValueError("url must begin with https:// (or http://)")
-    ends = [at for at in (rest.find("/"), rest.find("?"), rest.find("#")) if at >= 0]
-    authority, target = (rest[: min(ends)], rest[min(ends) :]) if ends else (rest, "/")
+    end = min((at for at in map(rest.find, "/?#") if at >= 0), default=len(rest))
+    target = rest[end:]
     if "#" in target or "\\" in url:
         raise ValueError("url must have neither a fragment nor a backslash")
-    user, _, authority = authority.rpartition("@")
-    host, port = _host_and_port(authority, 443 if scheme == "https" else 80)
+    user, _, place = rest[:end].rpartition("@")
+    host, port = _host_and_port(place, _PORTS[scheme])
     return scheme, user, host, port, target if target.startswith("/") else f"/{target}"
+
+
+def authority(scheme: str, host: str, port: int) -> str:
+    """Host and port as a URL has them, without the scheme's own port."""
+    host = f"[{host}]" if ":" in host else host
+    return host if port == _PORTS.get(scheme) else f"{host}:{port}"
 
 
 def batch_url(host: str) -> str:
@@ -193,14 +203,14 @@ def _masked(url: str) -> str:
     return f"...@{shown.rpartition('@')[2]}" if "@" in shown else shown
 
 
-def _host_and_port(authority: str, default: int) -> tuple[str, int]:
-    host, port = authority, ""
-    if authority.startswith("["):
-        host, closed, port = authority[1:].partition("]")
+def _host_and_port(place: str, default: int) -> "tuple[str, int]":
+    host, port = place, ""
+    if place.startswith("["):
+        host, closed, port = place[1:].partition("]")
         if not closed or ":" not in host or host.strip("0123456789abcdefABCDEF:.") or port[:1] not in ("", ":"):
             raise ValueError("url: what stands in brackets must be an IPv6 address")
-    elif ":" in authority:
-        host, _, port = authority.partition(":")
+    elif ":" in place:
+        host, _, port = place.partition(":")
         port = f":{port}"
     if not host or (":" not in host and host.strip(names.TOOL_CHARACTERS + ".")):
         raise ValueError("url must name a host")

@@ -183,7 +183,7 @@ def _summary(recorder: Recorder) -> "Iterator[str]":
 
 def whereabouts(recorder: Recorder, receivers: "tuple[Destination, ...]") -> str:
     """Where records are kept, and where they are sent to: the end of a sentence."""
-    hosts = sorted({"/".join(one.shown.split("/")[:3]) for one in receivers})
+    hosts = sorted({one.origin for one in receivers})
     sent = f", and sent to {', '.join(hosts)}." if hosts else ". Nothing is sent."
     return f"kept in {recorder.paths['log']}{sent}"
 

@@ -23,8 +23,8 @@ class Receiver(Protocol):
     time_precision: str
 
     @property
-    def shown(self) -> str:
-        """The URL without user information and query."""
+    def origin(self) -> str:
+        """Scheme, host and port."""
 
 
 class Author(Protocol):

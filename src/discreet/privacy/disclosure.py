@@ -136,7 +136,7 @@ def _fields(rows: "Mapping[str, Row]", own: "Mapping[str, Row]") -> "list[dict[s
 
 def _destination(one: "Receiver") -> "dict[str, Any]":
     return {
-        "host": "/".join(one.shown.split("/")[:3]),  # a path may hold a key
+        "host": one.origin,
         "format": one.format,
         "batch_size": one.batch_size,
         "batch_interval_seconds": one.batch_interval,

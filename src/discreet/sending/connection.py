@@ -10,7 +10,7 @@ import sys
 import time
 
 from .. import files
-from ..destination import is_loopback
+from ..destination import authority, is_loopback
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 HEAD_BYTES = 32 * 1024  # of an answer, 100s included; servers let clients send 8 KiB and send less themselves
 PIECE_BYTES = 64 * 1024  # of one read or write
 ADDRESSES = 8  # of one name that are tried, each with its share of the time
-_PORTS = {"http": 80, "https": 443}
 
 # How the system's errors are named: the first class that fits decides.
 _NAMES = (
@@ -202,12 +201,6 @@ def through(scheme: str, host: str, port: int) -> "tuple[str, int, str] | None":
     if found is not None and scheme == "http" and is_loopback(host) and not is_loopback(found[0]):
         return None  # plain http is allowed to this machine because it stays here: so it stays here
     return found
-
-
-def authority(scheme: str, host: str, port: int) -> str:
-    """Host and port as a URL has them, without the scheme's own port."""
-    host = f"[{host}]" if ":" in host else host
-    return host if port == _PORTS.get(scheme) else f"{host}:{port}"
 
 
 def written(*lines: str) -> bytes:

@@ -10,8 +10,8 @@ CPU that a child has. Little of HTTP is needed, since a connection serves one re
 import datetime as dt
 import time
 
-from .. import destination
-from .connection import Connection, Failure, Trust, authority, named, through, written
+from ..destination import authority, split
+from .connection import Connection, Failure, Trust, named, through, written
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _converse(
 
     Raises `OSError`, `ValueError` and `Failure`.
     """
-    scheme, user, host, port, target = destination.split(request.url)
+    scheme, user, host, port, target = split(request.url)
     proxy = through(scheme, host, port)
     place = authority(scheme, host, port)
     if user:

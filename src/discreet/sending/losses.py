@@ -61,8 +61,8 @@ def stored(path: str) -> dict[str, int]:
     legal: dict[str, int] = {}
     # Flat and ours: taken apart by hand, since `json` would cost the exit of every command that dropped something 8 ms.
     for item in text.strip().removeprefix("{").removesuffix("}").split(","):
-        reason, number = (part.strip() for part in (item.partition(":")[0], item.partition(":")[2]))
-        name = reason.strip('"')
+        reason, _, number = item.partition(":")
+        name, number = reason.strip().strip('"'), number.strip()
         fits = len(name) <= _REASON_LENGTH and len(number) <= _DIGITS
         if fits and name.isidentifier() and number.isdecimal() and 0 < int(number) < 2**53:
             legal[name] = int(number)
