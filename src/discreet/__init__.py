@@ -131,7 +131,7 @@ class Telemetry(Recorder):
         found: Scope | Silent = self._nothing() if hosts is None else hosts.current(self)
         return found
 
-    def session(self, every: float | None = None, /, **facts: object) -> "Session | SilentSession":
+    def session(self, every: "float | None" = None, /, **facts: object) -> "Session | SilentSession":
         """Begin a session: what a long-running process does, added up, as one event `session` when it ends.
 
         A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) what was added
@@ -171,7 +171,7 @@ class Telemetry(Recorder):
 
         return markdown(content(self))
 
-    def ask(self, timeout: float = 30.0) -> bool | None:
+    def ask(self, timeout: float = 30.0) -> "bool | None":
         """Ask the user for consent, once, on the terminal: True for a yes, False for a no, both stored; None where
         nobody was asked.
 
@@ -296,5 +296,5 @@ def __getattr__(name: str) -> object:
     return value
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "list[str]":
     return __all__

@@ -88,7 +88,7 @@ class Encoder:
         )
 
 
-def new_ids(number: int) -> list[str]:
+def new_ids(number: int) -> "list[str]":
     """`number` random UUIDs, version 4 (RFC 9562, section 5.4).
 
     Several at once, since the system's random source lets go of the interpreter lock: once an event, that would hand
@@ -141,7 +141,7 @@ class Log:
 
     def __init__(
         self,
-        paths: names.Paths,
+        paths: "names.Paths",
         *,
         file_bytes: int = names.LOG_FILE_BYTES,
         clock: "Callable[[], float]" = time.time,
@@ -176,7 +176,7 @@ class Log:
             whole += 1  # without its newline too: the next append closes it, and a second copy would be one too many
         return whole
 
-    def _open(self, length: int) -> tuple[int, int]:
+    def _open(self, length: int) -> "tuple[int, int]":
         """The open log and its size, rotated first if `length` more bytes would not fit."""
         others = False
         for tries in range(_ROTATIONS + _PAUSES):  # several processes may want to rotate at once: look again
@@ -200,7 +200,7 @@ class Log:
                 others = rotation.rotate(self._paths, status.st_ino)
         raise OSError(_TOO_LARGE, "the log cannot be rotated", self._paths["log"])
 
-    def _open_once(self) -> tuple[int, os.stat_result]:
+    def _open_once(self) -> "tuple[int, os.stat_result]":
         path = self._paths["log"]
         try:
             descriptor = os.open(path, _FLAGS, 0o600)

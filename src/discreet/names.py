@@ -172,7 +172,7 @@ def word(value: object) -> str:
     return str(value).lower() if value is True or value is False or (type(value) is int and 0 <= value <= 9) else "?"
 
 
-def current_user() -> int | None:
+def current_user() -> "int | None":
     """The user id that files of ours must have; None where the system has none (Windows)."""
     return os.geteuid() if hasattr(os, "geteuid") else None
 
@@ -225,7 +225,7 @@ def borrowed_rights() -> str:
     return ""
 
 
-def not_ours(path: str, user: int | None) -> str:
+def not_ours(path: str, user: "int | None") -> str:
     """Why a directory is no place for this user's files; "" where it is one, or not there.
 
     It must be this user's, and so must a link in its place (or root's, who may do anything): else somebody else chose
@@ -242,7 +242,7 @@ def not_ours(path: str, user: int | None) -> str:
     return OPEN if status.st_mode & EVERYBODY_WRITES else ""
 
 
-def of_others(path: str, user: int | None) -> str:
+def of_others(path: str, user: "int | None") -> str:
     """For root, `FOREIGN` where another user has the directory, or the nearest one above it that is there; else "": who
     is not root makes nothing that locks others out of what is theirs.
     """
@@ -254,7 +254,7 @@ def of_others(path: str, user: int | None) -> str:
     return ""
 
 
-def read_small(path: str, user: int | None = None, most: int = SMALL_BYTES) -> bytes:
+def read_small(path: str, user: "int | None" = None, most: int = SMALL_BYTES) -> bytes:
     """The content of a regular file, at most `most` bytes of it (more is cut off).
 
     With `user`, a file that belongs to anybody else, or that anybody may write to, raises `PermissionError`. Raises
@@ -271,7 +271,7 @@ def read_small(path: str, user: int | None = None, most: int = SMALL_BYTES) -> b
         os.close(descriptor)
 
 
-def check_ours(status: os.stat_result, path: str, user: int | None) -> None:
+def check_ours(status: "os.stat_result", path: str, user: "int | None") -> None:
     """Raise `OSError` unless `status` is that of a regular file, and `PermissionError` if it is another user's."""
     if status.st_mode & _KIND != _REGULAR:
         raise OSError(22, "not a regular file", path)

@@ -279,7 +279,7 @@ def _is_plain(name: object, version: object, data_dir: object) -> bool:
     return data_dir[2:3] not in ("/", os.sep) if data_dir[:2] == "~/" else os.path.isabs(data_dir)
 
 
-def _environment() -> dict[str, str]:
+def _environment() -> "dict[str, str]":
     """A copy of the environment as it is now, as text: name by name sixty variables would cost 0.1 ms."""
     held = getattr(os.environ, "_data", os.environ)  # bytes on POSIX
     if type(next(iter(held), "")) is not bytes:

@@ -189,7 +189,7 @@ def look(
     tool: str,
     mode: str,
     environ: "Mapping[str, str]",
-    paths: names.Paths,
+    paths: "names.Paths",
     *,
     settings: "Mapping[str, object] | None" = None,
     lifted: "tuple[str, ...]" = (),
@@ -224,7 +224,7 @@ def look(
     return facts
 
 
-def signature(paths: names.Paths, *, strictly: bool = False) -> "tuple[Signature, ...]":
+def signature(paths: "names.Paths", *, strictly: bool = False) -> "tuple[Signature, ...]":
     """What tells whether the stored consent, or what was told in its place, was touched: inode, size and time of each
     file, None for one not there, or that cannot be looked at; with `strictly` that raises `OSError`: it is no change.
     """
@@ -240,12 +240,12 @@ def signature(paths: names.Paths, *, strictly: bool = False) -> "tuple[Signature
     return tuple(found)
 
 
-def stands(paths: names.Paths, signed: object) -> bool:
+def stands(paths: "names.Paths", signed: object) -> bool:
     """Whether the stored consent is still the one of that signature. Raises `OSError` where it cannot be looked at."""
     return signature(paths, strictly=True) == signed
 
 
-def is_first_run(paths: names.Paths, signed: object) -> bool:
+def is_first_run(paths: "names.Paths", signed: object) -> bool:
     """Whether no run under the stored consent of that signature has noted what it discloses; in doubt, yes."""
     try:
         head = names.read_small(paths["delivery"])
@@ -254,7 +254,7 @@ def is_first_run(paths: names.Paths, signed: object) -> bool:
     return f'"{signed!r}"'.encode() not in head
 
 
-def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -> "Answer":
+def _answer(path: str, user: "int | None", yes: "tuple[str, ...]", meaning: str) -> "Answer":
     """What the first word of a file says: `meaning` if it is one of `yes`, OFF if it is anything else."""
     try:
         content = names.read_small(path, user, _ANSWER_BYTES)
@@ -274,7 +274,7 @@ def _answer(path: str, user: int | None, yes: "tuple[str, ...]", meaning: str) -
     return meaning if first in yes else OFF, f"says {first}" + (f" since {words[1]}" if dated else "")
 
 
-def _present(path: str, user: int | None) -> "Answer":
+def _present(path: str, user: "int | None") -> "Answer":
     try:
         names.check_ours(os.stat(path), path, user)
     except (FileNotFoundError, NotADirectoryError):
@@ -292,7 +292,7 @@ def _missing(path: str, above: str = "") -> "Answer":
     return (OFF, "cannot be read") if lost else SILENT  # what leads nowhere now may lead to a no
 
 
-def _was_shown(path: str, user: int | None) -> bool:
+def _was_shown(path: str, user: "int | None") -> bool:
     """Whether a notice was shown to this user: the file begins with when (see stored.py)."""
     try:
         return names.read_small(path, user)[:2] == b"20"

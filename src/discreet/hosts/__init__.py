@@ -86,10 +86,10 @@ class Scope:
         self._started = time.monotonic_ns()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+    def __exit__(self, kind: "type[BaseException] | None", error: "BaseException | None", _: object) -> None:
         self._recorder.border("command", self._finish, error)
 
-    def _finish(self, error: BaseException | None) -> None:
+    def _finish(self, error: "BaseException | None") -> None:
         ended = time.monotonic_ns()
         self._ended = True
         self._outer = _running(self._outer)  # so that those around it that have ended are not kept
@@ -156,7 +156,7 @@ class Command:
         return scope.__enter__()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+        self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
     ) -> None:
         self._recorder.border("command", self._leave, kind, error, trace)
 
@@ -194,7 +194,7 @@ def current(recorder: "Recorder") -> "Scope | Silent":
     return (_running(variable.get()) if variable is not None else None) or SILENT
 
 
-def _running(scope: Scope | None) -> Scope | None:
+def _running(scope: "Scope | None") -> "Scope | None":
     """The scope itself, or of those around it the nearest, that has not ended: a task outlives the command that it was
     started in, and generators are closed in any order.
     """
@@ -229,7 +229,7 @@ def context_variable() -> "type[ContextVar[Any]]":
     return ContextVar
 
 
-def exit_code(error: BaseException | None, given: object) -> int:
+def exit_code(error: "BaseException | None", given: object) -> int:
     """The exit status that comes of an exception; `given` is what the command itself stated, where there is none."""
     code: object = 1
     if error is None:
@@ -246,7 +246,7 @@ def exit_code(error: BaseException | None, given: object) -> int:
     return 0 if code is None else 1
 
 
-def meant(error: BaseException | None) -> BaseException | None:
+def meant(error: "BaseException | None") -> "BaseException | None":
     """The error; of Click's `Exit` the `SystemExit` which it becomes. Of a coroutine that `asyncio.Runner` cancels as
     Ctrl-C was typed the `KeyboardInterrupt` which it raises in the end; where an interpreter has another way to tell
     them, a cancellation stays one.

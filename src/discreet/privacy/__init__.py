@@ -29,7 +29,7 @@ def command_name(value: object) -> str:
     return value if names.legal_name(value) else OTHER
 
 
-def error_name(value: object) -> str | None:
+def error_name(value: object) -> "str | None":
     """The name of a built-in exception class, or `other`; some Pythons have private ones, which are other."""
     kind = vars(builtins).get(value) if type(value) is str and value[:1] != "_" else None
     if isinstance(kind, type) and issubclass(kind, BaseException):

@@ -88,7 +88,7 @@ class Boolean(Conversion):
     domain = (False, True)
 
     def __init__(
-        self, epsilon: float | None = None, *, purpose: str = "", example: object = None, level: str = "basic"
+        self, epsilon: "float | None" = None, *, purpose: str = "", example: object = None, level: str = "basic"
     ) -> None:
         super().__init__(purpose=purpose, example=example, level=level)
         self.epsilon = numbers.checked_epsilon(epsilon, self.domain)
@@ -134,7 +134,7 @@ class TextCount(Conversion):
     __slots__ = ()
     word = "text_count"
 
-    def convert(self, value: object) -> int | None:
+    def convert(self, value: object) -> "int | None":
         if value is None:
             return None
         if not isinstance(value, str):
@@ -170,7 +170,7 @@ class Aggregate(Conversion):
     __slots__ = ()
     word = "aggregate"
 
-    def convert(self, value: object) -> int | float | None:
+    def convert(self, value: object) -> "int | float | None":
         return None if value is None else numbers.finite(numbers.total(value))
 
 
@@ -189,10 +189,10 @@ class Number(Conversion):
 
     def __init__(
         self,
-        round_to: float | None = None,
-        significant: int | None = None,
-        low: float | None = None,
-        high: float | None = None,
+        round_to: "float | None" = None,
+        significant: "int | None" = None,
+        low: "float | None" = None,
+        high: "float | None" = None,
         buckets: "Iterable[float] | str | None" = None,
         *,
         purpose: str = "",
@@ -208,7 +208,7 @@ class Number(Conversion):
         self.high = high
         self._bare = all(option is None for option in (round_to, significant, low, high, buckets))
 
-    def convert(self, value: object) -> int | float | None:
+    def convert(self, value: object) -> "int | float | None":
         if type(value) is int and self._bare:
             return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None
         if value is None:
@@ -234,7 +234,7 @@ class OneOf(Conversion):
     def __init__(
         self,
         *choices: str,
-        epsilon: float | None = None,
+        epsilon: "float | None" = None,
         purpose: str = "",
         example: object = None,
         level: str = "basic",
@@ -244,7 +244,7 @@ class OneOf(Conversion):
         self.domain = tuple(dict.fromkeys((*self.choices, OTHER)))
         self.epsilon = numbers.checked_epsilon(epsilon, self.domain)
 
-    def convert(self, value: object) -> str | None:
+    def convert(self, value: object) -> "str | None":
         if value is None:
             return None
         text = _text(value)
@@ -260,7 +260,7 @@ class Version(Conversion):
     __slots__ = ("_accepted",)
     word = "version"
 
-    def convert(self, value: object) -> str | None:
+    def convert(self, value: object) -> "str | None":
         text = _text(value)
         if text == getattr(self, "_accepted", ""):  # a tool sends one version, over and over
             return text or None

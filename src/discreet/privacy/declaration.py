@@ -62,7 +62,7 @@ class ErrorName(conversions.OneOf):
         self.choices = dict.fromkeys(declared)
         self.domain, self.epsilon = (), None  # not few: all built-in names come out, and never by lot
 
-    def convert(self, value: object) -> str | None:
+    def convert(self, value: object) -> "str | None":
         name = error_name(value)
         return name if name != OTHER else super().convert(value)
 
@@ -158,7 +158,7 @@ def row(where: str, spec: object) -> "Row":
     raise ValueError(mistake(where, spec, refused, CONVERSIONS, _BESIDE))
 
 
-def _from_mapping(spec: "dict[Any, Any]") -> Conversion | None:
+def _from_mapping(spec: "dict[Any, Any]") -> "Conversion | None":
     """`{"one_of": [...], "purpose": ...}`; None where the mapping is not of this form."""
     words = [key for key in spec if key in CONVERSIONS and not isinstance(spec[key], (str, Conversion))]
     if len(words) != 1 or any(key not in _BESIDE for key in spec if key != words[0]):
@@ -247,7 +247,7 @@ def _rate(where: str, sample: object) -> float:
     return float(sample)  # type: ignore[arg-type]  # as above
 
 
-def _class_rows(kind: type[Event]) -> "dict[str, object]":
+def _class_rows(kind: "type[Event]") -> "dict[str, object]":
     """The fields that a class declares, inherited ones first. No method of the class, where `rows` may be a field."""
     found: dict[str, object] = {}
     for parent in reversed(kind.__mro__):

@@ -24,7 +24,7 @@ class Refused(ValueError):
     """A value of a kind that the conversion has no row for. Its text never holds the value."""
 
 
-def plain(value: object) -> int | float:
+def plain(value: object) -> "int | float":
     """An exact int or float of a number: of ints, floats, their subclasses, and what has `__index__` or `__float__`.
 
     Raises `Refused` for anything else, text above all, and whatever the value's own method raises.
@@ -43,7 +43,7 @@ def plain(value: object) -> int | float:
     raise Refused("not a number")
 
 
-def finite(number: int | float) -> int | float | None:
+def finite(number: "int | float") -> "int | float | None":
     """The number, or None where it is infinite, not a number, or beyond 2**53 and so not exact everywhere."""
     return number if -names.LARGEST_INTEGER <= number <= names.LARGEST_INTEGER else None
 
@@ -55,7 +55,7 @@ def bounded(count: int) -> int:
     raise Refused("not a count")
 
 
-def rounded(number: int | float, step: float | None, digits: int | None) -> int | float:
+def rounded(number: "int | float", step: "float | None", digits: "int | None") -> "int | float":
     """`number` to the nearest multiple of `step`, or to `digits` significant digits; halves go to the even one."""
     if step is digits is None:
         return number
@@ -67,7 +67,7 @@ def rounded(number: int | float, step: float | None, digits: int | None) -> int 
     return float(f"{number:.15g}") if type(number) is float else number
 
 
-def bucket(number: int | float, edges: "tuple[float, ...] | str") -> int | float:
+def bucket(number: "int | float", edges: "tuple[float, ...] | str") -> "int | float":
     """The largest of the ascending `edges` that is not above `number`; the first, for a number below them all.
 
     With `POWERS` for edges, the largest power of two (or 0) whose magnitude is not above the number's, with its sign.
@@ -83,7 +83,7 @@ def bucket(number: int | float, edges: "tuple[float, ...] | str") -> int | float
     return found
 
 
-def total(value: object) -> int | float:
+def total(value: object) -> "int | float":
     """The sum of a container of numbers, of a mapping's values, or of one number. Raises `Refused` for an iterator."""
     if not hasattr(type(value), "__len__"):
         return plain(value)
@@ -136,10 +136,10 @@ def edges(buckets: "Iterable[float] | str | None") -> "tuple[float, ...] | str |
 
 
 def check_number_options(
-    round_to: float | None,
-    significant: int | None,
-    low: float | None,
-    high: float | None,
+    round_to: "float | None",
+    significant: "int | None",
+    low: "float | None",
+    high: "float | None",
     buckets: "tuple[float, ...] | str | None",
 ) -> None:
     """Raise `ValueError` naming the option of `Number` that makes no sense."""
@@ -166,7 +166,7 @@ def check_number_options(
         raise ValueError("buckets must ascend")
 
 
-def checked_epsilon(epsilon: object, domain: "tuple[object, ...]") -> float | None:
+def checked_epsilon(epsilon: object, domain: "tuple[object, ...]") -> "float | None":
     """Epsilon of a choice among the answers of `domain`, as a float; None for None.
 
     Raises `ValueError` for anything but a number from 0.01 to 10, and where there is only one answer.

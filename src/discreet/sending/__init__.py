@@ -224,7 +224,7 @@ class Sender:
         if self.queue:  # put while this thread was ending, by somebody who saw it and left the writing to it
             self.owner.border("thread", self._drain, self.closed)
 
-    def _drain_once(self) -> Ticket | None:
+    def _drain_once(self) -> "Ticket | None":
         """Take a batch, write it and answer the ticket behind it, unless it is the last: that one is returned, for the
         caller to answer after letting go of `running`, so that whoever waited may write a late record itself.
         """
@@ -237,7 +237,7 @@ class Sender:
             ticket.answer()
         return None
 
-    def _take(self) -> Ticket | None:
+    def _take(self) -> "Ticket | None":
         """Move a batch from the queue to `held`, up to and with the first ticket, which is returned."""
         batch = self.queue[:BATCH_RECORDS]
         ticket = None
