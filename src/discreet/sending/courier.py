@@ -90,12 +90,12 @@ def plain(owner: "Owner", destinations: "tuple[Destination, ...]", run: str, sig
         "mode": owner.mode,
         "environ": _watched(owner.name, owner.environ),
         "settings": {key: value for key, value in owner.settings.items() if type(value) in (str, int, bool, float)},
-        "lifted": list(owner.lifted),
+        "lifted": owner.lifted,
         "run": run,
         "signature": signature,
         "identity": owner.identity,
         "flags": _flags(owner),
-        "own": list(own_hosts(owner)),
+        "own": own_hosts(owner),
     }
 
 

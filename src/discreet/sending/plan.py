@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from .lock import DeliveryLock
 
 
+# What is the same in a plan and in its plain form, by which it crosses to a child.
+_SAME = ("mode", "environ", "settings", "lifted", "run", "signature", "identity", "flags", "own")
+
+
 class Plan:
     """`run` is the run id of the process that made the plan, `signature` that of the consent it records under, `own`
     the hosts that the user's environment names; `flags` is for whom it wants to know the feature flags ("run" or
@@ -90,18 +94,5 @@ def restored(values: "Mapping[str, Any]") -> Plan:
     files = {key: os.fsdecode(name) for key, name in values["files"].items()}
     paths = names.Paths(values["tool"], {}, os.fsdecode(values["directory"]), files)
     paths.below, paths.problem = os.fsdecode(values["below"]), ""
-    return Plan(
-        values["tool"],
-        paths,
-        tuple(Destination(**options) for options in values["destinations"]),
-        declaration,
-        mode=values["mode"],
-        environ=values["environ"],
-        settings=values["settings"],
-        lifted=tuple(values["lifted"]),
-        run=values["run"],
-        signature=values["signature"],
-        identity=values["identity"],
-        flags=values["flags"],
-        own=tuple(values["own"]),
-    )
+    destinations = tuple(Destination(**options) for options in values["destinations"])
+    return Plan(values["tool"], paths, destinations, declaration, **{key: values[key] for key in _SAME})
