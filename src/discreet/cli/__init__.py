@@ -1,7 +1,7 @@
 """The verbs: `mytool telemetry VERB ...`, one row each, read by people and by scripts.
 
-The rule that keeps it honest: a verb says what is, in sentences, on stdout; what is wrong goes to stderr. The exit
-status is 0, 1 (it could not be done, and why) or 2 (a wrong use, and which). A traceback is never an answer.
+The rule that keeps it honest: answers go to stdout, in sentences; errors go to stderr, never as a traceback. The exit
+status is 0, 1 (it could not be done), 2 (a wrong use) or 130 (Ctrl-C); `run` has that of its command.
 
 A new verb is one function in a module of this room and one row here.
 """
@@ -91,9 +91,9 @@ VERBS = (
 
 
 def add_verbs(parser: argparse.ArgumentParser, head: str = "") -> "argparse._SubParsersAction[argparse.ArgumentParser]":
-    """Give `parser` the verbs as sub-commands; each sets `verb`, to be run by `run_verb`.
+    """Add the verbs to `parser` as sub-commands. Each sets `verb`, which `run_verb` runs.
 
-    `head` is what is typed before a verb, for usage lines and examples, where it is not the parser's own name.
+    `head` is what is typed before a verb, for usage lines and examples; "" is the parser's own name.
     """
     head = head or parser.prog
     rows = parser.add_subparsers(title="verbs", metavar="VERB", prog=head)
@@ -108,8 +108,8 @@ def parsed(
     argv: Sequence[str] | None,
     hint: "Callable[[argparse.Namespace, list[str]], str]" = lambda _arguments, _rest: "",
 ) -> argparse.Namespace:
-    """The arguments. Raises `SystemExit` as `parse_args` does, but says which verbs there are, and how the one that was
-    typed is used, unless `hint` knows where words belong that it does not take.
+    """The arguments. Raises `SystemExit` as `parse_args` does. The error lists the verbs if none was typed. For words
+    that the verb does not take, it shows the verb's usage, unless `hint` says where they belong.
     """
     arguments, rest = parser.parse_known_args(argv)
     if "verb" not in arguments:
@@ -124,7 +124,7 @@ def parsed(
 
 
 def add_verb(rows: "argparse._SubParsersAction[argparse.ArgumentParser]", verb: Verb, head: str) -> None:
-    """Give one more verb to those of `add_verbs`."""
+    """Add one more verb to those of `add_verbs`."""
     child = rows.add_parser(
         verb.word,
         prog=f"{head} {verb.word}",
@@ -139,7 +139,7 @@ def add_verb(rows: "argparse._SubParsersAction[argparse.ArgumentParser]", verb: 
 
 
 def run_verb(session: Session, arguments: argparse.Namespace) -> int:
-    """Run the verb that `arguments` chose; the exit status. Errors become a sentence on stderr."""
+    """Run the verb that `arguments` chose, and return the exit status. An error becomes a sentence on stderr."""
     try:
         status: int = arguments.verb.run(session, arguments)
         session.flush()
@@ -160,7 +160,7 @@ def run_verb(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _culprit(error: OSError, path: str) -> str:
-    """The path that a person knows: not that of a temporary file, nor of one below what is no directory."""
+    """The path that a person knows: not a temporary file's, nor one inside what is no directory."""
     head, name = os.path.split(path)
     path = os.path.join(head, files.unfinished(name) or name)
     while isinstance(error, NotADirectoryError) and not os.path.isdir(head) and head != os.path.dirname(head):
@@ -169,7 +169,7 @@ def _culprit(error: OSError, path: str) -> str:
 
 
 def _without_output(session: Session, cause: BaseException | None) -> int:
-    """End although stdout takes no more. What is still to be written goes nowhere: Python would complain at exit."""
+    """End although stdout takes no more. Unwritten output goes to the null device, or Python would complain at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,7 +1,7 @@
 """The verb `collect`: receive what tools send, on this machine.
 
-The rule that keeps it honest: without being told it listens to this machine alone, and a secret is never an argument,
-where every user of the machine could read it.
+The rule that keeps it honest: by default it listens to this machine alone, and a secret is never an argument, where
+every user of the machine could read it.
 """
 
 import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..collector.desk import Desk
 
 TOKEN = "DISCREET_COLLECT_TOKEN"  # noqa: S105  # the variable's name
-_TOKEN_LENGTH = 16  # characters at least: who may guess all day finds a short one
+_TOKEN_LENGTH = 16  # characters at least: a short one can be guessed
 _MIB = 1 << 20
 _LIMIT = 1024  # MiB
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
@@ -39,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def collect(session: Session, arguments: argparse.Namespace) -> int:
     """Receive until SIGINT or SIGTERM."""
-    import asyncio  # here, since with the room behind it it costs every other verb more than itself
+    import asyncio  # here: with `collector`, it would cost other verbs more than themselves
 
     from ..collector.check import Check
     from ..collector.desk import Desk
@@ -83,7 +83,7 @@ async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:
     server = Server(desk, session.complain)
 
     def end(number: int, _: object) -> None:
-        signal.signal(number, signal.SIG_DFL)  # whoever asks twice does not wait
+        signal.signal(number, signal.SIG_DFL)  # a second signal ends it at once
         server.stop()
 
     def ready(address: str, number: int) -> None:
@@ -101,8 +101,8 @@ async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:
 
 
 def _look_up(host: str, port: int) -> None:
-    """Raise `Failure` for a name that nobody knows: it is open to no machine at all."""
-    import socket  # loaded with the room behind
+    """Raise `Failure` for a name that does not resolve: that one is open to no machine at all."""
+    import socket  # loaded by then, with asyncio
 
     try:
         socket.getaddrinfo(host, None)
@@ -111,16 +111,16 @@ def _look_up(host: str, port: int) -> None:
 
 
 def _unheard(error: OSError | UnicodeError, host: str, port: int) -> str:
-    """Why it cannot listen there: asyncio's own sentence shows the address as Python writes it."""
+    """Why it cannot listen there. The sentence of asyncio would show the address as a Python tuple."""
     from socket import gaierror  # as above
 
     if isinstance(error, UnicodeError):
         return f"{host}: this is no name of a host"
     if error.errno == errno.EADDRINUSE:
         return f"port {port} of {host} is taken; --port 0 takes any free one"
-    if error.errno in (errno.EADDRNOTAVAIL, None):  # a later asyncio tells no more than that it tried them all
+    if error.errno in (errno.EADDRNOTAVAIL, None):  # None: newer versions of asyncio only say that all failed
         return f"{host}: this is no address of this machine"
-    number = 0 if isinstance(error, gaierror) else error.errno  # those of names that are not found are others
+    number = 0 if isinstance(error, gaierror) else error.errno  # a gaierror counts in numbers of its own
     return f"{host}, port {port}: {os.strerror(number) if number else error.strerror}"
 
 
@@ -154,7 +154,7 @@ def _flags(path: str | None) -> dict[str, Any]:
 
 
 def flags(given: dict[str, bool | str]) -> dict[str, Any]:
-    """Flags as PostHog's `/flags/?v=2` has them, of `{"new-parser": true, "colour": "blue"}`."""
+    """Flags such as `{"new-parser": true, "colour": "blue"}` in the form of PostHog's `/flags/?v=2`."""
     return {
         key: {
             "key": key,

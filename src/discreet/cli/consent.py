@@ -1,6 +1,6 @@
 """The verbs about the choice: on, off, status, explain.
 
-The rule that keeps it honest: they tell the effective state, the gate's own, and never what was merely asked for.
+The rule that keeps it honest: they tell the effective state, as the gate decides it, never merely what was asked for.
 """
 
 import argparse
@@ -18,10 +18,10 @@ from .data import measured
 from .delivery import additions, additions_while_off, destinations, disclosed, since, waiting
 from .session import Failure, Session, counted
 
-# What a configuration may hold: two words of the gate's, and where to send.
+# What a host's `settings` may hold: keys for the gate, and where to send.
 _SETTINGS = ("disable_telemetry", "tools_over_privacy", "tools_above_privacy", *map(str.lower, settings.KEYS))
 _WORDS = ("", *names.TRUE_WORDS, *names.FALSE_WORDS)
-_ADDITIONS = 6  # of what is new since the user agreed, named one by one
+_ADDITIONS = 6  # that are named one by one; the others are counted
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,7 @@ def status_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def on(session: Session, arguments: argparse.Namespace) -> int:
-    """Store a yes as of now, and tell whether it takes effect."""
+    """Store a yes as of now, and say whether it takes effect."""
     session.check_place()
     before = session.decide()
     added = _new(session, before)
@@ -64,7 +64,7 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _say_agreed(session: Session, before: consent.Decision, added: list[str]) -> None:
-    """Tell what a yes agrees to that an earlier one did not."""
+    """Say what a yes agrees to that an earlier one did not."""
     if added:
         session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
 
@@ -86,7 +86,7 @@ def off(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _not_stored(session: Session, error: OSError) -> str:
-    """What to say where a no could not be kept: what is so all the same, and what helps at once."""
+    """What to say if a no could not be stored: what the state is, and what stops telemetry at once."""
     decision = session.decide()
     name = session.telemetry.name
     switch = f"{names.prefix(name)}_NO_TELEMETRY=1"
@@ -160,7 +160,7 @@ def explain(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _say_receivers(session: Session, decision: consent.Decision) -> None:
-    """Tell where records go, how that fares, and which settings about it are refused."""
+    """Say where records go, how each destination fares, and which settings for them are refused."""
     receivers, problems = destinations(session)
     only = "only if it is on" if _may_be_on(session, decision) else ""
     for destination, _, fortune in waiting(session, decision):
@@ -172,7 +172,7 @@ def _say_receivers(session: Session, decision: consent.Decision) -> None:
 
 
 def _remarks(session: Session) -> Iterator[str]:
-    """What no row of the gate tells: settings that are none or make no sense, and whose commands are recorded."""
+    """What no row of the gate says: settings that are unknown or make no sense, `DEBUG`, and `once_per_tree`."""
     telemetry = session.telemetry
     if telemetry.mode != "local":
         yield from settings.Settings(telemetry.name, telemetry.environ, telemetry.settings).refused()
@@ -193,7 +193,7 @@ def _remarks(session: Session) -> Iterator[str]:
 
 
 def _say_additions(session: Session, decision: consent.Decision) -> None:
-    """Tell what a later version added to what the user agreed to, or was told of."""
+    """Say what a later version added to what the user agreed to, or was told in a notice."""
     again = "" if decision.row == "default" else " again"
     added = additions(session, decision)
     if added:
@@ -203,7 +203,7 @@ def _say_additions(session: Session, decision: consent.Decision) -> None:
 
 
 def _new(session: Session, decision: consent.Decision) -> list[str]:
-    """What a later version added; nothing where that cannot be told, which is no reason to refuse a yes."""
+    """What a later version added; empty if that cannot be found out, which is no reason to refuse a yes."""
     try:
         return additions(session, decision) if decision.enabled else additions_while_off(session)
     except (Failure, OSError):
@@ -211,7 +211,7 @@ def _new(session: Session, decision: consent.Decision) -> list[str]:
 
 
 def _say_dropped(session: Session) -> None:
-    """Tell what was dropped, by reason."""
+    """Say what was dropped, by reason."""
     if session.paths.problem:
         return
     try:
@@ -227,8 +227,8 @@ def _say_dropped(session: Session) -> None:
 
 
 def _may_be_on(session: Session, decision: consent.Decision) -> bool:
-    """Whether it depends on the consent mode, which is not known without the tool: where nobody has answered, and a
-    notice was shown, as only tools do that record unless somebody says no.
+    """Whether the consent mode decides, which is unknown without the tool: nobody has answered, and a notice was shown,
+    as only opt-out tools do.
     """
     if not session.alone or decision.row != "default":
         return False
@@ -237,7 +237,7 @@ def _may_be_on(session: Session, decision: consent.Decision) -> bool:
 
 
 def _state(session: Session, decision: consent.Decision) -> str:
-    """What telemetry is, and why: the end of a sentence."""
+    """The state of telemetry and the reason, as the end of a sentence."""
     if _may_be_on(session, decision):
         return "may be on: its notice was shown, and nobody has said no"
     state = f"on ({decision.level})" if decision.enabled else "off"
@@ -245,7 +245,7 @@ def _state(session: Session, decision: consent.Decision) -> str:
 
 
 def _say_change(session: Session, decision: consent.Decision) -> None:
-    """Tell what to type to have it the other way; where only the tool knows which way it is, to see that, or say no."""
+    """Say what to type to change the state; if only the tool itself knows it, how to see it and how to say no."""
     if _may_be_on(session, decision):
         session.say(f"To see whether it is: {session.telemetry.name} telemetry status")
         session.say(f"To say no: {session.command} off")
@@ -260,23 +260,23 @@ def _say_change(session: Session, decision: consent.Decision) -> None:
 
 
 def _steps_to_on(session: Session) -> list[str]:
-    """All that has to be done, in this order, and no more: every off has to go, and there has to be a yes."""
+    """All that has to be done to turn it on, in order, and no more: every off has to go, and there has to be a yes."""
     facts = facts_of(session.telemetry)
     found = {line.row: line for line in worded.lines(facts)}
     if change := found["code"].change:
         return [change]  # nothing that the user types helps
-    del found["stored consent"]  # which are two files, looked at below
+    del found["stored consent"]  # two files, looked at below
     if found["test runner"].change:
-        del found["CI"]  # what helps there, helps here, too
+        del found["CI"]  # discreet.testing lifts CI, too
     steps = [line.change for line in found.values() if line.change]
-    # A variable that says off will say true; the notice counts where nothing else does.
+    # A variable that says off will say true after its step. The notice is a yes where nothing else is.
     yes = found["opt-in variable"].verdict != consent.PASS
-    if not facts.home or facts.home.endswith(names.OPEN):  # else the files will lie elsewhere: none of these counts
+    if not facts.home or facts.home.endswith(names.OPEN):  # else the files will lie elsewhere, and these will not count
         stored = facts.consent[0]
         if facts.marker[0] == consent.OFF:
             steps.append(f"remove {facts.marker_path}, which {facts.marker[1]}")
         if stored == consent.OFF and os.path.isdir(facts.consent_path) and not os.path.islink(facts.consent_path):
-            steps.append(f"remove {facts.consent_path}, which is a directory")  # an answer cannot take its place
+            steps.append(f"remove {facts.consent_path}, which is a directory")  # an answer cannot replace it
             stored = consent.PASS
         yes = stored != consent.OFF and (yes or facts.noticed or consent.ON in (stored, facts.marker[0]))
     return steps if yes else [*steps, f"{session.command} on"]

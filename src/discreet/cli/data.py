@@ -1,7 +1,7 @@
 """The verbs about the data: preview and clear.
 
 The rule that keeps it honest: what is shown is what lies on disk, and what is erased is all of it and nothing else.
-The room `report` is entered by few verbs: it would cost every `run` in a Makefile 20 ms.
+Few functions load the room `report`: it would cost every `run` in a Makefile 20 ms.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def preview(session: Session, arguments: argparse.Namespace) -> int:
     skipped: Tally = Counter()
     shown: deque[str] = deque(maxlen=arguments.n)
     for line, _ in read.lines(log_files(session), skipped):
-        # Between its values, and in a key given twice, a line may hold what the reader of records never sees.
+        # The reader of records sees neither what is between the values nor the first value of a key given twice.
         if line.isprintable():
             shown.append(line)
         else:
@@ -75,17 +75,17 @@ def clear(session: Session, arguments: argparse.Namespace) -> int:
         if not confirmed(session, "Erase them?"):
             session.say("Nothing was erased.")
             return 0
-    erase(session, *going(session))  # looked at again: a person takes a while, and the tool may have run meanwhile
+    erase(session, *going(session))  # looked for again: the tool may have run while the person was thinking
     return 0
 
 
 def going(session: Session) -> tuple[list[str], str]:
-    """The names of the files that are to be erased, and a sentence about the no that stays; "" where none does."""
+    """The names of the files to erase, and a sentence on the no that stays ("" if none does)."""
     found, tool, mode = ours(session), session.telemetry.name, session.telemetry.mode
     said = facts_of(session.telemetry).consent[1]
     stands = said.removeprefix("says ").partition(" ")[0] in names.FALSE_WORDS
-    # A notice is only ever shown by an opt-out tool; and without the tool nobody knows, before its notice, whether it
-    # is one: a no that was stored stays one.
+    # Only an opt-out tool shows a notice. Asked without the tool, nobody knows before its notice whether it is opt-out:
+    # a stored no then stays.
     if not (mode == "opt-out" or session.paths.files["notice"] in found or (session.alone and stands)):
         return found, ""
     why = f"without it {tool} {'would' if mode == 'opt-out' else 'may'} begin again by itself"
@@ -96,8 +96,8 @@ def going(session: Session) -> tuple[list[str], str]:
 
 
 def erase(session: Session, found: list[str], no: str) -> None:
-    """Erase these files and say so, and what telemetry is then; with `no`, the sentence about it, leave a stored no.
-    Raises `Failure` where something stays.
+    """Erase these files, and say so and whether telemetry is on now. `no` is the sentence of `going`: unless it is "",
+    a no is left stored. Raises `Failure` for what could not be erased.
     """
     failure = remove(session, found)
     if no:
@@ -118,13 +118,13 @@ def erase(session: Session, found: list[str], no: str) -> None:
 
 
 def check_terminal(verb: str) -> None:
-    """Raise `Misuse` where there is nobody to ask."""
+    """Raise `Misuse` if there is no terminal to ask on."""
     if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout)):
         raise Misuse(f"{verb} asks on a terminal only; give --yes to erase without being asked")
 
 
 def described(session: Session, found: list[str]) -> str:
-    """What these files are."""
+    """What these files are, in words."""
     answers = {session.paths.files["consent"], session.paths.files["enabled"]}
     among = "" if answers.isdisjoint(found) else ", your stored answer among it"
     return f"all telemetry of {session.telemetry.name}{among}"
@@ -137,7 +137,7 @@ def say_paths(session: Session, found: list[str]) -> None:
 
 
 def confirmed(session: Session, question: str) -> bool:
-    """Ask on the terminal; no is the answer to everything but a yes."""
+    """Ask on the terminal. Everything but a yes is a no."""
     print(f"{question} [y/N] ", end="", flush=True)  # `input` would ask on stderr, which may go elsewhere
     try:
         typed = sys.stdin.readline()
@@ -149,12 +149,12 @@ def confirmed(session: Session, question: str) -> bool:
 
 
 def ours(session: Session) -> list[str]:
-    """The names of the files of the table that are there."""
+    """The names of the tool's files that exist, unfinished ones included."""
     wanted = list(session.paths.files.values())
     wanted += [rotation.rotated(session.paths.files["log"], number) for number in range(1, names.LOG_FILES)]
     try:
         with os.scandir(session.paths.directory) as entries:
-            # A directory at one of the names is nothing that this package ever made.
+            # This package never made a directory of such a name.
             present = sorted(entry.name for entry in entries if not entry.is_dir(follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
         return []
@@ -162,10 +162,11 @@ def ours(session: Session) -> list[str]:
 
 
 def remove(session: Session, found: list[str]) -> Failure | None:
-    """Erase all that can be erased; a failure that names what could not.
+    """Erase all that can be erased, and return a failure that names what could not, or None.
 
-    A no takes the place of the answer first and goes last: running processes look at it, and wherever this ends, no
-    notice and no marker that is still there counts for a yes. On a full disk, what says yes goes before what says no.
+    The stored answer is first replaced by a no and erased last: running processes see the no, and if this is
+    interrupted, no remaining notice or marker counts as a yes. If the no cannot be stored (a full disk), files that say
+    yes go before the answer, which may be a no.
     """
     if not found:
         return None
@@ -190,8 +191,8 @@ def remove(session: Session, found: list[str]) -> Failure | None:
 
 
 def check_target(session: Session, option: str, path: str, example: str) -> None:
-    """Raise `Misuse` where a page would be written among the files of telemetry: one of their names would be a yes, and
-    so would one that is not there yet.
+    """Raise `Misuse` if a page would be written among the files of telemetry: under some of their names, its mere
+    presence would be a yes.
     """
     if same(session.paths.directory, os.path.dirname(os.path.realpath(path))):
         raise Misuse(
@@ -201,7 +202,7 @@ def check_target(session: Session, option: str, path: str, example: str) -> None
 
 
 def same(one: str, two: str) -> bool:
-    """Whether both paths lead to the same thing, and there is one."""
+    """Whether both paths lead to the same thing that exists."""
     return os.path.exists(one) and os.path.exists(two) and os.path.samefile(one, two)
 
 
@@ -226,7 +227,7 @@ def _open_without_waiting(path: str, flags: int) -> int:
 
 
 def log_files(session: Session) -> list[str]:
-    """The paths that the log may have, oldest records first. Raises `Failure` where it has no place."""
+    """The paths that the log may have, oldest records first. Raises `Failure` if it has no place."""
     from ..report import read
 
     if session.paths.problem:

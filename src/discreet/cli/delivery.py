@@ -1,7 +1,7 @@
 """The verbs about what leaves: sent, flush, and `preview --wire`.
 
-The rule that keeps it honest: what is shown as the next request is made by the very code that sends it; no value of a
-header is ever shown. The rooms of delivery are entered by these verbs alone.
+The rule that keeps it honest: the request that is shown is made by the very code that sends it, and the value of a
+header is never shown. The rooms of delivery are loaded only by functions that need them.
 """
 
 import argparse
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20  # receipts of `sent`
 _SECONDS = 120.0  # the longest that a person waits for `flush`
-# What is to be said, at the end, of requests that were not delivered.
+# What to say at the end about requests that were not delivered, by verdict.
 _ENDINGS = {
     "skip": "what was refused for good (skip) is not sent again",
     "hold": "a receiver that takes nothing of it (hold) is left alone for a day: is its address right, and its key?",
@@ -94,7 +94,7 @@ def flush(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def preview_wire(session: Session) -> int:
-    """The next request to each destination, as it would be sent, and that for feature flags, where it is due."""
+    """The next request to each destination, as it would be sent, and the one for feature flags if it is due."""
     from ..sending import renewal
     from ..sending.delivery import Delivery, Withdrawn
 
@@ -143,7 +143,7 @@ def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]
 
 
 def in_force(session: Session) -> "tuple[Destination, ...]":
-    """The destinations in force; what was refused is told on stderr."""
+    """The destinations in force. Complains of settings that were refused."""
     found, problems = destinations(session)
     for problem in problems:
         session.complain(problem)
@@ -151,19 +151,19 @@ def in_force(session: Session) -> "tuple[Destination, ...]":
 
 
 def disclosed(session: Session) -> "list[str]":
-    """What a yes of now covers: all that the tool's disclosure says. Nothing is known of it without the tool itself."""
+    """What a yes now covers: all that the tool's disclosure says; nothing without the tool, which alone knows it."""
     from .. import first
 
     return [] if session.alone else first.disclosed(session.telemetry, destinations(session)[0])
 
 
 def since(decision: "Decision") -> str:
-    """What was said last of all that is recorded: of an opt-out tool its notice, else what was agreed to."""
+    """What additions are counted from, in words: the notice of an opt-out tool, else the user's yes."""
     return "its notice" if decision.row == "default" else "you agreed"
 
 
 def additions(session: Session, decision: "Decision") -> "list[str]":
-    """What was added since the user agreed, and so is not sent: events, fields, hosts; `decision` as in `waiting`."""
+    """The events, fields and hosts that are new since the user agreed, and so not sent; `decision` as in `waiting`."""
     found, _ = destinations(session)
     if not found or session.alone:
         return []
@@ -172,7 +172,7 @@ def additions(session: Session, decision: "Decision") -> "list[str]":
 
 
 def additions_while_off(session: Session) -> "list[str]":
-    """The same of a stored yes that lists what it covers, while something else says off."""
+    """The same for a stored yes that lists what it covers, while something else says off."""
     from ..consent import ON, stored
     from ..privacy.agreement import Agreement
 
@@ -191,8 +191,8 @@ def _beyond(session: Session, agreement: "Agreement") -> "list[str]":
 
 
 def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, int, str]]":
-    """Each destination in force with how many records wait for it (0 while it is off), and how it fares in words;
-    `decision` is what was told of the gate.
+    """Each destination in force with the number of records that wait for it (0 while telemetry is off), and its state
+    in words. `decision` is what the user was told of the gate.
     """
     found, _ = destinations(session)
     if not found:
@@ -208,7 +208,7 @@ def waiting(session: Session, decision: "Decision") -> "list[tuple[Destination, 
 
 
 def _looking(session: Session, found: "tuple[Destination, ...]", decision: "Decision") -> "Delivery | None":
-    """A deliverer that only looks; None while it is off. Raises `Failure` where that is not what `decision` says."""
+    """A deliverer that only looks; None while telemetry is off. Raises `Failure` if that contradicts `decision`."""
     from ..sending.courier import plan_of
     from ..sending.delivery import Delivery, Withdrawn
 
@@ -253,6 +253,6 @@ def _plan(session: Session, verb: str) -> "Plan":
             why = "no destination can be used"
         raise Failure(f"{session.telemetry.name} sends nothing anywhere: {why}")
     plan = plan_of(session.telemetry, found)
-    if os.path.lexists(session.paths["flags"]):  # some run of the tool has looked one up
+    if os.path.lexists(session.paths["flags"]):  # a run of the tool has looked up a flag
         plan.flags = session.telemetry.identity
     return plan

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..privacy.disclosure import Content
 
 _FORMATS = ("markdown", "json", "schema")
-_DIFFERENCES = 30  # lines of a difference that are shown: enough to see what it is about
+_DIFFERENCES = 30  # lines of a difference that are shown
 
 
 def disclosure_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +61,7 @@ def _content(session: Session) -> "Content":
 
 
 def _renew(session: Session, path: str, write: bool) -> int:
-    """Check or renew the section of a file; the exit status."""
+    """Check or renew the section of a file, and return the exit status."""
     from ..privacy.page import markdown
     from .section import Section
 
@@ -95,13 +95,13 @@ def _say_differences(session: Session, path: str, found: str, wanted: str) -> No
 
 
 def _printed(value: object) -> str:
-    """JSON in which nothing is left that a terminal might obey: what is not printable is an escape."""
+    """JSON that no terminal obeys: what is not printable is an escape."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     return "".join(each if each == "\n" or each.isprintable() else json.dumps(each)[1:-1] for each in text)
 
 
 def _read(path: str) -> str:
-    """The text of a file, its line ends as they are. Raises `Misuse` where it is none that can be read."""
+    """The text of a file with its own line ends. Raises `Misuse` if it cannot be read, or is not UTF-8."""
     try:
         with open(path, encoding="utf-8", newline="") as file:
             return file.read()
@@ -112,6 +112,6 @@ def _read(path: str) -> str:
 
 
 def _replace(path: str, text: str) -> None:
-    """Write a file anew, by a temporary one beside it and a rename, with its old mode. Raises `OSError`."""
-    path = os.path.realpath(path)  # of a link the file is renewed, and the link stays
+    """Replace a file's content by a temporary file and a rename, and keep its mode. Raises `OSError`."""
+    path = os.path.realpath(path)  # a link stays: its target is replaced
     files.write_private(path, text.encode(), mode=os.stat(path).st_mode & 0o7777)

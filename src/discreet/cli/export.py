@@ -1,6 +1,6 @@
 """The verb `export`: a page to read, and to pass on by hand.
 
-The rule that keeps it honest: it sends nothing, writes over nothing, and counts only what the tool could send.
+The rule that keeps it honest: it sends nothing, overwrites nothing, and counts only what the tool could send.
 """
 
 import argparse
@@ -36,7 +36,7 @@ def export(session: Session, arguments: argparse.Namespace) -> int:
     distrust = Distrust(telemetry.name, telemetry.declaration, session.decide().level)
     skipped: Tally = Counter()
     for line, _ in lines(data.log_files(session), skipped):
-        # As of a moment at which no record is too old: only what is sent grows old, not what one shows.
+        # At this time no record is too old: the bound on age is for what is sent, not for what is shown.
         record, why = distrust.judge(line.encode(), OLDEST_SECONDS)
         if record is None:
             skipped[why] += 1
@@ -52,7 +52,7 @@ def export(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _remarks(session: Session, skipped: int) -> "list[str]":
-    """What is in the page, in sentences."""
+    """Sentences on what the page holds."""
     telemetry, tool = session.telemetry, session.telemetry.name
     command = f"discreet --tool {tool}" if session.alone else names.typed(telemetry.program, telemetry.verbs)
     head = (
@@ -75,7 +75,7 @@ def _write(path: str, page: str) -> None:
     """Write a new file, whole or not at all. Raises `Failure`."""
     made = False
     try:
-        with open(path, "x", encoding="utf-8") as file:  # "x" takes no existing name, a link's neither
+        with open(path, "x", encoding="utf-8") as file:  # "x" refuses a name that exists, a link's too
             made = True
             file.write(page)
     except FileExistsError:

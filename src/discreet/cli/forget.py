@@ -1,8 +1,8 @@
-"""The verb `forget`: ask whoever was sent something to delete it, and erase what lies here.
+"""The verb `forget`: ask receivers to delete what they were sent, and erase what lies here.
 
-The rule that keeps it honest: nothing is sent or erased before the very bytes of each request and the path of each file
-were shown. It asks whatever the gate says (a no is no reason to keep what was sent; only ids leave, for their own
-deletion, and only on this word), and until a receiver has taken the request, its ids are kept.
+The rule that keeps it honest: nothing is sent or erased before the exact bytes of each request and the path of each
+file were shown, and ids are kept until a receiver has taken the request that names them. The gate does not matter: a no
+is no reason to keep what was sent, and only ids leave, for their own deletion, because the user said so.
 """
 
 import argparse
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ..sending.forget import Sent
     from ..sending.wire import Request
 
-    Wanted: TypeAlias = list[tuple[Destination, list[tuple[int, Request]]]]  # the ids of each request counted
+    Wanted: TypeAlias = list[tuple[Destination, list[tuple[int, Request]]]]  # (number of ids, request)
 
-# How a receiver of each format knows a record; see the formats in sending/wire.
+# How a receiver of each format finds a record; see the formats in sending/wire.
 _KNOWN_AS = {
     "beacon": "parameter i",
     "json": "id; no destination of now has this address",
@@ -53,7 +53,7 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.yes:
         data.check_terminal("forget")
-    # What another deliverer sends meanwhile would not be asked for.
+    # What another deliverer sent meanwhile would not be in the requests.
     with DeliveryLock(session.paths, patience=TAKING_LEAVE_SECONDS) as held:
         if not held:
             raise Failure("another deliverer is at work; try again in a moment")
@@ -70,7 +70,7 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
         found, no = data.going(session)
         found = [name for name in found if name not in kept]
         data.remove(session, [name for name in found if name != session.paths.files["lock"]])
-    data.erase(session, found, no)  # and the lock, which cannot go on Windows while it is held; the rest is gone
+    data.erase(session, found, no)  # only the lock is left: Windows cannot erase it while it is held
     if left:
         number = counted(sum(map(len, left.values())), "record")
         raise Failure(f"{number} could not be asked for; their ids are kept: try `{session.command} forget` again")
@@ -78,7 +78,7 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _ask(session: Session, sent: "Sent", *, sure: bool) -> "Sent | None":
-    """Show all that would be done, and ask for the deletion; the ids that no receiver took. None for a no."""
+    """Show all that would be done, then ask for the deletion. Returns the ids that no receiver took; None for a no."""
     wanted = _wanted(session, sent)
     _show(session, sent, wanted)
     session.flush()
@@ -89,7 +89,7 @@ def _ask(session: Session, sent: "Sent", *, sure: bool) -> "Sent | None":
 
 
 def _wanted(session: Session, sent: "Sent") -> "Wanted":
-    """The requests to each json destination in force that was sent something."""
+    """The requests to each json destination in force that was sent something, by destination."""
     from ..sending import forget as asking
 
     tool, version = session.telemetry.name, session.telemetry.version
@@ -122,7 +122,7 @@ def _show(session: Session, sent: "Sent", wanted: "Wanted") -> None:
 
 
 def _send(session: Session, one: "Destination", requests: "list[tuple[int, Request]]") -> int:
-    """Send the requests to a destination until one is not taken; how many ids the taken ones name."""
+    """Send the requests to a destination until one is not taken. Returns how many ids the taken ones name."""
     from ..sending import http
 
     ids = 0

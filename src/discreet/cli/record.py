@@ -1,7 +1,7 @@
-"""The verbs that record: log, for what a shell measured itself, and run, which measures a command.
+"""The verbs that record: `log`, for what a shell measured itself, and `run`, which measures a command.
 
-The rule that keeps it honest: what a person typed wrong is told, on or off; what the declaration leaves out is told as
-well. `run` itself is in hosts/shell.py, since a Makefile's `run` passes by the verbs.
+The rule that keeps it honest: a wrong use is an error even where telemetry is off; where it is on, `log` says what the
+declaration leaves out. The running itself is in hosts/shell.py, since a Makefile's `run` does not come through here.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from ..hosts import exit_code, shell
 from .session import Failure, Misuse, Session
 
 _FLUSH_SECONDS = 1.0
-# Conversions of a text, which may look like a number; of a distribution it is its one item.
+# Conversions of text: what looks like a number stays text. For a distribution it is the one item.
 _TEXTUAL = ("hash", "one_of", "text_count", "version", "distribution")
 _LEGAL = f"a lower-case letter, then such, digits, _ and ., at most {names.NAME_LENGTH} in all"
 _LONGEST_SECONDS = names.LARGEST_INTEGER / 1000
@@ -39,7 +39,7 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def log(session: Session, arguments: argparse.Namespace) -> int:
-    """Record one event. Silent and successful where telemetry is off; a wrong use is told, on or off."""
+    """Record one event. Where telemetry is off, do nothing and succeed; a wrong use is an error all the same."""
     _check_event(arguments.event)
     _check_declared(session, arguments.event)
     properties, wrong, left = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
@@ -70,7 +70,7 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _check_first(argv: list[str]) -> None:
-    """Raise `Misuse` where the first word is no command, but may be meant for the event: `log` has it in that place."""
+    """Raise `Misuse` if the first word is no command, but may be meant as the event, which `log` takes there."""
     event, words = argv[0], argv[2:]
     if words and names.legal_name(event) and shutil.which(event) is None:
         meant = f"run --event {event} -- {shlex.join(words)}"
@@ -88,13 +88,13 @@ def _set_argument(parser: argparse.ArgumentParser) -> None:
 
 
 class _Watched(Mapping[str, object]):
-    """Properties that note, while the filter goes over them, which of them it drops."""
+    """Properties that note which of them the filter drops while it iterates over them."""
 
     def __init__(self, properties: dict[str, object], losses: dict[str, int]) -> None:
         self._properties = properties
         self._losses = losses
         self.left_out: list[str] = []
-        self.beyond: list[str] = []  # the bound of an event: what the filter did not ask for any more
+        self.beyond: list[str] = []  # what the filter did not ask for, as the event was full
 
     def __getitem__(self, key: str) -> object:
         return self._properties[key]
@@ -106,7 +106,7 @@ class _Watched(Mapping[str, object]):
         keys = list(self._properties)
         for at, key in enumerate(keys):
             before = sum(self._losses.values())
-            # Noted before, since nobody tells us at once, but in CPython. An error ends it, too, but that is no bound.
+            # Set before the `yield`: only CPython tells us at once that the filter stopped, if full or by an error.
             self.beyond = keys[at:] if at - len(self.left_out) >= names.PROPERTIES else []
             yield key
             if sum(self._losses.values()) > before:
@@ -132,7 +132,7 @@ def _record(session: Session, event: str, properties: dict[str, object]) -> None
 
 
 def _only(session: Session, event: str) -> str:
-    """What of an event is recorded: why the rest was left out."""
+    """Why some properties were left out: what is recorded of this event."""
     declaration, name = session.telemetry.declaration, session.telemetry.name
     if declaration is None or not declaration.closed:
         return f"only true, false, numbers of up to nine digits and what {name} itself declares are recorded"
@@ -146,7 +146,7 @@ def _check_event(event: str) -> None:
 
 
 def _check_declared(session: Session, event: str) -> None:
-    """In a tool that declares its events, the others are a wrong use: nothing of them would ever be recorded."""
+    """Raise `Misuse` for an undeclared event, in a tool that declares its events: it would never be recorded."""
     declaration = session.telemetry.declaration
     if declaration is not None and declaration.closed and event not in declaration.events:
         declared = ", ".join(sorted(declaration.events))
@@ -156,8 +156,8 @@ def _check_declared(session: Session, event: str) -> None:
 def _declared(
     session: Session, event: str, texts: dict[str, str]
 ) -> tuple[dict[str, object], list[str], dict[str, list[str]]]:
-    """The values of `--set`, each a text where its row wants one; a sentence for each that its row refuses, which would
-    cost the whole event; and the fields of which nothing would be left, by why.
+    """The values of `--set`, as text where the row wants text; a sentence for each that its row refuses, which would
+    drop the whole event; and, by reason, the fields of which nothing would be recorded.
     """
     declaration = session.telemetry.declaration
     rows = (declaration.rows(event) or declaration.fields) if declaration is not None else {}
@@ -170,13 +170,13 @@ def _declared(
         word = getattr(row, "word", "")
         value = text if word in _TEXTUAL else _guessed(text)
         if word == "boolean" and text.lower() in names.FALSE_WORDS:
-            value = False  # else any text is something, and so is true
+            value = False  # any other text counts as true
         properties[key] = value
         if isinstance(row, dict):
             wrong.append(f"--set {key}: it is a field of fields, which is for the tool's own code to record")
         elif row is not None:
             try:
-                # A hash takes any text, and is nothing without its salt.
+                # A hash takes any text, and cannot be tried without its salt.
                 if row.word != "hash" and row.convert(value) is None:
                     left.setdefault("nothing of that is recorded", []).append(key)
                 elif row.level not in ("basic", level):
@@ -198,7 +198,7 @@ def _guessed(text: str) -> object:
     if text in ("true", "false"):
         return text == "true"
     if not text.isascii() or "_" in text or text != text.strip():
-        return text  # which Python would take for a number all the same
+        return text  # Python would read some of these as numbers
     for kind in (int, float):
         try:
             return kind(text)
@@ -208,11 +208,11 @@ def _guessed(text: str) -> object:
 
 
 def _seconds(text: str) -> float:
-    """A duration. The type of an option: argparse makes a sentence of what is wrong."""
+    """Read a duration, as the `type` of an option: argparse makes a sentence of the error."""
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < _LONGEST_SECONDS:  # which NaN is not, either
+    if not 0 <= seconds < _LONGEST_SECONDS:  # false for NaN, too
         raise argparse.ArgumentTypeError(f"must be a number of seconds, such as 1.5, not {text!r}")
     return seconds

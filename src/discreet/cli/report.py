@@ -1,7 +1,7 @@
 """The verb `report`: what was recorded, added up, as text, as a page, for programs.
 
-The rule that keeps it honest: this room only asks, reads and hands on; what is counted is `report.summarize`, and each
-form shows the figures of `report.document`. The room `report` is entered when the verb runs, and not before.
+The rule that keeps it honest: this module parses the request and passes data on. `report.summarize` counts, and every
+form shows the figures of `report.document`. The room `report` is loaded only when the verb runs.
 """
 
 import argparse
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from ..report.read import Tally
     from ..report.summarize import Summary
 
-_STDOUT = ("-", "/dev/stdout")  # by its name as a file, the sentence after the page would be written over its beginning
+_STDOUT = ("-", "/dev/stdout")  # opened by name, it starts anew: the sentence after the page would overwrite the page
 _PAGE_BEGINS = b"<!doctype html"  # in lower case
-_PAGE = 100  # columns of a report at most: a line longer than that is hard to follow
+_PAGE = 100  # columns of a report at most: longer lines are hard to follow
 _AGO = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
-_SOON = 1.0  # seconds that reading may take before a bar of progress is worth a look
-_STEP = 0.1  # seconds between two looks at it
+_SOON = 1.0  # seconds of reading before a progress bar is shown
+_STEP = 0.1  # seconds between two updates of it
 _BLOCKS = "\u2588\u258f\u2591\u00b1"
 
 
@@ -78,8 +78,8 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
         from ..report.html import page
 
         nothing, begin = _nothing(session, arguments, found)
-        begin = shown(begin, None)  # a directory may be part of it, and of its name anything
-        tool, only = session.telemetry.name, shown(_only(arguments), None)  # as the name of a file may be
+        begin = shown(begin, None)  # it may hold a directory, whose name may hold anything
+        tool, only = session.telemetry.name, shown(_only(arguments), None)  # so may the name of a file
         text = page(summary, declaration, skipped, tool=tool, only=only, nothing=nothing, begin=begin)
         _write(session, arguments.html, text)
     else:
@@ -89,7 +89,7 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _once(paths: "Sequence[str]") -> list[str]:
-    """The files at these paths, each once, by whatever name. Raises `Failure` where there is none."""
+    """These paths, each file once, whatever its names. Raises `Failure` for one that does not exist."""
     found: dict[tuple[int, int], str] = {}
     for path in paths:
         try:
@@ -101,8 +101,8 @@ def _once(paths: "Sequence[str]") -> list[str]:
 
 
 def _check_target(session: Session, path: str, logs: "Sequence[str]") -> None:
-    """Raise `Misuse` where a page would destroy something: of `report --html *.jsonl` a shell makes the first log the
-    file to write to. Between this look and the writing another process may put a file there; that is its own doing.
+    """Raise `Misuse` if the page would destroy something: in `report --html *.jsonl`, a shell makes the first log the
+    file to write to. Race: another process may create a file between this check and the writing; it is overwritten.
     """
     if not path:
         raise Misuse("--html wants the name of a file, or - for stdout")
@@ -123,7 +123,7 @@ def _write(session: Session, path: str, page: str) -> None:
     if path in _STDOUT:
         session.put(page.removesuffix("\n"), exactly=True)
         return
-    content = page.encode()  # before the older page is emptied
+    content = page.encode()  # an error here must not have emptied the older page
     try:
         with open(path, "wb") as file:
             file.write(content)
@@ -133,7 +133,7 @@ def _write(session: Session, path: str, page: str) -> None:
 
 
 def _nothing(session: Session, arguments: argparse.Namespace, found: "Document") -> tuple[str, str]:
-    """What to say where there is no record, and what to type then, if anything."""
+    """What to say if there is no record, and what to type then ("" for nothing)."""
     if found["events"]:
         return "", ""
     if arguments.since or arguments.until or arguments.event:
@@ -146,7 +146,7 @@ def _nothing(session: Session, arguments: argparse.Namespace, found: "Document")
 
 
 def _only(arguments: argparse.Namespace) -> str:
-    """What of the log was asked for, as a sentence; "" for all of this user's."""
+    """A sentence on the part of the log that was asked for; "" for all of this user's."""
     events, files = arguments.event or [], arguments.file
     parts = [
         f"event{'s' * (len(events) > 1)} {', '.join(events)}" if events else "",
@@ -219,7 +219,7 @@ def _asked(arguments: argparse.Namespace, now: float) -> "Asked":
 
 
 def _moment(option: str, text: str, now: float, day: str) -> str:
-    """A moment as a record has it, or as it compares with one; `day` is what completes a day."""
+    """A text that compares with the times of records; `day` completes a day without a time."""
     ago = _AGO.fullmatch(text)
     if ago is not None:
         return timestamp(max(now - int(ago[1]) * _UNITS[ago[2]], 0))
@@ -245,7 +245,7 @@ def _summed(paths: "Sequence[str]", asked: "Asked", skipped: "Tally") -> "Summar
 
 
 class _Progress:
-    """A bar on stderr, a terminal, once reading has taken a second; gone at the end."""
+    """A progress bar on stderr, a terminal: shown once reading has taken a second, removed at the end."""
 
     def __init__(self, size: int) -> None:
         self._size = max(size, 1)
@@ -253,7 +253,7 @@ class _Progress:
         self._shown = False
 
     def at(self, read: int) -> None:
-        """So many bytes are read."""
+        """Take note that `read` bytes are read."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _STEP
@@ -263,6 +263,6 @@ class _Progress:
         print(f"\r{shown(text, sys.stderr)}", end="", file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._shown:
             print(f"\r{'':50}\r", end="", file=sys.stderr, flush=True)

@@ -4,11 +4,11 @@
     ...
     <!-- discreet:disclosure:end -->
 
-The rule that keeps it honest: nothing outside the markers is ever touched, not a byte, and a marker is one only where
-it stands alone on its line and no fence of a code block is open. What is doubtful (no marker, two of a kind, the end
-before the beginning) is refused.
+The rule that keeps it honest: no byte outside the markers is ever changed. A marker counts only if it stands alone on
+its line, outside any block of code. What is doubtful (no marker, two of a kind, the end before the beginning) is
+refused.
 
-Source: CommonMark 0.31.2, for what is a heading (sections 4.2 and 4.3) and a fence (4.5).
+Source: CommonMark 0.31.2, sections 4.2 and 4.3 for headings, 4.5 for fences.
 """
 
 import re
@@ -22,9 +22,9 @@ _FENCE = re.compile(r" {0,3}(`{3,}(?=[^`]*$)|~{3,})(.*)")
 
 
 class Section:
-    """The section of `text`; raises `ValueError` saying what is wrong with its markers.
+    """The section of `text`. Raises `ValueError` that says what is wrong with the markers.
 
-    `level` is what its own headings begin at: one below the heading that it stands under, 2 where it stands under none.
+    `level` is where its own headings begin: one level below the heading above it, 2 if there is none, at most 6.
     """
 
     def __init__(self, text: str) -> None:
@@ -43,17 +43,17 @@ class Section:
 
     @property
     def content(self) -> str:
-        """What stands between the markers, each line ended by a newline alone."""
+        """What stands between the markers, with a plain newline after each line."""
         return "".join(self._lines[self._first : self._last]).replace("\r\n", "\n")
 
     def renewed(self, content: str) -> str:
-        """The whole text with `content` between the markers, in the line ends of the first marker."""
+        """The whole text with `content` between the markers, with the line ends of the first marker's line."""
         line_end = "\r\n" if self._lines[self._first - 1].endswith("\r\n") else "\n"
         inner = content.replace("\n", line_end)
         return "".join([*self._lines[: self._first], inner, *self._lines[self._last :]])
 
     def _look(self) -> tuple[list[int], list[int], list[tuple[int, int]]]:
-        """The lines with a beginning, those with an end, and (line, level) of each heading."""
+        """The numbers of the lines with a begin marker and with an end marker, and (number, level) of each heading."""
         begins: list[int] = []
         ends: list[int] = []
         levels: list[tuple[int, int]] = []
@@ -82,5 +82,5 @@ class Section:
 
 
 def _stands(line: str, marker: str) -> bool:
-    """Whether a marker is all that is on a line, and the line is not indented to be code."""
+    """Whether a line holds nothing but the marker, and is not indented as code is."""
     return line.strip() == marker and not line.startswith(("    ", "\t"))

@@ -1,4 +1,4 @@
-"""What one call of a verb works with: the tool, how the command is called, and how things are said.
+"""What one call of a verb works with: the tool, the command as it was typed, and the ways to print.
 
 The rule that keeps it honest: everything printed for a person, errors included, passes `shown`, which leaves nothing
 that a terminal would obey.
@@ -26,17 +26,17 @@ class OutputLost(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """A command line. What is wrong with it is told like everything else: a word of it may be the name of a file that
-    somebody else gave, in a directory that was typed as `*`.
+    """A parser whose errors pass `shown`, too: a word of the command line may be a file's name that somebody else chose
+    and a shell put in place of `*`.
     """
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong, and how it is used; exit status 2."""
+        """Print the usage and what is wrong, and exit with status 2."""
         super().error(shown(message, sys.stderr))
 
 
 class Session:
-    """One call. `command` is what was typed before the verb; `alone` is whether no host's declaration is at hand."""
+    """One call. `command` is what was typed before the verb; `alone` is whether the tool's declaration is unknown."""
 
     def __init__(self, telemetry: Recorder, command: str, *, alone: bool = False) -> None:
         self.telemetry = telemetry
@@ -53,10 +53,10 @@ class Session:
         self.put(shown(text, sys.stdout))
 
     def put(self, text: str, *, exactly: bool = False) -> None:
-        """Print text that holds nothing a terminal would obey; `exactly` as its bytes in UTF-8, whatever the terminal's
-        encoding and line ends.
+        """Print text that holds nothing a terminal would obey; with `exactly`, in UTF-8 with plain newlines, whatever
+        the terminal's encoding and line ends.
         """
-        # A closed stdout has none, nor a text stream that a host put there.
+        # Neither a closed stdout has a `buffer`, nor a text stream that a host put there.
         stream = getattr(sys.stdout, "buffer", None)
         try:
             if exactly and stream is not None:
@@ -68,7 +68,7 @@ class Session:
             raise OutputLost from error
 
     def flush(self) -> None:
-        """Write out what was printed."""
+        """Write out what was printed. Raises `OutputLost`."""
         try:
             if sys.stdout is not None:  # closed when the process was started
                 sys.stdout.flush()
@@ -81,18 +81,18 @@ class Session:
             print(shown(f"{self.command}: {text}", sys.stderr), file=sys.stderr)
 
     def decide(self) -> consent.Decision:
-        """What the gate says now, whatever it said when the process began."""
+        """What the gate says now, whatever it said when the process started."""
         return consent.decide(facts_of(self.telemetry))
 
     def debugged(self) -> str:
-        """That the environment has events shown in the place of being recorded; "" where it has not."""
+        """A sentence if the environment has events shown in place of being recorded, else ""."""
         for variable, value in names.said(self.telemetry.name, self.telemetry.environ, "DEBUG"):
             if names.shows(self.telemetry.name, {variable: value}):
                 return f"{variable} is set: events are shown on stderr, and neither written nor sent"
         return ""
 
     def say_where(self, verb: str) -> None:
-        """Where no host's declaration is at hand: that the tool's files may lie elsewhere, and what to type then."""
+        """If asked without the tool: say that its files may lie elsewhere, and what to type then."""
         if self.alone:
             name = self.telemetry.name
             self.say(
@@ -101,7 +101,7 @@ class Session:
             )
 
     def check_place(self) -> None:
-        """Raise `Failure` where no directory of this user's can be written."""
+        """Raise `Failure` if there is no directory that this user's files may lie in."""
         facts = facts_of(self.telemetry)
         if facts.home:
             (place,) = (line for line in lines(facts) if line.row == "home")
@@ -109,7 +109,7 @@ class Session:
 
 
 def shown(text: str, stream: TextIO | None) -> str:
-    r"""The text as a terminal may have it: what is not printable, or unknown to it, as an escape such as `\x1b`.
+    r"""The text with escapes such as `\x1b` in place of what is not printable, or not in the terminal's encoding.
 
     What is printable stays, so that a path can be copied from the screen. Never raises.
     """
@@ -119,7 +119,7 @@ def shown(text: str, stream: TextIO | None) -> str:
 
 
 def positive(text: str) -> int:
-    """How many records are to be shown. The type of an option: argparse makes a sentence of what is wrong."""
+    """Read a number of records, as the `type` of an option: argparse makes a sentence of the error."""
     number = int(text) if text.isdecimal() and len(text) < 19 else 0  # below sys.maxsize
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be a number of records, at least 1, not {text!r}")

@@ -1,7 +1,7 @@
 """The verbs without the host's own command: `discreet --tool NAME ...` and `discreet --manifest FILE ...`.
 
-    discreet --tool NAME VERB ...             the files and the environment of a tool, and nothing else of it
-    discreet --manifest FILE VERB ...         and all that its author declared, from the file
+    discreet --tool NAME VERB ...             knows the files and the environment of a tool, and nothing else of it
+    discreet --manifest FILE VERB ...         also knows what its author declared in the file
     discreet [--manifest FILE] collect ...    receive what tools send: no tool's own verb
 
 The rule that keeps it honest: without a manifest it knows neither the consent mode nor the destinations of the tool,
@@ -33,7 +33,7 @@ _VALUES = dict(zip(shell.OPTIONS, ("NAME", "FILE", "DIR"), strict=True))  # of t
 
 
 def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
-    """Run a verb on the files of a tool; the exit status. Raises `SystemExit` for `--help` and wrong options."""
+    """Run a verb on the files of a tool; its exit status. Raises `SystemExit` for `--help` and wrong options."""
     parser = Parser(
         prog="discreet",
         usage=USAGE,
@@ -57,7 +57,7 @@ def main(kind: type[Recorder], version: str, argv: Sequence[str]) -> int:
     try:
         telemetry = shell.opened(kind, received, manifest, directory)
     except ValueError as error:
-        told = str(error)  # of a mistake in a manifest, it begins with the file
+        told = str(error)  # about a manifest, it begins with the file's path
         parser.error(f"--data-dir {told[9:]}" if told.startswith("data_dir ") else told)
     own = arguments.verb is not COLLECT
     return run_verb(session(telemetry, tool, manifest, directory, own=own), arguments)
@@ -68,13 +68,13 @@ def _head(argv: Sequence[str]) -> tuple[str, bool]:
     typed, rest = shell.typed(argv, shell.OPTIONS)
     words = argv[: len(argv) - len(rest)] if typed else []
     head = shown(shlex.join(["discreet", *words]), sys.stdout)
-    if "%(prog)" in head:  # `argparse` would fill it in, and trip over the rest
+    if "%(prog)" in head:  # `argparse` would replace it, and fail at any other %
         head = head.replace("%", "%%")
     return head, "--tool" in typed or "--manifest" in typed
 
 
 def _unknown(argv: Sequence[str], verbs: Container[str]) -> str:
-    """An option before the verb that there is not, where `argparse` would take its value for the verb; else ""."""
+    """An unknown option before the verb, if `argparse` would take the option's value for the verb; else ""."""
     _, rest = shell.typed(argv, shell.OPTIONS)
     if len(rest) < 2 or rest[1] in verbs or not rest[0].startswith("-"):
         return ""
@@ -82,7 +82,7 @@ def _unknown(argv: Sequence[str], verbs: Container[str]) -> str:
 
 
 def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
-    """Where words that no verb takes belong, if that is likely."""
+    """Where words that the verb does not take belong, if that is likely; else ""."""
     verb = arguments.verb.word
     for word in rest:
         option = word.partition("=")[0]
@@ -97,8 +97,8 @@ def _hint(arguments: argparse.Namespace, rest: list[str]) -> str:
 def session(
     telemetry: Recorder, tool: str | None, manifest: str | None, directory: str | None, *, own: bool = True
 ) -> Session:
-    """What a verb works with, after these options; what it says to type can be typed from anywhere, or is, of the
-    tool's `own` verbs, what the manifest says of its command.
+    """What a verb works with, after these options. What it tells users to type is the command that the manifest names,
+    for the tool's `own` verbs; else it repeats the options, so that it works in any directory.
     """
     if own and manifest is not None and "verbs" in vars(telemetry) and directory is None:
         return Session(telemetry, names.typed(telemetry.program, telemetry.verbs))
