@@ -1,7 +1,7 @@
-"""A chart of the activity by `plotext`, where that is installed.
+"""A chart of the activity by `plotext`, if that is installed.
 
-The rule that keeps it honest: it is one of the forms of a report and no condition for any; whatever release is there,
-a chart that cannot be made leaves its place to the table. The axis begins at zero.
+The rule that keeps it honest: no form of a report depends on it. Whatever release is installed, a chart that cannot be
+made leaves its place to the table. The axis begins at zero.
 """
 
 from .document import Document, spans, timeline
@@ -9,17 +9,17 @@ from .text import BAR, Style
 
 _HEIGHT = 14  # lines
 _TICKS = 6  # days named below the axis
-_BEYOND = 5  # columns: the last of these days is written around its bar, half of it beyond the chart
+_BEYOND = 5  # columns: the last day is centred below its bar, so half of it is beyond the chart
 
 
 def activity(document: Document, style: Style) -> str:
-    """Events by day, or by as many days as there is room for; "" without `plotext` 5.3, whose calls it takes."""
+    """Events by day, or by longer spans if there is less room; "" without `plotext` 5.3, whose functions it calls."""
     days, points = timeline(document["days"], max(style.width - 20, BAR))
     try:
-        import plotext  # type: ignore[import-not-found,import-untyped,unused-ignore]  # not needed by anybody
+        import plotext  # type: ignore[import-not-found,import-untyped,unused-ignore]  # optional
     except ImportError:
         return ""
-    if len(points) < 2 or not hasattr(plotext, "clear_figure"):  # 6.0 has other calls
+    if len(points) < 2 or not hasattr(plotext, "clear_figure"):  # 6.0 has other functions
         return ""
     places = list(range(len(points)))
     shown = places[:: -(-len(places) // _TICKS)]

@@ -1,7 +1,7 @@
 """Text in the columns of a terminal: what may stand there, and how much room it takes.
 
-The rule that keeps it honest: what is not printable, or not known to stdout, becomes an escape that names it, and a
-text is measured in the columns that a terminal gives it, not in characters.
+The rule that keeps it honest: what is not printable, or not in the terminal's encoding, becomes an escape that names
+it. Text is measured in the columns that a terminal gives it, not in characters.
 """
 
 import unicodedata
@@ -11,8 +11,8 @@ CUT = "..."  # the end of a text that had no room
 
 
 def safe(text: str, encoding: str = "ascii") -> str:
-    r"""The text as a terminal of this encoding may have it: what is not printable (controls, changes of direction) or
-    not in the encoding, and the backslash, as a Python escape such as `\x1b`. Never raises.
+    r"""The text for a terminal of this encoding: what is not printable (controls, changes of direction) or not in the
+    encoding, and the backslash, become Python escapes such as `\x1b`. Never raises.
     """
     kept = (each if each.isprintable() and each != "\\" else each.encode("unicode_escape").decode() for each in text)
     return "".join(kept).encode(encoding, "backslashreplace").decode(encoding)
@@ -29,12 +29,12 @@ def padded(text: str, room: int) -> str:
 
 
 def fitted(text: str, room: int) -> str:
-    """The text if it has `room` columns or fewer, else its beginning, and that there is more. For 4 columns or more."""
+    """The text if it fits `room` columns (4 or more), else its beginning and `CUT`."""
     return text if width(text) <= room else next(_pieces(text, room - len(CUT))) + CUT
 
 
 def wrapped(words: Iterable[str], room: int) -> list[str]:
-    """The words in lines of at most `room` columns (2 or more). None is parted that fits a line."""
+    """The words in lines of at most `room` columns (2 or more). Only a word that fits no line is split."""
     lines: list[str] = []
     for word in words:
         for piece in _pieces(word, room):
@@ -59,7 +59,7 @@ def _pieces(text: str, room: int) -> Iterator[str]:
 
 
 def _columns(character: str) -> int:
-    """Unicode Standard Annex 11; a mark that is put on the letter before it takes no column."""
+    """The columns of a character, by Unicode Standard Annex 11. A combining mark takes none."""
     if unicodedata.category(character) in ("Mn", "Me"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

@@ -1,10 +1,10 @@
-"""What a report says, once for all its forms: plain values in a fixed order, which JSON can write.
+"""The figures of a report, the same for all its forms: plain values in a fixed order, which JSON can write.
 
-The rule that keeps it honest: every form shows these figures and makes none of its own; an estimate stands beside what
-was counted, with its standard error, and never in its place.
+The rule that keeps it honest: every form shows these figures and makes none of its own. An estimate stands beside the
+count, with its standard error, and never replaces it.
 
-    report      1, the version of this form; further keys may come
-    events      how many records; estimate: how many events they stand for, where some were sampled, else null
+    report      1, the version of this form; keys may be added to it
+    events      number of records; estimate: of the events they stand for, if some were sampled, else null
     first last  days in UTC, null for an empty log
     by          the field whose values are kept apart in `rows`, or null
     rows        event, command, by, count, estimate, ok, failed, duration_ms (see `_numbers`), most frequent first
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 
 Document: TypeAlias = dict[str, Any]
 
-NOTHING = "Nothing is recorded yet."  # what a form says in place of figures, where nobody knows better
+NOTHING = "Nothing is recorded yet."  # in place of figures, unless the caller knows a better sentence
 LOTS = (
     "the estimate is of how many it is in truth, with the standard error of single answers; each installation repeats "
     "its own, so only many installations tell"
 )
 BUCKETS = "recorded in buckets, by the number that each begins at"
-FEW = 12  # different numbers that are shown one by one, such as exit codes
-OFTEN = 3  # times that each of them has to occur for that, on average
+FEW = 12  # different numbers, at most, that are shown one by one
+OFTEN = 3  # times that each has to occur for that, on average
 _HASH_DIGITS = 16
 
 
 def document(
     summary: Summary, declaration: "Declaration | None" = None, skipped: Mapping[str, int] | None = None
 ) -> Document:
-    """The figures of a settled summary. `declaration` tells what was answered by lot, and which choices there were."""
+    """The figures of a settled summary. `declaration` says what was answered by lot, and which choices there are."""
     first, last = summary.period
     order = sorted(summary.rows, key=lambda name: (name[0] == OTHERS, -summary.rows[name].weight, name))
     return {
@@ -79,12 +79,12 @@ def document(
 
 
 def ranked(counts: Mapping[Any, float]) -> list[tuple[Any, float]]:
-    """Values and counts by falling count, then by value; what was left over last."""
+    """Values and counts by falling count, then by value; `OTHERS` comes last."""
     return sorted(counts.items(), key=lambda held: (held[0] == OTHERS, -held[1], str(held[0])))
 
 
 def split(values: list[dict[str, Any]], most: int) -> tuple[list[dict[str, Any]], Any]:
-    """The first values, `most` at the most, that are shown one by one, and the count of all others."""
+    """The first values, at most `most`, which are shown one by one, and the count of all others together."""
     shown = [one for one in values if one["value"] != OTHERS][:most]
     return shown, sum(one["count"] for one in values) - sum(one["count"] for one in shown)
 
@@ -101,10 +101,10 @@ def succeeded(found: Document) -> tuple[int, int]:
 
 
 def timeline(days: list[dict[str, Any]], most: int) -> tuple[int, list[tuple[str, float]]]:
-    """At most `most` (at least 1) spans of equal length, the last ending with the last day: how many days each has, and
-    of each its first day and how many events. The first one begins with the first event, and so may be shorter.
+    """The length of a span in days, and at most `most` (at least 1) spans: the first day of each, and how many events.
 
-    Days without an event are there with 0. What lies outside of all calendars and tables is left out.
+    The last span ends with the last day. The first begins with the first event, and so may be shorter. A span without
+    events has 0. Days that were added up as `OTHERS` are left out.
     """
     held = {date.fromisoformat(one["day"]).toordinal(): amount(one) for one in days if one["day"] != OTHERS}
     if not held:
@@ -121,7 +121,7 @@ def timeline(days: list[dict[str, Any]], most: int) -> tuple[int, list[tuple[str
 
 
 def spans(days: int) -> str:
-    """How the spans of so many days are called: `day`, `week`, `4 weeks`."""
+    """The name of a span of so many days: `day`, `week`, `4 weeks`."""
     weeks = days // 7
     return "day" if days == 1 else f"{days} days" if days % 7 else "week" if weeks == 1 else f"{weeks} weeks"
 
@@ -145,7 +145,7 @@ def _row(summary: Summary, name: tuple[str, str, str]) -> dict[str, Any]:
 
 
 def _numbers(numbers: Numbers) -> dict[str, Any] | None:
-    """How many, their mean, lowest, median, 95th percentile and highest, their sum, and whether all that is exact."""
+    """Count, mean, lowest, median, 95th percentile, highest and sum, and whether the percentiles are exact."""
     if not numbers.count:
         return None
     return {
@@ -165,13 +165,13 @@ def _declared(declaration: "Declaration | None", event: str, field: str) -> "Row
 
 
 def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, dict[str, Any]]]:
-    """What is to be told of a field: nothing, one part, or a part for each kind of value that it held."""
+    """The parts of a field: none, one, or one for each kind of value that it held."""
     if values.table:
         yield name, _table(values.table, row)
     exact = values.numbers.exact
     if exact and isinstance(row, conversions.Number) and row.buckets is not None:
         counts = [_value(edge, count) for edge, count in sorted(exact.items())]
-        yield name, _part("buckets", values.numbers.count, counts)  # of edges there is no mean
+        yield name, _part("buckets", values.numbers.count, counts)  # a mean of edges says nothing
     elif values.numbers.count:
         few: list[tuple[Any, float]] = []
         if exact and name == "exit_code":  # a sum of these says nothing, however many there are
@@ -217,7 +217,7 @@ def _value(value: object, count: float) -> dict[str, Any]:
 
 
 def head(by: str | None) -> str:
-    """What `label` makes: the event, and the field that rows are split by, unless it is the event."""
+    """The heading over `label`: the event, and the field that splits the rows, unless that is the event."""
     return "event" if by in (None, "", "event") else f"event, {by}"
 
 
@@ -227,7 +227,7 @@ def label(row: Mapping[str, Any], by: str | None = None) -> str:
 
 
 def labels(row: Mapping[str, Any], by: str | None = None) -> tuple[str, str]:
-    """The same in two: of what the row is, and which value is apart, `, json`."""
+    """The same in two: what the row is about, and the value that sets it apart, such as `, json`."""
     name = f"{row['event']} {row['command']}" if row["command"] else str(row["event"])
     told = row["by"] in (None, "") or (by in ("event", "command") and row["by"] == row[by])
     return name, "" if told else f", {row['by']}"

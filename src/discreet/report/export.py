@@ -1,8 +1,9 @@
 """Add a log up for a stranger: a page of Markdown that its owner may pass on by hand.
 
-The rule that keeps it honest: what comes in has passed `sending.distrust`, and what goes out is a count, a sum, an
-extreme or a declared name: no id, no run, no digits of a hash, no time finer than a day. The same log makes the same
-page. Memory: what the log's own bound lets in, since a median needs all numbers.
+The rule that keeps it honest: what comes in has passed `sending.distrust`. What goes out is figures, declared names,
+versions and systems: no id, no run, no digits of a hash, no time finer than a day. The same log makes the same page.
+
+Memory is bounded by the bound of the log: a median needs all numbers.
 """
 
 import math
@@ -19,7 +20,7 @@ from ..privacy.spelled import BELOW, fields
 from ..privacy.words import code
 from .read import Record
 
-MOST = 50  # names of one field that are told apart on the page; the rest is one sum
+MOST = 50  # names of one field that are shown one by one; the rest is one sum
 _FACTS = {"version": "version", "py": "Python", "os": "system"}
 _LOTS = (
     "± is the standard error of as many answers drawn one by one. An installation repeats its answer, so where several "
@@ -38,7 +39,7 @@ class Aggregate:
         self._fields: dict[str, dict[str, Counter[Any]]] = {}
 
     def add(self, record: Record) -> None:
-        """Take a record as `sending.distrust` lets it go."""
+        """Add a record that `sending.distrust` has let pass."""
         self._days[record["time"][:10]] += 1
         for key, counts in self._facts.items():
             counts[record[key] or "unknown"] += 1
@@ -47,7 +48,7 @@ class Aggregate:
         for name, value in record["properties"].items():
             if not isinstance(value, dict):
                 own.setdefault(name, Counter())[_plain(value)] += 1
-            elif name in rows:  # a distribution: a field that has others within it has no row by its own name
+            elif name in rows:  # a distribution: a mapping of fields has no row by its own name
                 own.setdefault(name, Counter()).update(value)
             else:
                 for inner, held in value.items():
@@ -84,7 +85,7 @@ class Aggregate:
 
 
 def _plain(value: object) -> object:
-    """A value as a key: True is equal to 1."""
+    """A value as a key; a boolean as a word, since True equals 1."""
     return ("no", "yes")[value] if isinstance(value, bool) else value
 
 
@@ -107,7 +108,7 @@ def _summed(numbers: Sequence[float]) -> str:
     if not numbers:
         return ""
     size, total = len(numbers), math.fsum(numbers)
-    median = numbers[(size - 1) // 2]  # one of them, as in every other form
+    median = numbers[(size - 1) // 2]  # one of the numbers, as in every other form
     return (
         f"{size:,} number{'s' * (size > 1)}: sum {_number(total)}, mean {_number(total / size)}, "
         f"median {_number(median)}, {_number(numbers[0])} to {_number(numbers[-1])}"
@@ -121,7 +122,7 @@ def _estimated(row: Conversion, epsilon: float, found: Counter[Any]) -> str:
 
 def _sampled(number: int, rates: Counter[float]) -> str:
     """The estimate of Horvitz and Thompson, and its standard error; see privacy/sampling.py."""
-    whole = number - rates.total()  # from before there was a rate
+    whole = number - rates.total()  # recorded before there was a rate
     total = whole + sum(times / rate for rate, times in rates.items())
     error = math.sqrt(sum(times * (1 - rate) / rate / rate for rate, times in rates.items()))
     shown = ", ".join(f"{rate:g}" for rate in sorted(rates))
@@ -144,5 +145,5 @@ def _rank(item: tuple[str, int]) -> tuple[int, str]:
 
 
 def _number(value: float) -> str:
-    """A number for people: whole ones whole, others to six digits."""
+    """A number for people: whole ones without decimals, others to six digits."""
     return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"

@@ -29,7 +29,7 @@ def duration(milliseconds: float | None) -> str:
 
 
 def number(value: float) -> str:
-    """A number for people: whole ones in full, others in three figures."""
+    """A number for people: without decimals if whole or at least 100, else in three figures."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:z,.0f}"
     return f"{value:.3g}"
@@ -41,13 +41,13 @@ def about(estimate: Mapping[str, float], sign: str = "\u00b1") -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """How many of a hundred: `12 %`, `<1 %`."""
+    """A percentage: `12 %`, `<1 %`."""
     percent = 100 * part / whole if whole else 0
     return f"{percent:.0f} %" if percent >= 0.5 or not percent else "<1 %"
 
 
 def named(value: object) -> str:
-    """A value of the log for people, as it stands there; `yes` and `no` for a boolean, a number as `number` has it."""
+    """A value of the log for people: text as it is, a boolean as `yes` or `no`, a number as `number` has it."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return number(value) if isinstance(value, (int, float)) else str(value)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SPANS = 60  # columns of the chart of activity at most
 VALUES = 20  # of one field; the rest is one sum
-_NONE, _LEFT_OUT = "\u2013", ' class="none"'  # in place of a figure; on a narrow screen nothing is
+_NONE, _LEFT_OUT = "\u2013", ' class="none"'  # in place of a figure; a narrow screen shows nothing there
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
@@ -37,9 +37,10 @@ def page(
     begin: str = "",
     refresh: int = 0,
 ) -> str:
-    """The page of a summary, as `document` takes it with the next two. `tool` names it; `only` says what was
-    asked for, if not everything; `nothing` is what it says where there is no record, `begin` what to type then; a
-    browser asks for it again after `refresh` seconds (0: never). Never raises.
+    """The page of a summary; `declaration` and `skipped` as in `document`.
+
+    `tool` is for its title; `only` says what was asked for, if not everything. `nothing` is what it says if there is no
+    record, and `begin` what to type then. A browser loads it again after `refresh` seconds (0: never). Never raises.
     """
     found = document(summary.settle(), declaration, skipped)
     title = f"{tool}: report" if tool else "Report"
@@ -101,9 +102,9 @@ def _section(name: str, title: str, content: str) -> str:
 
 
 def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind: str = "", note: str = "") -> str:
-    """A table whose first column names its rows, below its title. All is HTML already; a head is "" over bars."""
+    """A table below its title; its first column names the rows. All is HTML already; the heading over bars is ""."""
     top = "".join(f'<th scope="col">{head}</th>' if head else "<td></td>" for head in heads)
-    # Where there is no room for columns, each figure has its head before it: see the style.
+    # On a narrow screen each figure has its heading before it: see the style.
     kept = [f' data-head="{head}"' if head and kind else "" for head in heads[1:]]
     body = "\n".join(
         f'<tr><th scope="row">{name}</th>'
@@ -111,7 +112,7 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind
         + "</tr>"
         for name, *cells in rows
     )
-    # Where it is wide, it can be scrolled with the keys.
+    # A wide table can be scrolled with the keyboard.
     reach = f' role="region" tabindex="0" aria-label="{title}"' if kind else ""
     return (
         f'<p class="title">{title}</p>\n{f"<p>{note}</p>" if note else ""}'
@@ -171,7 +172,7 @@ def _durations(found: Document) -> str:
     if not timed:
         return ""
     times = [row["duration_ms"] for row in timed]
-    # One session of hours would leave of all commands a hairline, if the scale were from zero.
+    # On a scale from zero, one session of hours would make all commands a hairline.
     ends = logarithmic(min(held["median"] for held in times), max(held["p95"] for held in times))
     rows = []
     for row, held in zip(timed, times, strict=True):
@@ -202,7 +203,7 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
     for one in shown:
         guess = one["estimate"]
         cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
-        cells += [about(guess) if guess else _NONE] if by_lot else []  # none for a choice that was given up
+        cells += [about(guess) if guess else _NONE] if by_lot else []  # none for a choice no longer declared
         rows.append((*cells, bar(amount(one), most, error=guess["error"] if guess else 0)))
     if rest > 0:
         rows.append(("others", number(rest), share(rest, whole), *([_NONE] if by_lot else []), bar(rest, most)))

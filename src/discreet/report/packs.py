@@ -1,11 +1,11 @@
-"""Read the log back by the hundred, for sums over millions of records.
+"""Read the log back in batches, for sums over millions of records.
 
-Most of a log is lines exactly as this package writes them. Of these, what stands at a known place is cut out there,
-what many have in common is read once, and what a value may be is asked of a column at a time. Any other line goes
-through `read.record_of`.
+Most lines of a log are exactly as this package writes them. Of these, what stands at a known place is cut out there,
+what many have in common is parsed once, and values are checked a column at a time. Any other line goes through
+`read.record_of`.
 
-The rule that keeps it honest: whatever the lines are, what is counted is what `read.records` would have yielded, and a
-test compares the two.
+The rule that keeps it honest: whatever the lines are, the records counted are those that `read.records` would yield,
+and a test compares the two.
 """
 
 import json
@@ -37,12 +37,12 @@ Found: TypeAlias = "tuple[Facts, bytes, bytes, dict[str, Any]]"  # the day, a li
 Key: TypeAlias = tuple[str, str, float | None, str | None]  # event, command, rate, value of the field asked for
 
 RATE = "sample_rate"
-_LEAST = 1e-9  # a rate below that was declared by nobody; its reciprocal would drown all others
-_PENDING = 2000  # records held before they are added up: few enough to stay in the fast memory of the processor
-_FEW = 8  # lines not worth to be halved once more to find the one that is not as the log writes it
-_HEADS = 4096  # known again: versions, systems and events have few combinations
+_LEAST = 1e-9  # nobody declares a lower rate, and its reciprocal would drown all others
+_PENDING = 2000  # records held before they are added up: few enough to stay in the processor's cache
+_FEW = 8  # halves of so many lines are not halved again to find what the log did not write
+_HEADS = 4096  # facts kept: versions, systems and events have few combinations
 _PROPERTIES, _DIGITS, _HEX = b'"properties":', b"0123456789", b"0123456789abcdef"
-# What may stand at each place of a line as the log writes it, up to its facts.
+# The bytes that each place of a line may have, as the log writes it, up to its facts.
 _SHAPE = (
     *[b"%c" % byte for byte in b'{"v":1,"id":"'],
     *[_HEX + b"-"] * 36,
@@ -58,7 +58,7 @@ _FIXED, _DAY, _HOUR, _TIME = len(_SHAPE), slice(59, 69), slice(70, 72), slice(59
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Facts:
-    """What many records share; two of the same are not equal, since to be told apart fast is what they are for."""
+    """What many records share. Equal only to itself, which makes it a fast key."""
 
     event: str
     tool: str
@@ -71,7 +71,7 @@ KEYS = ("event", "tool", "version", "py", "os")
 
 
 class Pack(NamedTuple):
-    """Records of the same event with the same fields, of the same command and rate, where they have these.
+    """Records of one event with the same fields, and the same command and rate where they have these.
 
     `fields` has a column for each name: numbers; booleans or texts, with how often each occurs; or, for a mapping, such
     columns by the name within it.
@@ -88,13 +88,13 @@ class Pack(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What to read: from the moment `since` on and before `until`, as they stand in a record; only `events`, if any.
+    """What to read: records from `since` on and before `until`, which are times as in a record; only `events`, if any.
 
     `by` is a field whose values are kept apart (`results/kind`: within a mapping), or one of the names of `Facts`.
     """
 
     since: str = ""
-    until: str = "~"  # after every digit
+    until: str = "~"  # sorts after every digit
     events: frozenset[str] = frozenset()
     by: str = ""
 
@@ -105,7 +105,7 @@ EVERYTHING = Asked()
 def packs(
     paths: Iterable[str], losses: Tally | None = None, asked: Asked = EVERYTHING, progress: Progress | None = None
 ) -> Iterator[Pack]:
-    """The records of these files, as `read.records` yields them, added up; in which order is not said."""
+    """The records of these files that `read.records` would yield, in packs, in no certain order."""
     tally = Counter() if losses is None else losses
     heads: dict[bytes, Facts] = {}
     pending: list[Found] = []
@@ -133,23 +133,23 @@ def _legal(record: Record) -> Found:
 
 
 def _found(lines: list[bytes], heads: dict[bytes, Facts], tally: Tally) -> list[Found]:
-    """What these lines hold, in bulk as far as that goes."""
+    """The records of these lines, read in bulk as far as possible."""
     if (found := _bulk(lines, heads) if lines else []) is not None:
         return found
     likely = [line for line in lines if len(line) > _FIXED]
     half = len(likely) // 2
     if half <= _FEW:
         return [_legal(record) for line in lines if (record := record_of(line, tally)) is not None]
-    if len(likely) < len(lines):  # a shorter one is none of ours: millions of those are not halved down to the last
+    if len(likely) < len(lines):  # a shorter one is not ours: millions of those are not halved
         return _found(likely, heads, tally) + _found([one for one in lines if len(one) <= _FIXED], heads, tally)
     return _found(lines[:half], heads, tally) + _found(lines[half:], heads, tally)
 
 
 def _bulk(lines: list[bytes], heads: dict[bytes, Facts]) -> list[Found] | None:
-    """What these lines hold, if each is as the log writes it; the properties were not looked at yet.
+    """The records of these lines if each is as the log writes it, else None. Their properties are not checked yet.
 
-    All properties are parsed at once, as one list, with a random text between each two. Whatever a line holds, it does
-    not hold that text: so if all of these come out in their places, what is between two of them is of one line.
+    All properties are parsed at once, as one list, with a random text between each two. No line can hold that text: if
+    each comes out in its place, what is between two of them is of one line.
     """
     mark = os.urandom(8).hex()
     try:
@@ -172,14 +172,14 @@ def _bulk(lines: list[bytes], heads: dict[bytes, Facts]) -> list[Found] | None:
 
 
 def _shaped(beginnings: bytes, number: int) -> bool:
-    """Whether these are the beginnings of so many lines as the log writes them."""
+    """Whether these are the beginnings of `number` lines as the log writes them."""
     return len(beginnings) == number * _FIXED and not any(
         beginnings[place::_FIXED].strip(allowed) for place, allowed in enumerate(_SHAPE)
     )
 
 
 def _learnt(texts: set[bytes], heads: dict[bytes, Facts]) -> bool:
-    """Whether all these texts are facts; then they are among `heads`."""
+    """Whether all these texts are facts; they are then in `heads`."""
     if len(heads) + len(texts) > _HEADS:
         heads.clear()
     for text in texts.difference(heads):
@@ -191,7 +191,7 @@ def _learnt(texts: set[bytes], heads: dict[bytes, Facts]) -> bool:
 
 
 def _facts(text: bytes) -> Facts | None:
-    """The facts, if this is exactly how the log would have written them: then nothing hides among them."""
+    """The facts, if the log would have written them exactly so, and nothing else hides among them; else None."""
     try:
         read = json.loads(b"{%b0}" % (text + _PROPERTIES))
         facts = [read[key] for key in KEYS]
@@ -217,7 +217,7 @@ def _by(by: str, facts: Facts, properties: Mapping[str, Any]) -> str | None:
 
 
 def _packed(found: list[Found], by: str, tally: Tally) -> Iterator[Pack]:
-    """These records, those that go together in one pack."""
+    """These records in packs, one or more for each event, command, rate and value of `by`."""
     events: defaultdict[str, list[Found]] = defaultdict(list)
     for one in found:
         events[one[0].event].append(one)
@@ -240,7 +240,9 @@ def _packed(found: list[Found], by: str, tally: Tally) -> Iterator[Pack]:
 
 
 def _together(key: Key, found: list[Found], tally: Tally) -> Iterator[Pack]:
-    """One pack of records with one key and the same fields; where they differ, several. What is none is counted."""
+    """These records, which have one key, as one pack if their fields are the same, with values of the same kinds; else
+    as several. Those that are no records are counted.
+    """
     held = [one[3] for one in found]
     fields = tuple(held[0])
     try:
@@ -257,7 +259,7 @@ def _together(key: Key, found: list[Found], tally: Tally) -> Iterator[Pack]:
 
 
 def _apart(key: Key, found: list[Found], tally: Tally) -> Iterator[Pack]:
-    """Records that do not go together: by their fields, else one by one; one alone is none."""
+    """Packs of records that make no single pack: split by their fields, else one by one. One alone is no record."""
     if len(found) == 1:
         tally[FOREIGN] += 1
         return
@@ -274,7 +276,7 @@ def _is_day(day: bytes) -> bool:
 
 
 def _column(values: list[Any]) -> Column | None:
-    """The values as a column; None where they are not of one kind, or one of them may stand in no record."""
+    """The values as a column; None if they are of several kinds, or one of them is not allowed in a record."""
     kinds = set(map(type, values))
     if kinds <= {int, float}:
         low, high = min(values), max(values)

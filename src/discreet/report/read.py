@@ -18,7 +18,7 @@ Record: TypeAlias = dict[str, Any]
 Tally: TypeAlias = Counter[str]
 Progress: TypeAlias = Callable[[int], None]
 
-TORN = "torn"  # not a line of JSON: cut by a crash or a full disk, or overwritten; or the end of a file of gzip
+TORN = "torn"  # not JSON: cut by a crash or a full disk, or overwritten; or a damaged file of gzip
 FOREIGN = "foreign"  # JSON, but not a record of this version
 TOO_LONG = "too long"  # over `names.RECORD_BYTES`, newline included
 
@@ -39,13 +39,13 @@ def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Recor
     it was recorded, and `properties`: legal field names to booleans, integers and floats within 2**53, printable texts
     of at most 256 characters, or one level of mappings to these.
 
-    Every other line is skipped and, where `losses` is given, counted there as `TORN`, `FOREIGN` or `TOO_LONG`; empty
-    lines are no loss. A file that does not exist holds nothing; one of gzip holds what it was made of, as far as that
-    can be read. Raises `OSError` for one that cannot be read or is no regular file; nothing in a file's content raises.
-    Memory: a block, whatever the size of the files.
+    Every other line is skipped and, if `losses` is given, counted there as `TORN`, `FOREIGN` or `TOO_LONG`; empty lines
+    are no loss. A missing file holds nothing; a gzip file is decompressed as far as it can be read. Raises `OSError`
+    for a file that cannot be read or is not regular; no content of a file raises. Memory: one block, whatever the size
+    of the files.
 
-    A rotation between two files of one reading hides the records of one file from it: what is counted is then too
-    little, never too much, and right again the next time.
+    Race: a rotation during the reading may hide the records of one file. The count is then too low, never too high, and
+    right again the next time.
     """
     for _, record in lines(paths, losses):
         yield record
@@ -62,7 +62,7 @@ def lines(paths: Iterable[str], losses: Tally | None = None) -> Iterator[tuple[s
 
 
 def record_of(line: bytes, tally: Tally) -> Record | None:
-    """The record of a line; None for an empty line, and with one more in `tally` for any other that is none."""
+    """The record of a line; else None, and one more in `tally` unless the line is empty."""
     if not line or line.isspace():
         return None
     try:
@@ -77,7 +77,7 @@ def record_of(line: bytes, tally: Tally) -> Record | None:
 def blocks(paths: Iterable[str], tally: Tally, progress: Progress | None = None) -> Iterator[list[bytes]]:
     """The lines short enough for a record, without newlines, as many at a time as a block of a file holds.
 
-    `progress` hears how many bytes of disk were read so far.
+    `progress` is called with the number of bytes read from disk so far.
     """
     before = 0
     for path in paths:
@@ -109,7 +109,7 @@ def _short(lines: list[bytes], longest: int, tally: Tally) -> list[bytes]:
 def _open(path: str) -> BinaryIO:
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | names.NO_WAIT))  # noqa: SIM115  # returned
     try:
-        names.check_ours(os.fstat(file.fileno()), path, None)  # a regular one, whoever's
+        names.check_ours(os.fstat(file.fileno()), path, None)  # a regular one, of any user
     except OSError:
         file.close()
         raise
@@ -117,7 +117,7 @@ def _open(path: str) -> BinaryIO:
 
 
 def _content(file: BinaryIO, tally: Tally) -> Iterator[bytes]:
-    """The content, whatever it was compressed to; a file of gzip that ends too early or is damaged ends there."""
+    """The content, decompressed if it is gzip; it ends where a gzip file is cut off or damaged."""
     packed = file.read(len(_GZIP)) == _GZIP
     file.seek(0)
     source = gzip.GzipFile(fileobj=file) if packed else file

@@ -36,7 +36,7 @@ class Numbers:
         self._cells: array[int] | None = None  # a cell of negative numbers has a negative place, counted from the end
 
     def add(self, numbers: Sequence[float], low: float, high: float) -> None:
-        """Take numbers, of which these are the lowest and the highest. Never raises for numbers in the range."""
+        """Add numbers, of which these are the lowest and the highest. Never raises for numbers in the range."""
         self.count += len(numbers)
         self.total += sum(numbers)
         self.low, self.high = min(self.low, low), max(self.high, high)
@@ -65,7 +65,7 @@ class Numbers:
         return self.total / self.count if self.count else None
 
     def percentile(self, percent: int) -> float | None:
-        """What `percent` (1 to 100) of a hundred numbers do not exceed: exact, or within 1 %. None without numbers.
+        """The number that `percent` (1 to 100) of a hundred do not exceed: exact, or within 1 %. None without numbers.
 
         By nearest rank: the median, `percentile(50)`, of 1, 2, 3 and 4 is 2.
         """
@@ -85,6 +85,6 @@ def _cell(value: float) -> int:
 
 
 def _middle(cell: int) -> float:
-    """As far, relatively, from one end of the cell as from the other."""
+    """The value of a cell whose relative distance to both ends is the same."""
     middle = 2 * _GROWTH ** (abs(cell) + _FIRST - 1) / (_GROWTH + 1)
     return copysign(middle, cell) if cell else 0.0

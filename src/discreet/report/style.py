@@ -1,7 +1,7 @@
 """The style of a report's page: calm on screen, in the dark, on a phone and on paper.
 
 The rule that keeps it honest: no colour says anything that words do not say beside it, text has a contrast of at least
-4.5 to 1 on its ground (WCAG 2.2, 1.4.3), and no font or image is fetched.
+4.5 to 1 (WCAG 2.2, 1.4.3), and no font or image is fetched.
 """
 
 STYLE = """

@@ -19,7 +19,7 @@ from .sketch import Numbers
 
 ROWS = 200  # rows of one table; a tool has dozens of commands, a log under attack has millions
 DAYS = 3660  # ten years of days
-UNSETTLED = 10_000  # days and facts that were added since `settle`
+UNSETTLED = 10_000  # days and facts added since the last `settle`, at most
 OTHERS = "(others)"  # no legal name, so it is never mistaken for an event
 NONE = "(none)"  # the value of a field that is asked for and not there
 UNKNOWN = "unknown"
@@ -40,7 +40,7 @@ class Estimate:
     variance: float = 0
 
     def add(self, number: int, rate: float) -> None:
-        """So many records more, recorded at a rate (above 0, at most 1)."""
+        """Add `number` records that were recorded at a rate (above 0, at most 1)."""
         self.count += number
         self.weight += number if rate == 1 else number / rate
         self.variance += number * (1 - rate) / rate**2
@@ -65,7 +65,7 @@ class Values:
     items: "dict[str, Values]" = field(default_factory=dict)
 
     def add(self, column: Column, room: int = 0) -> None:
-        """Take one column of a pack; `room` is how many names within mappings may be new."""
+        """Add one column of a pack; `room` is how many new names within mappings are kept apart."""
         if not isinstance(column, (Counter, Span)):
             limit = len(self.items) + room
             for item, inner in column.items():
@@ -84,9 +84,9 @@ class Values:
 class Summary:
     """What a log says, after `settle`.
 
-    `rows` goes by event, command and, where the field `by` was asked for, its value; `fields` by event and field,
-    without those that the rows are made of. `tools`, `versions`, `systems` and `pythons` go from what stood in the
-    record to the number of records. Each, and the rows, adds up to `total`, and so do the days.
+    `rows` goes by event, command and, if the field `by` was asked for, its value. `fields` goes by event and field,
+    without those that are in the rows. `tools`, `versions`, `systems` and `pythons` count the records of each value.
+    Each of these four, the rows and the days add up to `total`.
     """
 
     by: str = ""
@@ -102,7 +102,7 @@ class Summary:
     _new_days: dict[float, Counter[bytes]] = field(default_factory=dict)  # by rate
 
     def add(self, pack: Pack) -> None:
-        """Take records more, which were packed with the same `by`. Raises nothing."""
+        """Add the records of a pack that was made with the same `by`. Never raises."""
         self.total.add(pack.number, pack.rate)
         self._new_facts.update(pack.facts)
         self._new_days.setdefault(pack.rate, Counter()).update(pack.days)
@@ -124,7 +124,7 @@ class Summary:
                 _entry(self.fields, (pack.event, label), (OTHERS, OTHERS), ROWS, Values).add(column, room)
 
     def settle(self) -> "Summary":
-        """Bring what was added into the tables of days, tools, versions, systems and Pythons; this very summary."""
+        """Move what was added to the tables of days, tools, versions, systems and Pythons. Returns this summary."""
         for rate, days in self._new_days.items():
             for day, number in days.items():
                 _entry(self.days, str(day, "ascii"), OTHERS, DAYS, Estimate).add(number, rate)
@@ -149,11 +149,11 @@ class Summary:
 
 
 def summarize(packs: Iterable[Pack], by: str = "") -> Summary:
-    """Add up packs, as `packs.packs` yields them where the same `by` is asked for, in any order, in one pass.
+    """Add up packs, as `packs.packs` yields them for the same `by`, in any order, in one pass.
 
-    At most `ROWS` rows, tools, versions, systems, Pythons, fields, values of a field and names within mappings, and
-    `DAYS` days are told apart, those that come first; the rest is added up as `OTHERS`. A duration that is negative or
-    no number is ignored, its record is not. Raises only what `packs` raises.
+    The first `ROWS` rows, tools, versions, systems, Pythons, fields, values of a field and names within mappings, and
+    the first `DAYS` days are kept apart; the rest is added up as `OTHERS`. A duration that is negative or no number is
+    ignored, its record is not. Raises only what `packs` raises.
     """
     summary = Summary(by)
     for pack in packs:
@@ -162,7 +162,7 @@ def summarize(packs: Iterable[Pack], by: str = "") -> Summary:
 
 
 def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
-    """Take the durations of a pack; the name of the field that they are in, "" for none."""
+    """Add the durations of a pack. Returns the name of the field that held them, "" for none."""
     name = next((name for name in DURATION_FIELDS if name in fields), "")
     column = fields.get(name)
     if not isinstance(column, Span):

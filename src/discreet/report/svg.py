@@ -1,19 +1,19 @@
-"""The drawings of a report's page, in SVG: what is across is in percent of the place, what is up is in pixels.
+"""The drawings of a report's page, in SVG: widths are percentages of the space, heights are pixels.
 
-The rule that keeps it honest: a drawing is made of numbers, and a text in it is escaped here. What has a length begins
-at zero; on a logarithmic scale, which has no zero, there are only places.
+The rule that keeps it honest: a drawing is made of numbers, and a text in it is escaped here. Lengths begin at zero; a
+logarithmic scale, which has no zero, shows only positions.
 """
 
 import html
 import math
 
-_HEIGHT, _FOOT = 200, 24  # pixels of the plot, and below it for days
+_HEIGHT, _FOOT = 200, 24  # pixels of the plot, and of the days below it
 _DIGIT = 7.2  # pixels of a digit in the size of the style, rounded up
 
 
 def bar(value: float, top: float, bad: float = 0, error: float = 0) -> str:
-    """A bar of `value` of `top`, the last part of it bad, with its standard error on both sides; of what lies below 0
-    nothing is drawn. For eyes only.
+    """A bar of `value` on a scale up to `top`: its last part is `bad`, and its standard error is marked on both sides.
+    Nothing is drawn below 0. Hidden from screen readers.
     """
     if not top or not math.isfinite(value / top):
         return ""
@@ -29,14 +29,14 @@ def bar(value: float, top: float, bad: float = 0, error: float = 0) -> str:
 
 
 def logarithmic(low: float, high: float) -> tuple[float, float]:
-    """The ends of a logarithmic scale that holds these, the first a power of ten, at least 1."""
+    """The ends of a logarithmic scale that holds these; the first is a power of ten, at least 1."""
     first = 10.0 ** math.floor(math.log10(max(low, 1)))
     return first, max(high, 10 * first)
 
 
 def spread(median: float, p95: float, ends: tuple[float, float]) -> str:
-    """A dot at one and a line from there to the other on a logarithmic scale, a mark at each of its powers of ten. For
-    eyes only.
+    """A dot at the median and a line from there to the 95th percentile, on a logarithmic scale with a mark at each
+    power of ten. Hidden from screen readers.
     """
     first, last = ends
     decades = math.log10(last / first)
@@ -52,7 +52,7 @@ def spread(median: float, p95: float, ends: tuple[float, float]) -> str:
 
 
 def columns(points: list[tuple[str, float]], title: str, told: str) -> str:
-    """A chart of columns as wide as its place; `title` and `told` are for ears."""
+    """A column chart as wide as its space; `title` and `told` are for screen readers."""
     step = _step(max(held for _, held in points))
     lines = math.ceil(max(held for _, held in points) / step)
     scale, count = _HEIGHT / (step * lines), len(points)
@@ -85,7 +85,7 @@ def columns(points: list[tuple[str, float]], title: str, told: str) -> str:
 
 
 def _step(most: float) -> float:
-    """The distance of two lines of the grid: 1, 2 or 5 times a power of ten, at least 1, with at most five of them."""
+    """The distance of two grid lines: 1, 2 or 5 times a power of ten, at least 1, so that at most five are needed."""
     rough = max(most / 5, 1)
     power = 10 ** math.floor(math.log10(rough)) if math.isfinite(rough) else 1
     return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)

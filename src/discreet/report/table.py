@@ -1,7 +1,7 @@
 """A report as one table of CSV (RFC 4180), for spreadsheets and programs.
 
-The rule that keeps it honest: one line is one figure's whole context, so that a filter on the first column is enough;
-and no cell begins as a formula would, whatever a log holds (OWASP, "CSV Injection").
+The rule that keeps it honest: each line holds the whole context of its figures, so that a filter on the first column is
+enough; and no cell begins as a formula would, whatever a log holds (OWASP, "CSV Injection").
 """
 
 import csv
@@ -14,13 +14,13 @@ from .document import Document
 
 _TIMES = ("mean", "low", "median", "p95", "high", "sum")
 COLUMNS = ("table", "event", "command", "field", "value", "count", "estimate", "error", "ok", "failed", *_TIMES)
-# Where a cell begins, also for a spreadsheet that separates by `;` since the comma is its decimal mark, and what makes
-# it a formula; the last four are signs in full width, which some take as well.
+# Where a cell begins (also after `;`, for spreadsheets whose decimal mark is the comma), and what makes it a formula.
+# The last four are full-width signs, which some accept.
 _FORMULA = re.compile('(^|;)(?=[ "]*[-=+@\t\r\uff1d\uff0b\uff0d\uff20])')
 
 
 def table(document: Document) -> str:
-    """The lines, a heading among them, without the last newline.
+    """The lines, the first a heading, without the last newline.
 
     `table` is `row`, `day`, `tool`, `version`, `system`, `python`, `field` (the numbers of one), `value` (of a field)
     or `skipped`.

@@ -1,8 +1,8 @@
 """Show a report as text, for a terminal, a file or a pipe.
 
-The rule that keeps it honest: what comes from the log reaches the page only through `Style.safe`, and the page is
-printable text, but for colours where they are wanted: no control moves the cursor or turns the writing round. A bar
-begins at zero, and the bars of one table have one scale.
+The rule that keeps it honest: what comes from the log reaches the page only through `Style.safe`. The page is printable
+text, with colours where they are wanted: no control moves the cursor or changes the direction of writing. Bars begin at
+zero, and those of one table have one scale.
 """
 
 import math
@@ -22,7 +22,7 @@ BAR = 40  # columns of a bar at most, and eight at least
 
 _GAP = "  "
 _LABEL = 10  # columns before the versions, systems and Pythons
-_NAME = 16  # columns that the longest name gets before figures are left out for it, and its tail besides
+_NAME = 16  # columns that a long name gets besides its tail, if need be in place of figures
 _TAIL = 24  # columns of a tail at most
 _EIGHTHS = "\u258f\u258e\u258d\u258c\u258b\u258a\u2589"
 _FULL, _SHADE = "\u2588", "\u2591"
@@ -30,7 +30,7 @@ _COLOURS = {"bar": "36", "bad": "31", "title": "1"}  # SGR: cyan, red, bold
 
 
 class Style(NamedTuple):
-    """How wide a page may be, whether its terminal has block characters and colours, and which letters it has."""
+    """The width of a page, whether its terminal has block characters and colours, and its encoding."""
 
     width: int = 80
     blocks: bool = False
@@ -39,7 +39,7 @@ class Style(NamedTuple):
 
     @property
     def sign(self) -> str:
-        """Between an estimate and its error."""
+        """The sign between an estimate and its error."""
         return "\u00b1" if self.blocks else "+-"
 
     def safe(self, text: str) -> str:
@@ -48,23 +48,22 @@ class Style(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One line of a table: its name, its figures, and what its bar shows, the part that is bad included."""
+    """One line of a table: its name, its figures, and the value of its bar, `bad` being a part of that."""
 
     name: str
     figures: Sequence[str]
     value: float | None = None
     bad: float = 0
-    tail: str = ""  # of the name: what is asked for, and so not cut off it
+    tail: str = ""  # the end of the name: what was asked for, so it is not cut off
 
 
 def render(
     document: Document, style: Style, begin: str = "", chart: str = "", *, only: str = "", nothing: str = NOTHING
 ) -> str:
-    """The report as lines of at most `style.width` columns (fewer than `NARROWEST` counts as that), no last newline.
+    """The report as lines of at most `style.width` columns (`NARROWEST` if that is less), without a last newline.
 
-    `only` says what it was asked for, if not for everything; `nothing` what to say where there is no record, `begin`
-    the command to type then, such as `mytool telemetry on`; `chart` stands in place of the table of activity. Never
-    raises.
+    `only` says what was asked for, if not everything. `nothing` is what to say if there is no record, and `begin` the
+    command to type then, such as `mytool telemetry on`. `chart` replaces the table of activity. Never raises.
     """
     style = style._replace(width=max(style.width, NARROWEST))
     if not document["events"]:
@@ -120,7 +119,7 @@ def _rows(document: Document, style: Style) -> list[str]:
 
 
 def _table(head: Line, lines: list[Line], style: Style) -> list[str]:
-    """The lines in columns; figures that have no room are left out from the right, and then there are no bars."""
+    """The lines in columns. Figures that have no room are left out from the right, and then there are no bars."""
     longest = max(width(line.name + line.tail) for line in (head, *lines))
     least = min(longest, _NAME + max(width(line.tail) for line in lines))
     widths = [max(map(len, column)) for column in zip(*(line.figures for line in (head, *lines)), strict=True)]
@@ -131,7 +130,7 @@ def _table(head: Line, lines: list[Line], style: Style) -> list[str]:
     top = max((line.value or 0 for line in lines), default=0)
     page = []
     for line in (head, *lines):
-        # The figures that were left out have no width to be paired with.
+        # Not strict: figures that were left out have no width.
         cells = [
             padded(_cut(line, room), room),
             *(one.rjust(size) for one, size in zip(line.figures, widths, strict=False)),
@@ -144,7 +143,7 @@ def _table(head: Line, lines: list[Line], style: Style) -> list[str]:
 
 
 def _cut(line: Line, room: int) -> str:
-    """The name in a room; what is too long is cut out before its tail, as far as that goes."""
+    """The name in `room` columns. If it is too long, it is cut before its tail; if the tail is, too, at the end."""
     whole = line.name + line.tail
     before = room - width(line.tail)
     return fitted(line.name, before) + line.tail if width(whole) > room and before > len(CUT) else fitted(whole, room)
@@ -156,7 +155,7 @@ def _left(widths: list[int], room: int) -> int:
 
 
 def _bar(share: float, bad: float, room: int, style: Style) -> str:
-    """A bar of a share (0 to 1) of the room, the last part of which is bad."""
+    """A bar of a share (0 to 1) of the room. `bad`, a share of the room as well, is its last part."""
     eighths = round(share * room * 8) if math.isfinite(share) else 0
     cells = round(bad * room) if math.isfinite(bad) else 0
     if not style.blocks:
@@ -202,7 +201,7 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
     whole = sum(one["count"] for one in field["values"])
     by_lot = field["epsilon"] is not None
     for one in shown:
-        guess = one["estimate"]  # of what is answered by lot, but for a choice that was given up since
+        guess = one["estimate"]  # only if answered by lot, for a choice that is still declared
         figures = [number(one["count"]), share(one["count"], whole)]
         figures += [about(guess, style.sign) if guess else "-"] if by_lot else []
         lines.append(Line(_GAP + style.safe(named(one["value"])), figures, max(amount(one), 0)))
