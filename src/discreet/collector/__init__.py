@@ -7,10 +7,10 @@
     server    sockets: the standard library's event loop; bounds of time, number and memory
     desk      which request gets which answer: host, origin, token, path, form
     decode    the inverse of `sending/wire`, and what other software sends, as records
-    check     what a record may hold, by the manifest where there is one
+    check     what a record may hold, by the manifest if there is one
     store     files, and ids that came before
     page      the page at `/`
 
-The rule that keeps it honest: what is answered with 2xx is in a file, once; what an address, a header or a log line of
-a server would tell of a sender is kept nowhere.
+The rule that keeps it honest: what is answered with 2xx is in a file, once. What an address, a header or a server's log
+would tell of a sender is kept nowhere.
 """

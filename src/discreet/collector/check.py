@@ -1,14 +1,14 @@
-"""What a record may hold: the form of the log, and, where there is a manifest, only what it declares.
+"""What a record may hold: the form of the log, and, if there is a manifest, only what it declares.
 
-The rule that keeps it honest: what stands in a file has passed `sending.records`, and with a manifest the check that
+The rule that keeps it honest: what stands in a file has passed `sending.records` and, with a manifest, the check that
 the client makes before it sends. What fails is counted under its reason, and no reason holds a value.
 
-How much a sender may be wrong depends on its format:
+How strict the check is depends on the format:
 
-    exact      the json format: it says everything as the log does, so a record is right as it is or it is none
-    flat       beacon, otlp, posthog of this package: right but for nesting and, in a URL, the kinds of values
-    foreign    software that knows no manifest: what was not declared is left out, the rest is taken; where there is no
-               manifest, what OpenTelemetry calls so that it says who or where somebody is, is left out
+    exact      the json format: it says everything as the log does, so a record is taken as it is, or not at all
+    flat       beacon, otlp, posthog of this package: only the nesting and, in a URL, the kinds of values may differ
+    foreign    software that knows no manifest: what is not declared is left out, and the rest is taken. Without a
+               manifest, what tells who or where somebody is, by its name in OpenTelemetry, is left out
 """
 
 import re
@@ -22,7 +22,7 @@ from ..privacy.declaration import Declaration
 from ..sending.records import checked
 
 EXACT, FLAT, FOREIGN = "exact", "flat", "foreign"
-# The forms of these facts, where there is a manifest: a text of somebody's is none. `py` may be `node 20.1.0`.
+# The forms of these facts where there is a manifest, so that none is free text. `py` may be `node 20.1.0`.
 _FACTS = {
     "run": re.compile(r"([0-9a-f]{16})?"),
     "version": re.compile(f"[{re.escape(names.VERSION_CHARACTERS)}]{{0,{names.NAME_LENGTH}}}"),
@@ -33,9 +33,8 @@ _FACTS = {
     "os": re.compile(r"[a-z0-9_]{0,16}"),
 }
 _BOOLEANS = ("True", "False")  # as `urlencode` of Python spells them
-# Of OpenTelemetry's semantic conventions, today's and earlier ones, what tells of a person, a place or one machine, or
-# is free text of its users: namespaces of nothing else, and single names of others, such as `host.`, which also hold
-# what may be kept.
+# What tells of a person, a place or one machine, or is free text, in OpenTelemetry's semantic conventions, today's and
+# earlier ones: whole namespaces, and single names of namespaces, such as `host.`, that also hold what may be kept.
 # fmt: off
 _PERSONAL_FAMILIES = (
     "client.", "db.operation.parameter.", "db.query.parameter.", "destination.", "device.", "enduser.", "file.owner.",
@@ -58,8 +57,8 @@ _PERSONAL = frozenset((
 
 
 class Check:
-    """The check of records of one tool ("" is any), by its declaration where one is `declared`, by a manifest;
-    `install` is whether that says that installations have a number.
+    """The check of records of one tool ("" is any). `declared` is whether there is a manifest, whose declaration then
+    decides; `install` is whether that gives each installation an id.
     """
 
     def __init__(
@@ -92,7 +91,7 @@ class Check:
         elif manner == FOREIGN:
             record["properties"] = _impersonal(record["properties"])
         elif manner == FLAT and (told := record["properties"].get("success")) in _BOOLEANS:
-            record["properties"]["success"] = told == "True"  # of the package's own events it is nothing else
+            record["properties"]["success"] = told == "True"  # the package's own events have nothing else there
         return record
 
     def _refused(self, reason: str) -> str:
@@ -115,7 +114,7 @@ class Check:
         return found
 
     def _read(self, event: str, name: str, value: object) -> dict[str, Any] | None:
-        """One property of a flat format as it is declared: nested as it was read, or with dots in its name."""
+        """One property of a flat format as it is declared, nested or with dots in its name; None if it is not."""
         flat = {name: value}
         if isinstance(value, dict):
             whole = self._accept(event, flat)
@@ -131,9 +130,7 @@ class Check:
     def _of_kinds(
         self, event: str, values: dict[str, Any], placed: Callable[[str, object], dict[str, Any]]
     ) -> dict[str, Any] | None:
-        """The values, each by itself in the first of its kinds that is declared where it stands; None where one has
-        none.
-        """
+        """The values, each as the first of its `_kinds` that is declared at its place; None if one has no such kind."""
         found = {}
         for name, value in values.items():
             for kind in _kinds(value):
@@ -150,7 +147,7 @@ class Check:
 
 
 def _impersonal(properties: dict[str, Any]) -> dict[str, Any]:
-    """Nested properties without those that are personal by their whole names."""
+    """Nested properties without those whose whole names, with the dot, are personal."""
     found: dict[str, Any] = {}
     for name, value in properties.items():
         if isinstance(value, dict):
@@ -167,8 +164,8 @@ def _is_personal(name: str) -> bool:
 
 
 def _kinds(value: object) -> Iterator[object]:
-    """What one value of a flat format may have been: as it was read, or, since a URL holds nothing but texts, a choice
-    called `12` or `true`, or a boolean as Python spells it.
+    """What one value of a flat format may have been: what was read or, since a URL holds only texts, a choice called
+    `12` or `true`, or a boolean as Python spells it.
     """
     yield value
     if isinstance(value, bool):

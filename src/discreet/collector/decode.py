@@ -2,11 +2,11 @@
 
     beacon     GET ...?t=mytool&e=search&...; also with `node=` or `go=` in place of `py=`, or as one JSON object
     json       {"records": [...]}
-    otlp       {"resourceSpans": [...]}; of JavaScript too, which writes 64-bit integers as numbers
+    otlp       {"resourceSpans": [...]}; also from JavaScript, which writes 64-bit integers as numbers
     posthog    {"batch": [...]}
 
-The rule that keeps it honest: what is not said is left empty, never made up, but for two things that a record must
-have: a moment, which is this hour, and an id. What stands for a run or an installation has their form, or is left out.
+The rule that keeps it honest: what is missing stays empty and is never made up, except for two things that a record
+must have: a time, which is this hour, and an id. The id of a run or an installation is left out if its form is wrong.
 
 Flat names are nested at their first dot, as they most likely were: `results.size=5` is `{"results":{"size":5}}`.
 """
@@ -28,7 +28,7 @@ from .values import Malformed, attributes, identity, integer, items, mapping, mo
 Decoded: TypeAlias = tuple[dict[str, Any] | None, str]  # a record to be checked, and how far its sender is trusted
 
 UNKNOWN = "unknown"  # the tool of an event that names none
-OTHER = "other"  # the event of other software's span or event whose name none of ours can have
+OTHER = "other"  # the event of other software's spans and events whose names are not legal here
 _ORDERS = (KEYS, tuple(key for key in KEYS if key != "install"))
 _RUNTIMES = ("node", "go")
 _LARGEST_SECOND = 253_402_300_799  # of the year 9999
@@ -110,7 +110,7 @@ def _span(span: dict[str, Any], resource: dict[str, Any]) -> Decoded:
             properties.setdefault(field, told[name])
     end = integer(span.get("endTimeUnixNano"))
     if start and end and end >= start:
-        properties.setdefault("duration_ms", (end - start + 500_000) // 1_000_000)  # of any size: no float has them all
+        properties.setdefault("duration_ms", (end - start + 500_000) // 1_000_000)  # no float: it rounds large ones
     properties.setdefault("success", mapping(span.get("status")).get("code") != 2)
     return _foreign(facts, properties), FOREIGN
 
@@ -136,8 +136,8 @@ def _event(event: dict[str, Any]) -> Decoded:
 
 
 def _record(facts: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of these facts; the rest of it is empty. A run or an installation that is none is left out: it may say
-    who it was.
+    """A record of these facts, empty where there is none. An id of a run or an installation that has another form is
+    left out: it may say who it was.
     """
     found = {"v": 1, **{key: facts.get(key, "") for key in KEYS[1:-1] if key != "install"}}
     found["id"] = identity(found["id"])
@@ -150,7 +150,7 @@ def _record(facts: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str
 
 
 def _foreign(facts: dict[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """A record of other software: what a record may not hold is left out, since nobody told it."""
+    """A record of other software, which does not know what a record may hold: what it may not is left out."""
     if not names.legal_tool(facts.get("tool")):
         facts["tool"] = UNKNOWN
     if not names.legal_name(facts.get("event")):
@@ -165,7 +165,7 @@ def _legal(properties: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in properties.items():
         if isinstance(value, dict):
-            # What is left of it takes its place, so that nothing below can take the rest.
+            # Under the same name, so that no code below can take what was left out.
             value = {inner: held for inner, held in value.items() if is_flat(inner) and is_flat(held)}  # noqa: PLW2901
             fits, head = bool(value), name
         else:
@@ -176,7 +176,7 @@ def _legal(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _nested(flat: Mapping[str, Any]) -> dict[str, Any]:
-    """Names nested at their first dot before which stands nothing else."""
+    """Names nested at their first dot whose head is not the name of another value."""
     found: dict[str, Any] = {name: value for name, value in flat.items() if "." not in name}
     for name, value in flat.items():
         at = name.find(".")
@@ -198,7 +198,7 @@ def _unmarked(name: str, reserved: Iterable[str]) -> str:
 
 
 def _take_runtime(facts: dict[str, Any], told: dict[str, Any]) -> None:
-    """`node` or `go` in place of `py`, out of what was told: `node=v20.1.0` is `node 20.1.0`."""
+    """Take `node` or `go` from `told` as the fact `py`: `node=v20.1.0` is `node 20.1.0`."""
     for runtime in _RUNTIMES:
         if runtime in told and not facts.get("py"):
             version = str(told.pop(runtime)).removeprefix("v").removeprefix("go")

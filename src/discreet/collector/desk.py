@@ -10,10 +10,10 @@
     GET  /                the page of what was received
     GET  /healthz         is it taking records?                  200 or 503
 
-The rule that keeps it honest: 2xx means that what was good is in a file and what was not was counted, in the answer
-where its format has a place for that; 422, that nothing of it was good, and why the first of it was not; 503, that it
-is to be sent again. A web page must not write here: a request with an `Origin`, or one that a browser says came from
-another site, is refused; so is a `Host` that is not ours, by which a page would turn its own name into this machine.
+The rule that keeps it honest: 2xx means that legal records are in a file and the others are counted, in the answer if
+its format has a place for that. 422 means that no record was legal, and says why the first was not. 503 means: send it
+again. No web page may write here. A request is refused if it has an `Origin`, if its browser says that it came from
+another site, or if its `Host` is not ours: a page may point its own name at this machine (DNS rebinding).
 """
 
 import hmac
@@ -36,10 +36,10 @@ from .values import Malformed, identity
 
 _JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 RECORDS = 10_000  # of a request: our client sends 500, a Collector of OpenTelemetry batches of 8,192
-# Of a body, more than twice what our client can put into one: nothing else is answered while they are looked at.
+# Of a body, more than twice what our client can put into one: while they are read, nothing else is answered.
 VALUES = 200_000
-_VALUE_BYTES = 8  # or one in so many bytes, if that is more: of OTLP's attributes each has four, in some forty bytes
-_FULL_SECONDS = "300"  # until a client may try again where there is no room
+_VALUE_BYTES = 8  # or one in so many bytes, if that is more: an attribute of OTLP is four, in some forty bytes
+_FULL_SECONDS = "300"  # until a client may try again, if there is no room
 
 
 class Answer(NamedTuple):
@@ -55,7 +55,7 @@ Work = Callable[[], Answer]  # for another thread: it reads whole files
 
 
 class Desk:
-    """`hosts` are the names that a `Host` may have, none where any may; `token` is asked for where there is one."""
+    """`hosts` are the names that a `Host` may have; any, if there are none. `token` is required unless it is empty."""
 
     def __init__(
         self, store: Store, check: Check, *, hosts: frozenset[str] = frozenset(), token: str = "", tool: str = "",
@@ -82,7 +82,7 @@ class Desk:
             self._routes[path] = self._routes[f"{path}/"]
 
     def admit(self, request: Request) -> None:
-        """Look at a request before its body is read. Raises `Refusal`."""
+        """Check a request before its body is read. Raises `Refusal`."""
         headers = request.headers
         if "host" not in headers:
             raise Refusal(400, "a request names its host")
@@ -118,11 +118,11 @@ class Desk:
             raise Refusal(400, str(error)) from None
 
     def _at(self, request: Request) -> "dict[str, Callable[[Request], Answer | Work]]":
-        """What there is at a path, by method: where nothing else is, what looks like one of the package's own forms."""
+        """What there is at a path, by method. At any other path, what looks like a form of ours is taken as at `/t`."""
         if request.path in self._routes:
             return self._routes[request.path]
         own = request.method != "GET" or any(pair.startswith("e=") for pair in request.query.split("&"))
-        # Another signal of OpenTelemetry is no form of ours, and its sender is to know.
+        # Other signals of OpenTelemetry are not taken, and their senders are to know.
         return self._routes["/t"] if own and not request.path.startswith("/v1/") else {}
 
     def cannot(self, error: OSError) -> Refusal:
@@ -130,9 +130,10 @@ class Desk:
         return Refusal(503, f"nothing was taken: {error.strerror}", **{"Retry-After": _FULL_SECONDS})
 
     def _knows(self, request: Request) -> bool:
-        """Whether a request has the token, in constant time; for the page also as any user's password.
+        """Whether a request has the token, in constant time; for the page, also as the password of any user.
 
-        A browser sends a password that it was once given with every request, of whichever page. So none writes.
+        A browser that was given a password sends it with every request, whichever page made it. So it lets nobody
+        write.
         """
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         found = value.strip().encode("latin-1")
@@ -174,8 +175,8 @@ class Desk:
         return Answer(200, _json(told))
 
     def _take(self, found: Iterable[decode.Decoded]) -> tuple[int, int, int, str]:
-        """Check and write; how many were stored, repeated and refused, and why the first of these was. Raises `OSError`
-        where nothing was taken, and `Refusal` for too many.
+        """Check and write records. Returns how many were stored, repeated and refused, and why the first refused one
+        was. Raises `OSError` if nothing was taken, and `Refusal` for too many.
         """
         decoded = list(islice(found, RECORDS + 1))
         if len(decoded) > RECORDS:
@@ -220,7 +221,7 @@ class Desk:
 
     def _page(self, request: Request) -> Answer | Work:
         if not _is_for_the_page(request):
-            return self._beacon(request)  # of a destination without a path
+            return self._beacon(request)  # to a destination without a path
         tools = self.store.tools()
         tool = request.query.partition("=")[2] or (tools[0] if len(tools) == 1 else "")
         if not tool:
@@ -234,7 +235,7 @@ class Desk:
             until, made = self._pages.get(tool, (0.0, ""))
             if begun >= until:
                 made = page.report(paths, tool, self.check.declaration)
-                # So that looking takes a fifth of the other thread's time at most.
+                # Kept for so long that pages take at most a fifth of the other thread's time.
                 self._pages[tool] = (begun + 5 * (time.monotonic() - begun) + 1, made)
             return _html(made)
 
@@ -250,7 +251,7 @@ def _content(request: Request) -> object:
     body = request.body
     if request.headers.get("content-encoding", "").lower() == "gzip":
         body = _expanded(body)
-    # Each value but the first stands behind one of these. Those in texts count as well: few are anybody's text.
+    # Each value but the first comes after one of these. Those within texts, which are few, count as well.
     most = max(VALUES, len(body) // _VALUE_BYTES)
     if sum(map(body.count, (b",", b"[", b"{"))) > most:
         raise Refusal(413, f"a body of so many bytes has at most {most:,} values")
@@ -261,7 +262,7 @@ def _content(request: Request) -> object:
 
 
 def _expanded(body: bytes) -> bytes:
-    """A gzip body of one member; never more than `BODY_BYTES` are made of it."""
+    """A gzip body of one member, decompressed to at most `BODY_BYTES`. Raises `Refusal`."""
     inflate = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
         made = inflate.decompress(body, BODY_BYTES + 1)

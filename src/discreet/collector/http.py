@@ -1,6 +1,6 @@
 """HTTP/1.1 as far as clients of a collector speak it: bytes in, requests out. Pure: no socket, no clock.
 
-The rule that keeps it honest: what two readers could read in two ways is refused, not repaired: a bare newline, a
+The rule that keeps it honest: what two programs could read differently is refused, not repaired: a bare newline, a
 length given twice or beside chunks, a folded header, a name with a space before its colon, a proxy's target.
 
 Source: RFC 9112 (messages, chunks), RFC 9110 (fields); sections 6.3 and 11.2 on smuggling.
@@ -12,7 +12,7 @@ HEAD_BYTES = 64 * 1024  # of a request line and all headers, as `http.server` bo
 HEADERS = 100  # as `http.client` bounds them
 BODY_BYTES = 4 * 1024 * 1024  # of a body, before and after its content encoding: eight times what our client sends
 _CHUNKS = 16 * 1024  # of one body: a megabyte in pieces of 64 bytes
-_CHUNK_LINE = 256  # bytes of a size and of extensions that nobody reads
+_CHUNK_LINE = 256  # bytes of a size and its extensions, which are ignored
 
 _LINE = re.compile(rb"([A-Z]{1,20}) (/[!\"$-~]*) HTTP/1\.([01])")  # printable ASCII, no fragment
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -31,7 +31,7 @@ class Refusal(Exception):
 
 
 class Request:
-    """A request; `body` is as it came, empty until it is complete. Header names are lower case."""
+    """A request; `body` is as it came, maybe compressed, empty until complete. Header names are lower case."""
 
     __slots__ = ("body", "chunked", "headers", "keep", "length", "method", "path", "query")
 
@@ -56,7 +56,7 @@ class Reader:
 
     def __init__(self) -> None:
         self._held = bytearray()
-        self._looked = 0  # bytes in which no head ends
+        self._looked = 0  # bytes searched, in which no head ends
         self._left = -1  # bytes of the current chunk, -1 before its size
         self._chunks = 0
         self._pieces: list[bytes] = []
@@ -71,7 +71,7 @@ class Reader:
         self._held += data
 
     def head(self) -> Request | None:
-        """The next request without its body; None where bytes are missing. Raises `Refusal`."""
+        """The next request without its body; None if bytes are missing. Raises `Refusal`."""
         end = self._held.find(b"\r\n\r\n", max(0, self._looked - 3))
         if end < 0:
             if _BARE.search(self._held, max(0, self._looked - 1)):
@@ -90,7 +90,7 @@ class Reader:
         return Request(method, target, version, _headers(lines))
 
     def body(self, request: Request) -> bool:
-        """Whether the body of `request` is complete; then it is there. Raises `Refusal`."""
+        """Whether the body of `request` is complete; if so, it is set. Raises `Refusal`."""
         if request.chunked:
             return self._chunked(request)
         if len(self._held) < request.length:
@@ -100,7 +100,7 @@ class Reader:
         return True
 
     def _chunked(self, request: Request) -> bool:
-        """Section 7.1 of RFC 9112; without trailers, which no client of ours sends."""
+        """The same by section 7.1 of RFC 9112. Trailers, which no client of ours sends, are refused."""
         while True:
             if self._left < 0:
                 line = self._chunk_line()

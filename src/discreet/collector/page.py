@@ -1,7 +1,7 @@
 """The page at `/`: what was received, for people, as it stands now.
 
-The rule that keeps it honest: it is made of the files alone, by `report --html`; the browser is told to load nothing,
-run nothing and frame nothing, and what comes from a sender is escaped.
+The rule that keeps it honest: it is made from the files alone, as by `report --html`. The browser is told to load
+nothing, run nothing and let no page frame it, and what comes from a sender is escaped.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ def report(paths: list[str], tool: str, declaration: Declaration | None = None) 
 
 
 def index(tools: list[str], address: str) -> str:
-    """The page that leads to those of several tools; of none, it says where to send."""
+    """The page of links to the pages of several tools; if there is none, it says where to send."""
     if not tools:
         return _page("Nothing was received yet", f"<p>Send to <code>{escape(address)}</code></p>")
     items = "".join(f'<li><a href="/?tool={escape(tool)}">{escape(tool)}</a></li>' for tool in tools)

@@ -1,10 +1,10 @@
-"""The server: sockets, time, and the number of things held at once. One thread answers; another reads whole files.
+"""The server: sockets, time, and bounds on what is held at once. One thread answers; another reads whole files.
 
-The rule that keeps it honest: nothing waits for a client. A request that is not there in time gets 408, a connection
-too many 503, and so does a body that has no room beside those that are being read. Nothing here looks at an address.
+The rule that keeps it honest: nothing waits for a client. A request that does not arrive in time gets 408. A connection
+too many gets 503, and so does a body that has no room beside those being read. Nothing here looks at an address.
 
-The event loop of the standard library, since a thread for each connection costs more than its request, and a slow
-client must cost a few bytes and not a thread.
+It uses the event loop of the standard library: a thread for each connection would cost more than its request, and a
+slow client must cost a few bytes and not a thread.
 """
 
 import asyncio
@@ -41,10 +41,10 @@ class Server:
         self._date = ""
         self._syncing: asyncio.Future[Answer | None] | None = None
         self._stop = asyncio.Event()
-        self.empty = asyncio.Event()  # no connection is left, now that `stopping` is true
+        self.empty = asyncio.Event()  # set when, after `stopping`, no connection is left
 
     async def serve(self, host: str, port: int, ready: Callable[[str, int], None]) -> None:
-        """Answer until `stop`; `ready` is given the address once it listens. Raises `OSError` where it cannot."""
+        """Answer until `stop`; `ready` is given the address once it listens. Raises `OSError` if it cannot listen."""
         loop = self.loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unexpected)
         server = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
@@ -59,11 +59,11 @@ class Server:
             await self._end()
 
     def stop(self) -> None:
-        """End `serve`, soon; from a signal handler or any thread."""
+        """End `serve` soon. For a signal handler or any thread."""
         self.loop.call_soon_threadsafe(self._stop.set)
 
     def work(self, work: Callable[[], Answer | None]) -> "asyncio.Future[Answer | None]":
-        """Do it in the other thread, one after the other."""
+        """Do this in the other thread, which does one work at a time."""
         return self.loop.run_in_executor(self._pool, work)
 
     def written(self, answer: Answer, *, keep: bool) -> bytes:
@@ -101,10 +101,10 @@ class Server:
         for connection in list(self.connections):
             connection.cut()
         await self.loop.run_in_executor(None, self._pool.shutdown)
-        await asyncio.sleep(0)  # connections that were cut say so
+        await asyncio.sleep(0)  # lets the cut connections report their end
 
     def _unexpected(self, _: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:
-        """Say what went wrong and where, but not with which value, and not who sent it: asyncio's own words do."""
+        """Say what went wrong and where, but neither the value nor the sender, which asyncio's own words would show."""
         error = context.get("exception")
         place = getattr(error, "__traceback__", None)
         while place is not None and place.tb_next is not None:
@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
         self._reader = Reader()
         self._request: Request | None = None
         self._room = 0  # bytes of `server.held` that are this request's
-        self._busy = False  # an answer is being made elsewhere
+        self._busy = False  # the other thread is making an answer
         self._ending = False  # all was said; what still comes is thrown away
         self.deadline = 0.0
 
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
             self._server.empty.set()
 
     def data_received(self, data: bytes) -> None:
-        """Answer every request that is complete now."""
+        """Take bytes, and answer what is complete."""
         if self._ending:
             return
         if self._request is None and not self._reader.begun:
@@ -160,7 +160,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def late(self) -> None:
-        """The deadline has passed."""
+        """End the connection, as its deadline has passed."""
         if self._ending or self._transport.get_write_buffer_size():
             self.cut()
         elif self._request is None and not self._reader.begun:
@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
             self._refuse(Refusal(408, "the request did not come in time"))
 
     def leave(self) -> None:
-        """Close the connection, after its request where it has one."""
+        """Close the connection, after its request if it has one."""
         if not self._busy and self._request is None and not self._reader.begun:
             self._transport.close()
 
@@ -178,7 +178,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _advance(self) -> None:
-        """Go as far as the bytes allow, to one answer at most: the next one has to wait until everybody had a turn."""
+        """Go as far as the bytes allow, but to one answer at most: the next waits until every connection had a turn."""
         try:
             while not (self._busy or self._ending or self._transport.is_closing()):
                 if self._request is None:
@@ -233,7 +233,7 @@ class Connection(asyncio.Protocol):
             self.cut()
             raise error
         self._transport.resume_reading()
-        self._say(done.result(), keep=keep)  # type: ignore[arg-type]  # work of the desk is an answer
+        self._say(done.result(), keep=keep)  # type: ignore[arg-type]  # the desk's work returns one
         self._advance()
 
     def _say(self, answer: Answer, *, keep: bool) -> None:
@@ -246,7 +246,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Say why, and read on for a moment without looking: a reset would take the answer with it."""
+        """Say why, then read on for a moment and discard what comes: a reset would take the answer with it."""
         answer = Answer(refusal.status, f"{refusal}\n".encode(), TEXT, refusal.headers)
         self._transport.write(self._server.written(answer, keep=False))
         self._ending = True

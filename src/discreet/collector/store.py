@@ -1,14 +1,13 @@
-"""The store: what was received, as lines of the same log, and the ids that came before.
+"""The store: what was received, as lines like those of the log, and the ids that came before.
 
     DIR/2026-11-20.mytool.jsonl     what arrived on that day (UTC) from that tool, in the order of arrival
     DIR/2026-11-20.forgotten        ids that are not to be taken again, one a line
     DIR/lock                        one collector at a time
 
-The rules that keep it honest. An id is known only once its line is written, so that the client's next attempt of a
-write that failed is no repeat. What a failed write left is cut off before the next one, and a line without its end is
-cut off at the start: it was never acknowledged. A line is erased where it stands, by spaces, so that nobody ever reads
-half a file. Written means handed to the system, which survives the end of this process however it comes; `sync` brings
-it to the disk itself.
+The rules that keep it honest. An id is known only when its line is written: after a write that failed, the client's
+next attempt is no repeat. What a failed write left is cut off before the next one, and a line without its end when the
+collector starts: neither was acknowledged. A line is erased in place, by spaces, so that nobody reads half a file.
+Written means handed to the system, which survives any end of this process; `sync` brings it to the disk itself.
 """
 
 import os
@@ -22,7 +21,7 @@ from ..log import HEAD, ID_BYTES, timestamp
 from ..sending.lock import DeliveryLock
 
 GENERATION = 1_000_000  # ids; two generations are known, the newer one growing: at most 150 MiB
-FORGOTTEN = 1_000_000  # ids to be forgotten, in `_ID_DAYS`
+FORGOTTEN = 1_000_000  # ids that can be forgotten in `_ID_DAYS`
 TOOLS = 100  # each has an open file
 _ID_DAYS = names.SENT_DAYS + 1  # no client sends what is older
 _DAY = 86_400.0
@@ -32,7 +31,7 @@ _ID = slice(len(HEAD), len(HEAD) + ID_BYTES)
 
 
 class Store:
-    """One directory, used by one collector. Raises `OSError` (`BlockingIOError` where another one uses it).
+    """One directory, used by one collector. Raises `OSError` (`BlockingIOError` if another one uses it).
 
     Over `limit` bytes of all files nothing is taken until there is room; `clock` gives seconds since the epoch.
     """
@@ -47,7 +46,7 @@ class Store:
         self._torn: dict[str, int] = {}  # by name: the size before a write that failed
         self._dirty: set[str] = set()
         self._tools: set[str] = set()
-        # Of an id its hash, 64 bits under a key of this process: a new one is mistaken for an old one once in 10**13.
+        # Hashes of ids, 64 bits under a key of this process: a new id is mistaken for an old one once in 10**13.
         self._known: set[int] = set()
         self._older: set[int] = set()
         self._forgotten: set[int] = set()
@@ -61,9 +60,9 @@ class Store:
             raise
 
     def add(self, records: Iterable[tuple[str, str, str]]) -> int:
-        """Write the records (tool, id, line) whose ids were never seen; how many those were. All are in files then.
+        """Write the records (tool, id, line) whose ids are new, and return how many those are. All are in files then.
 
-        Raises `OSError` where one could not be written: the same records can be given again.
+        Raises `OSError` if one could not be written: the same records can be given again.
         """
         self._turn()
         fresh: dict[str, dict[int, str]] = {}
@@ -78,14 +77,14 @@ class Store:
         return sum(map(len, fresh.values()))
 
     def takes(self, tool: str) -> bool:
-        """Whether a record of that tool has a place: `TOOLS` of them have, those that come first."""
+        """Whether records of that tool are taken: those of the first `TOOLS` tools are."""
         return tool in self._tools or len(self._tools) < TOOLS
 
     def forget(self, ids: Iterable[str]) -> Callable[[], int]:
-        """From now on take none of these ids; the rest of the work, for another thread, erases their lines and says how
-        many those were.
+        """Take none of these ids from now on. Returns the rest of the work, for another thread: to erase their lines,
+        and return how many those were.
 
-        Raises `OSError` where that cannot be kept for the next start.
+        Raises `OSError` if the ids cannot be kept for the next start.
         """
         self._turn()
         named = {hash(one): one for one in ids}
@@ -95,7 +94,7 @@ class Store:
         if fresh:
             self._append(f"{self._day}.forgotten", "\n".join((*fresh.values(), "")).encode())
             self._forgotten |= fresh.keys()
-        # What is written from now on has none of these ids, and what a failed write left will be cut off.
+        # Beyond these sizes, no line will have one of these ids; what a failed write left will be cut off.
         sizes = [(path, os.path.getsize(path)) for path in self.files()]
 
         def erase() -> int:
@@ -108,7 +107,7 @@ class Store:
         return erase
 
     def files(self, tool: str = "", days: int = names.LOG_FILE_DAYS) -> list[str]:
-        """The paths of the files of a tool, or of all, of so many days, oldest first."""
+        """The paths of the files of a tool ("" is all) of the last `days` days, oldest first."""
         first = self._before(days)
         return sorted(path for day, path, of in self._ours() if of and tool in ("", of) and day >= first)
 
@@ -135,7 +134,7 @@ class Store:
         return work
 
     def close(self) -> None:
-        """Bring everything to the disk and let the directory go. Raises `OSError`."""
+        """Bring everything to the disk and release the directory. Raises `OSError`."""
         try:
             self.sync()()
         finally:
@@ -146,7 +145,7 @@ class Store:
                 self._lock.__exit__()
 
     def _load(self) -> None:
-        """Look at all files once: cut off torn ends, learn ids, erase what a crash left of the forgotten."""
+        """Read all files once: cut off torn ends, learn ids, erase the forgotten lines that a crash left."""
         first = self._before(_ID_DAYS)
         listed = sorted(self._ours(), key=lambda entry: (entry[2], entry[0]))  # the forgotten before all others
         for day, path, tool in listed:
@@ -164,12 +163,12 @@ class Store:
         self._turn()
 
     def _turn(self) -> None:
-        """Where a new day has begun: close yesterday's files, erase the old ones, and count the rest."""
+        """If a new day has begun: close yesterday's files, erase the old ones, and measure the rest."""
         day = timestamp(self._clock())[:10]
         if day == self._day:
             return
         for name in list(self._torn):
-            self._descriptor(name)  # what a failed write left there is no record of yesterday's
+            self._descriptor(name)  # cuts off what a failed write left
         for name in list(self._open):
             descriptor = self._open.pop(name)
             os.fsync(descriptor)
@@ -228,7 +227,7 @@ class Store:
 
 
 def _opened(path: str) -> BinaryIO:
-    """Where the directory came with somebody else's files, a link in it must not lead us to write elsewhere."""
+    """A file to be read and written. If somebody else made the directory, a link in it must not lead us elsewhere."""
     return open(path, "rb+", opener=lambda name, flags: files.open_ours(name, flags | names.NO_FOLLOW))
 
 
@@ -238,7 +237,7 @@ def _key(line: bytes) -> int:
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """Each line: where it begins, how many bytes it has, and the first of them, no more than a record may have."""
+    """Each line: its place, its length in bytes, and its first bytes, at most as many as a record may have."""
     at = 0
     while head := file.readline(names.RECORD_BYTES):
         length, piece = len(head), head
@@ -262,7 +261,7 @@ def _whole(file: BinaryIO) -> int:
 
 
 def _blank(file: BinaryIO, keys: set[int] | KeysView[int], size: int | None = None) -> int:
-    """Write spaces over the lines, of the first `size` bytes, whose ids have these hashes; how many those were."""
+    """Write spaces over the lines in the first `size` bytes whose ids have these hashes. Returns their number."""
     if not keys:
         return 0
     found = [

@@ -18,7 +18,7 @@ class Malformed(ValueError):
 
 
 def identity(given: object) -> str:
-    """A UUID: the one given; one by the hash of what was given, so that a repeat stays one; or a random one."""
+    """A UUID: the given one; for other text one from its hash, so that a repeat is recognized; or a random one."""
     if isinstance(given, str) and given:
         text = given.lower()
         if is_id(text) and text[8::5][:4] == "----":
@@ -29,7 +29,7 @@ def identity(given: object) -> str:
 
 
 def typed(text: str) -> bool | int | float | str:
-    """The number or boolean whose text this is, in its one spelling; else the text."""
+    """The number or boolean that is spelled exactly so; else the text."""
     if text in ("true", "false"):
         return text == "true"
     if not text or len(text) > 24 or text.strip("0123456789.e+-"):
@@ -61,7 +61,7 @@ def _value(kind: str, held: object) -> bool | int | float | str | None:
     if kind == "intValue":
         return integer(held)
     if kind == "doubleValue":
-        # JavaScript writes 2.0 as 2; the protocol also has texts, for what JSON cannot say.
+        # JavaScript writes 2.0 as 2. The protocol also has texts, for NaN and infinities.
         plain = type(held) in (int, float) and abs(held) <= names.LARGEST_INTEGER  # type: ignore[arg-type]
         return float(held) if plain else None  # type: ignore[arg-type]
     if (kind == "stringValue" and isinstance(held, str)) or (kind == "boolValue" and isinstance(held, bool)):
@@ -79,7 +79,7 @@ def integer(held: object) -> int | None:
 
 
 def moment(told: object) -> str:
-    """A moment in ISO 8601 as a record has it; "" where it is none."""
+    """A moment in ISO 8601 as a record has it; "" if it is none."""
     try:
         found = datetime.fromisoformat(str(told))
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
