@@ -1,4 +1,4 @@
-"""A manifest: the options of `Telemetry` from a file that people review, by custom `telemetry.toml`.
+"""A manifest: the options of `Telemetry` from a file that people review, usually `telemetry.toml`.
 
     name = "mytool"
     destination = "https://collector.example.org/v1/traces"
@@ -14,9 +14,8 @@
     results = "count"
     fmt = {one_of = ["json", "table"], purpose = "is the table output worth its code?"}
 
-The rule that keeps it honest: every key means something or is refused by its name, so that nobody reads a word there
-which the package does not; what it says is checked by the code that checks the same in Python. A secret is refused, for
-the file is public by its purpose.
+The rule that keeps it honest: an unknown key is refused by its name, so that nobody reads in the file what the package
+ignores. Values are checked by the code that checks the same in Python. Secrets are refused: the file is to be public.
 
 Format: TOML 1.0 (https://toml.io/en/v1.0.0), as the standard library reads it.
 """
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 _OPTIONS: "dict[str, Any]" = vars(Recorder)["__init__"].__kwdefaults__
 # Every option that a line can hold. `settings` is the user's configuration: it has no place in the author's file.
-TYPED = ("program", "verbs")  # what users type before a verb: attributes of a `Telemetry`, and no options
+TYPED = ("program", "verbs")  # what users type before a verb: attributes of a `Telemetry`, not options
 KEYS = ("name", "tool", *(option for option in _OPTIONS if option != "settings"), *TYPED)
 EVENT_KEYS = ("purpose", "sample", "fields")
 # Headers that carry nothing but a secret. The user, or the author's code, may set them.
@@ -49,7 +48,7 @@ _INFINITE = (float("inf"), float("-inf"))
 
 
 def made(kind: "type[_Made]", path: "str | os.PathLike[str]", overrides: "Mapping[str, Any]") -> "_Made":
-    """A `Telemetry` of the file, with the `overrides` that are not None. Raises `ValueError`, and `TypeError` for an
+    """A `Telemetry` from the file, with the `overrides` that are not None. Raises `ValueError`, and `TypeError` for an
     override that is no option.
     """
     place, options = os.fspath(path), read(path)
@@ -58,7 +57,7 @@ def made(kind: "type[_Made]", path: "str | os.PathLike[str]", overrides: "Mappin
     if "name" not in options and "name" not in given:
         raise ValueError(f'{place}: it names no tool; write name = "..." at its top')
     try:
-        found = kind(**{"name": "unnamed", **options})  # the file alone: an override hides no mistake in it
+        found = kind(**{"name": "unnamed", **options})  # first without overrides: they would hide mistakes in the file
     except RecursionError:
         raise ValueError(f"{place}: its rows are nested too deeply") from None
     except ValueError as error:
@@ -73,7 +72,7 @@ def made(kind: "type[_Made]", path: "str | os.PathLike[str]", overrides: "Mappin
 
 
 def misnamed(door: str, options: "Iterable[str]", error: TypeError) -> TypeError:
-    """The error of a constructor, in words for whoever came by `door` with an option that there is none of."""
+    """The error to raise. If an unknown option caused it, it says that `door`, the function called, has none such."""
     for option in options:
         if option not in _OPTIONS and repr(option) in str(error):
             from .privacy.mistakes import meant
@@ -83,9 +82,9 @@ def misnamed(door: str, options: "Iterable[str]", error: TypeError) -> TypeError
 
 
 def read(path: "str | os.PathLike[str]") -> "dict[str, Any]":
-    """The options that the file holds, `name` among them where it is given.
+    """The options that the file holds, `name` among them if it is given.
 
-    Raises `ValueError` that begins with the path; names and rows are not checked before `Telemetry` gets them.
+    Raises `ValueError` that begins with the path. Names and rows are checked by `Telemetry`, not here.
     """
     place = os.fspath(path)
     try:
@@ -107,7 +106,7 @@ def _document(text: str) -> "dict[str, Any]":
         import re
         import tomllib  # it reads the rest of TOML, and knows the line of a mistake
 
-        if re.search(_LONG_KEY, text):  # the reader's time grows by the square: a minute for a file full of one key
+        if re.search(_LONG_KEY, text):  # `tomllib` takes quadratic time: a minute for a file full of one key
             raise ValueError("a key has too many parts") from None
         return tomllib.loads(text)
 
@@ -147,7 +146,7 @@ def _kind(option: str) -> type:
 
 
 def _event(event: str, spec: object) -> "dict[str, object]":
-    """The long form of an event, whose keys are of the right kinds."""
+    """The long form of an event, once its keys and their kinds are checked."""
     where = f"event {event!r}"
     if not isinstance(spec, dict):
         raise ValueError(f"{where} must be a table, such as [events.{event}]")

@@ -1,11 +1,10 @@
-"""The plain part of TOML: what manifests are written in, read without the reader of the standard library.
+"""Read the plain part of TOML, which manifests are written in, without the reader of the standard library.
 
-`tomllib` costs a command as much as the start of the interpreter: regular expressions, `datetime`, `typing`. A tool
-that declares itself in a manifest would pay that at each start, and so would each wrapped target of a Makefile.
+To load `tomllib`, with regular expressions, `datetime` and `typing`, costs a command as much as the start of the
+interpreter. A tool with a manifest would pay that at each start, and so would each wrapped target of a Makefile.
 
-The rule that keeps it honest: what it returns is what `tomllib` returns, which a test shows over documents that are
-generated, and over documents that are spoilt. Whatever is not plainly of this part raises `Unplain`, right or wrong,
-and `tomllib` has the word.
+The rule that keeps it honest: what it returns is what `tomllib` returns, as a test shows with generated documents and
+with damaged ones. Whatever is outside the plain part raises `Unplain`, right or wrong, and `tomllib` decides.
 
     plain       # comments; [tables] with bare, 'quoted' and dotted names; key = value
     values      "text" without a backslash, 'text', whole numbers, 1.5, true, false, [arrays], {inline = "tables"}
@@ -22,7 +21,7 @@ _DIGITS = 15  # of a number: what a double holds exactly
 
 
 class Unplain(Exception):
-    """The document has something that is not of the plain part, or is wrong."""
+    """The document is wrong, or not all of it is of the plain part."""
 
 
 def read(text: str) -> "dict[str, Any]":
@@ -40,10 +39,10 @@ class _Reader:
         self._at = 0
 
     def document(self) -> "dict[str, Any]":
-        """All of it."""
+        """The whole document."""
         root: dict[str, Any] = {}
         table = root
-        # The tables that headers made, by identity: whether one was named itself, or only on the way to another.
+        # The tables that headers made, by identity: True if a header named it, False if only on the way to another.
         named = {id(root): True}
         while first := self._next(" \t\n"):
             if first == "[":
@@ -55,7 +54,7 @@ class _Reader:
         return root
 
     def _header(self, root: "dict[str, Any]", named: "dict[int, bool]") -> "dict[str, Any]":
-        """The table that `[a.b]` names; each one on the way is made, or was made by a header."""
+        """The table that `[a.b]` names. A table on the way is made, unless a header has made it already."""
         table, key = root, self._key()
         while self._next(" \t") == ".":
             self._at += 1
@@ -110,7 +109,7 @@ class _Reader:
     def _quoted(self) -> str:
         mark, start = self._text[self._at], self._at + 1
         end = self._text.find(mark, start)
-        found = self._text[start:end]  # nothing, of a long text: then its third mark is no end of a value
+        found = self._text[start:end]  # "" for a long text, whose third mark then ends no value
         self._at = end + 1
         if end < 0 or "\n" in found or (mark == '"' and "\\" in found):
             raise Unplain

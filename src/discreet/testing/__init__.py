@@ -5,11 +5,11 @@ author's own CI what their users are promised.
     capture     the events that would be recorded, in memory
     assert_...  what must hold of a whole command, and of the disclosure in a README
 
-`pytest_plugins = ["discreet.testing.pytest_plugin"]` in a `conftest.py` gives the fixture `discreet_events`, and
-`discreet_telemetry`, to be overridden, says of which object.
+`pytest_plugins = ["discreet.testing.pytest_plugin"]` in a `conftest.py` gives the fixture `discreet_events`. Override
+the fixture `discreet_telemetry` to say which object it captures.
 
 The rule that keeps it honest: only the rows of the gate that stand for "a machine is testing this" are lifted, never a
-user's no, and only on the instance that is named. What is captured asks nobody, and so goes nowhere.
+user's no, and only on the instance that is named. What is captured needs no consent, and so goes nowhere.
 """
 
 from ..telemetry import Recorder

@@ -1,8 +1,8 @@
 """What an author's CI can hold a whole command to: no network, the same behaviour, no cost, and a true disclosure.
 
-The rule that keeps it honest: a command that recorded nothing fails, since then nothing was looked at; so does one that
-cannot be started. A user's home, answer and files are never touched: each command has a fresh home, in which telemetry
-is on or off by the environment, and where nobody can deliver: we hold the lock that a deliverer needs.
+The rule that keeps it honest: a command that recorded nothing fails, since nothing was tested; so does one that cannot
+be started. A user's home, answer and files are never touched: each command has a fresh home, where the environment
+turns telemetry on or off. Nothing is delivered from there, since we hold the lock that a deliverer needs.
 """
 
 import io
@@ -42,8 +42,8 @@ class _Trial:
     """One command, run with telemetry on and off in a home of its own inside `place`.
 
     `tool` is the name of the tool, by default that of the first word that is neither Python nor an option. `env` adds
-    variables, `cwd` is where it runs, `input` is its stdin; one that takes longer than `timeout` seconds is ended, and
-    `subprocess.TimeoutExpired` raised.
+    variables, `cwd` is where it runs, `input` is its stdin. A command that takes longer than `timeout` seconds is
+    ended, and `subprocess.TimeoutExpired` is raised.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class _Trial:
             os.mkdir(path, 0o700)
 
     def run(self, *, on: bool, watch: Watch | None = None) -> _Done:
-        """Run it once. Raises `OSError` where it cannot be started."""
+        """Run it once. Raises `OSError` if it cannot be started."""
         head = names.prefix(self._tool)
         yes = {f"{head}_TELEMETRY_OPT_IN": "true", f"{head}_TELEMETRY_CI": "true"}
         said = yes if on else {f"{head}_NO_TELEMETRY": "1"}
@@ -91,7 +91,7 @@ class _Trial:
             return _Done(done.returncode, done.stdout, done.stderr, time.perf_counter() - begun)
 
     def require_record(self, last: _Done) -> None:
-        """Raise `AssertionError` unless something was recorded since `renew`; `last` is what was run with it on."""
+        """Raise `AssertionError` unless something was recorded since `renew`; `last` is the run with telemetry on."""
         for path in filter(os.path.isfile, (os.path.join(self._data, name) for name in os.listdir(self._data))):
             with open(path, "rb") as file:
                 if any(line.startswith(HEAD) for line in file):
@@ -103,14 +103,16 @@ class _Trial:
 
 
 def assert_no_network(command: Sequence[str], **options: Any) -> None:
-    """Assert that `command` opens no connection, on loopback neither, with telemetry off and on.
+    """Assert that `command` opens no connection, not even on loopback, with telemetry off and on.
 
-    Seen is every connection, datagram and look for a name of any Python process that it starts, by an audit hook. On
-    Linux, as root or where users may have namespaces, it also runs without any network interface, and the kernel counts
-    what any program wanted to send over IPv4, names that are looked for included. Not seen, elsewhere: other programs,
-    and Python started with -I, -E or -S; anywhere: Unix sockets, and IPv6 of such programs. On Windows a loop of
-    `asyncio` counts, as it connects to itself. Deliveries, which are due later and happen in a process of their own,
-    are not looked at: there are none meanwhile. `options` are `tool`, `env`, `cwd`, `input` and `timeout`.
+    An audit hook sees every connection, datagram and name lookup of each Python process that it starts, except those
+    started with -I, -E or -S. On Linux, as root or where users may create namespaces, the command also runs without any
+    network interface, and the kernel counts what any program wanted to send over IPv4, name lookups included. Never
+    seen: Unix sockets, and IPv6 of programs without the hook. Without such a namespace nothing of these programs is
+    seen.
+
+    On Windows a loop of `asyncio` counts, as it connects to itself. Deliveries, which come later and in a process of
+    their own, are not tested: none is made meanwhile. `options` are `tool`, `env`, `cwd`, `input` and `timeout`.
     """
     with tempfile.TemporaryDirectory() as place:
         trial = _Trial(place, command, **options)
@@ -130,9 +132,8 @@ def assert_same_behaviour(
 ) -> None:
     """Assert that stdout, stderr and the exit status of `command` are the same with telemetry off and on, byte by byte.
 
-    `normalize` is given each output and returns what is compared of it, for a command that prints times, say. Its
-    streams are pipes; what it does on a terminal is not looked at. `options` are `tool`, `env`, `cwd`, `input` and
-    `timeout`.
+    `normalize` takes each output and returns what is compared of it, for a command that prints times, say. The streams
+    are pipes; the behaviour on a terminal is not tested. `options` are `tool`, `env`, `cwd`, `input` and `timeout`.
     """
     with tempfile.TemporaryDirectory() as place:
         trial = _Trial(place, command, **options)
@@ -157,12 +158,12 @@ def assert_same_behaviour(
 
 
 def assert_overhead(command: Sequence[str], ms: float, *, pairs: int = 15, **options: Any) -> float:
-    """Assert that telemetry makes `command` at most `ms` milliseconds longer, in the median; what it was is returned.
+    """Assert that telemetry makes `command` at most `ms` milliseconds longer, in the median. Returns that median.
 
-    `pairs` (at least 3) times it is run off and on, or on and off, by turns, so that what else the machine does meets
-    both alike; one pair before them is not counted, for caches and directories are made by it. It is the time of the
-    whole process, its start and end included; nothing is sent. `options` are `tool`, `env`, `cwd`, `input`
-    and `timeout`.
+    The command runs `pairs` times (at least 3) off and on, or on and off, by turns, so that other load on the machine
+    meets both alike. A pair before them, which fills caches and makes directories, is not counted. The time is that of
+    the whole process, its start and end included; nothing is sent. `options` are `tool`, `env`, `cwd`, `input` and
+    `timeout`.
     """
     with tempfile.TemporaryDirectory() as place:
         trial = _Trial(place, command, **options)
@@ -184,8 +185,8 @@ def assert_overhead(command: Sequence[str], ms: float, *, pairs: int = 15, **opt
 
 
 def assert_disclosed(telemetry: "Telemetry", path: str | os.PathLike[str]) -> None:
-    """Assert that the section between the markers in the file `path` is the disclosure of `telemetry`, as
-    `mytool telemetry disclosure --check` does; the error says how to renew it, and the differences.
+    """Assert that the section between the markers in the file `path` is the disclosure of `telemetry`, as `mytool
+    telemetry disclosure --check` does. The error says how to renew it, and shows the differences.
     """
     said = io.StringIO()
     with redirect_stdout(said), redirect_stderr(said):
@@ -203,7 +204,7 @@ def _tool(command: list[str]) -> str:
 
 
 def _clean(tool: str) -> dict[str, str]:
-    """This process's environment, without what switches telemetry and what test runners leave there."""
+    """This process's environment, without the switches of telemetry and the variables of test runners."""
     head = names.prefix(tool)
     runners = {
         condition.partition("=")[0] for _, rule in environments.rows(environments.TEST_RUNNERS) for condition in rule
@@ -214,7 +215,7 @@ def _clean(tool: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in runners and name not in names.SHARED_SWITCHES and not name.startswith(ours)
     }
-    # What is installed for the user alone is found by the home, which is another one here.
+    # Packages of the user alone are found by the home, which is another one here.
     return {"PYTHONUSERBASE": site.getuserbase(), **kept}
 
 

@@ -1,8 +1,8 @@
 """The events that a host would record, kept in memory.
 
-The rule that keeps it honest: an event passes the very filter and encoder of a real one, and ends in a list; no thread
-is started, nothing sent, and no file of whoever runs the tests is touched: meanwhile the files of a tool, its stored
-answer among them, lie in a directory that is gone afterwards. Then every instance is what it was before.
+The rule that keeps it honest: an event passes the same filter and encoder as a real one, and ends in a list. No thread
+is started, nothing is sent, and no file of whoever runs the tests is touched: a tool's files, its stored answer among
+them, lie in a temporary directory. Afterwards every instance is what it was before.
 """
 
 import copy
@@ -35,7 +35,7 @@ class Captured(NamedTuple):
 
 
 class Events(list[Captured]):
-    """What was captured so far, in order. `dropped` counts what was not let out, by the reasons of `status`."""
+    """What was captured so far, in order. `dropped` counts what was dropped, by the reasons of `status`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Events(list[Captured]):
 
 
 class _Sink:
-    """Stands where the sender is."""
+    """Takes the place of the sender."""
 
     def __init__(self, recorder: Recorder, events: Events, level: str | None) -> None:
         self.encoder = Encoder(recorder.name, recorder.version)
@@ -52,8 +52,8 @@ class _Sink:
         self._level = level
 
     def decided(self) -> Decision:
-        """What holds under the answer that is stored now: by the whole gate, or of a user whose yes is taken for
-        granted, whom nothing but an answer in here can have made say otherwise.
+        """The decision under the answer that is stored now: by the whole gate or, if the user's yes is taken for
+        granted, by the code and that answer alone, which a verb may have changed.
         """
         recorder, facts = self._recorder, facts_of(self._recorder)
         if self._level is None:
@@ -88,11 +88,12 @@ def capture(telemetry: Recorder | None = None, *, level: str | None = "basic") -
     """Capture what `telemetry` records inside the block, by default the default instance and every one made inside.
 
     The list of `Captured` that it yields grows meanwhile. A user who agreed to `level` ("basic" or "enhanced") is taken
-    for granted, and only `consent="off"` in the code is off; with `level=None` the gate decides, its rows for test
-    runners and CI lifted. A `Hash` is shown as sixteen zeros, an answer by lot as the text `<by lot>`, and a lot falls
-    on every sampled event. Commands and sessions have to end inside. Verbs find a home in which that user's yes is
-    stored (with `level=None` the answer that there is), and `off` ends the recording. Not for several threads that
-    capture at once.
+    for granted, and only `consent="off"` in the code is off. With `level=None` the gate decides, its rows for test
+    runners and CI lifted. Verbs find a home in which that user's yes is stored (with `level=None` the real answer), and
+    `off` ends the recording.
+
+    A `Hash` is shown as sixteen zeros, an answer by lot as the text `<by lot>`; every sampled event is recorded.
+    Commands and sessions have to end inside. Several threads must not capture at once.
     """
     _check(telemetry, level)
     with tempfile.TemporaryDirectory(prefix="discreet-") as place:
@@ -100,7 +101,7 @@ def capture(telemetry: Recorder | None = None, *, level: str | None = "basic") -
 
 
 def _captured(telemetry: Recorder | None, level: str | None, homes: "_Homes") -> Iterator[Events]:
-    """What `capture` does, with the files of whatever is captured in `homes`."""
+    """Do what `capture` says, with the files of all captured instances in `homes`."""
     events = Events()
     taken: list[tuple[Recorder, dict[str, Any]]] = []
     package: Any = sys.modules[__package__.rpartition(".")[0]]
@@ -116,8 +117,8 @@ def _captured(telemetry: Recorder | None, level: str | None, homes: "_Homes") ->
         make(recorder, *arguments, **options)
         take(recorder)
 
-    # A manifest learns from it which options there are.
-    made.__kwdefaults__ = make.__kwdefaults__  # type: ignore[attr-defined]  # of a function it has
+    # `manifest` reads the options from it.
+    made.__kwdefaults__ = make.__kwdefaults__  # type: ignore[attr-defined]  # functions have it
 
     try:
         if telemetry is not None:
@@ -149,7 +150,7 @@ def _divert(recorder: Recorder, events: Events, level: str | None, homes: "_Home
     sink: Any = _Sink(recorder, events, level)
     recorder._sender = sink
     homes.move(recorder)
-    recorder._decision = decision = sink.decided()  # what was decided for the process is not asked
+    recorder._decision = decision = sink.decided()  # what was decided for the process does not count
     recorder.off = not decision.enabled
     recorder._filter = None
     if decision.enabled:
@@ -157,8 +158,8 @@ def _divert(recorder: Recorder, events: Events, level: str | None, homes: "_Home
 
 
 class _Homes:
-    """Where the files of whatever is captured lie: below a directory that is gone afterwards, in a home for each name
-    and each directory that those files have in truth. Several threads may make objects at once.
+    """The homes in which the files of captured instances lie: one for each tool and real directory, below a temporary
+    directory. Several threads may make objects at once.
     """
 
     def __init__(self, place: str, level: str | None) -> None:
@@ -169,7 +170,7 @@ class _Homes:
         self._lock = threading.RLock()  # a signal handler may make an object, too
 
     def move(self, recorder: Recorder) -> None:
-        """Let the files of `recorder` lie in its home, with an answer in it: a yes, or what is stored in truth."""
+        """Let the files of `recorder` lie in its home, with an answer in it: a yes, or the real one."""
         with self._lock:
             self._move(recorder)
         recorder.signature = signature(recorder.paths)
@@ -192,7 +193,7 @@ class _Homes:
             stored.store(paths, "enhanced" if self._level == "enhanced" else "true", timestamp(time.time()))
 
     def _first(self, paths: names.Paths, key: str) -> bool:
-        """Whether nobody has answered there yet, be it by this or by a verb."""
+        """Whether nobody has answered there yet: neither this code nor a verb."""
         first = paths[key] not in self._answered and not os.path.lexists(paths[key])
         self._answered.add(paths[key])
         return first
@@ -212,7 +213,7 @@ class _Homes:
 
 
 def _content(path: str) -> bytes:
-    """What of a file the gate would read; nothing where it cannot be read."""
+    """What the gate would read of a file; nothing if it cannot be read."""
     try:
         return names.read_small(path, names.current_user())
     except OSError:

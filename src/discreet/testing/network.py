@@ -1,10 +1,10 @@
 """Who opens a connection? Watching a command from outside, in two ways.
 
     every Python process     an audit hook (PEP 578), put there by a `sitecustomize` on PYTHONPATH: which call, where to
-    Linux, where it may      a network namespace without any interface: the kernel counts what wanted to leave it
+    Linux, if allowed        a network namespace without any interface: the kernel counts what wanted to leave it
 
-The rule that keeps it honest: what neither of them can see is said in `assert_no_network`, and no silence of theirs is
-called a proof of more.
+The rule that keeps it honest: `assert_no_network` says what neither of them can see, and their silence is called a
+proof of nothing more.
 """
 
 import os
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 
-# Imported by each Python process at its start; then the one that it hides, if there is one, has its turn.
+# Imported by each Python process at its start. Then it imports the `sitecustomize` that it hides, if any.
 _HOOK = """\
 import os, sys
 
@@ -35,8 +35,8 @@ try:
 except ImportError:
     sys.modules[__name__] = own
 """
-# Runs a command in the namespace: what the kernel counted goes to the file that is the first argument.
-# `OutNoRoutes` are connections and packets (a look for a name is one) that no interface could take; the others are what
+# Runs a command in the namespace, and writes what the kernel counted to the file that is the first argument.
+# `OutNoRoutes` are connections and packets (a name lookup is one) that no interface could take; the others are what
 # would leave if there was one. Source: RFC 4293 and 4022, by the names of Linux's /proc/net/snmp.
 _COUNTER = """\
 import subprocess, sys
@@ -85,7 +85,7 @@ class Watch:
 
 
 def _unshare() -> list[str]:
-    """The command that runs another one without any network; nothing where there is none."""
+    """The command that runs another one without any network; empty if there is none."""
     path = shutil.which("unshare") if sys.platform == "linux" else None
     for options in _NAMESPACES if path else ():
         command = [str(path), *options]

@@ -1,6 +1,6 @@
 """A plugin for pytest, to be named: `pytest_plugins = ["discreet.testing.pytest_plugin"]` in a `conftest.py`.
 
-The rule that keeps it honest: it changes nothing but for a test that asks for its fixture, and nothing after it.
+The rule that keeps it honest: it changes nothing except during a test that asks for its fixture.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from .captures import Events, capture
 
 @pytest.fixture
 def discreet_telemetry() -> Recorder | None:
-    """Whom `discreet_events` captures. None, unless a tool says otherwise by a fixture of this name that returns its
-    object: the default instance, and every one made in the test. An object that exists already is not seen by itself.
+    """What `discreet_events` captures. Override this fixture to return your tool's object. None, the default, stands
+    for the default instance and every one made in the test; another object that exists already is not captured.
     """
     return None
 
@@ -26,8 +26,8 @@ def discreet_telemetry() -> Recorder | None:
 def discreet_events(monkeypatch: pytest.MonkeyPatch, discreet_telemetry: Recorder | None) -> Iterator[Events]:
     """What `discreet_telemetry` would record of a user who agreed: see `capture`.
 
-    In its test no instance of this process can send, not even one that exists already, or by the verb `flush`: no child
-    is started, and neither a thread nor the caller opens a socket of this package.
+    In its test no instance of this process can send, not even one that exists already, nor the verb `flush`: no child
+    is started, and no thread opens a socket of this package.
     """
 
     def refused(*_: object) -> NoReturn:
