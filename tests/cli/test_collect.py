@@ -179,7 +179,7 @@ def test_a_token(collect: Callable[..., Any], tmp_path: Path, by: str) -> None:
         (("--port", "-1"), {}, "discreet: --port is a number from 0 to 65535, not -1\n"),
         (("--limit", "0"), {}, "discreet: --limit is a number of MiB, at least 1, not 0\n"),
         (("--flags", "broken"), {}, "broken: "),
-        (("--flags", "list"), {}, "list: it is an object of flags"),
+        (("--flags", "list"), {}, "list: it must be an object of flags"),
         (("--por", "1"), {}, "unrecognized arguments"),
     ],
 )

@@ -142,7 +142,7 @@ def test_an_answer_by_lot_is_told_as_an_estimate() -> None:
     log = [record(private=n % 10 < 6) for n in range(1000)]
     page = render(document(summed(log), DECLARED), PLAIN, BEGIN)
     assert re.search(r"yes +600  60 %  716 \+- 3\d  #+\n", page)
-    assert "\n  answered by lot, epsilon 1: the estimate is of how many it is in truth," in page
+    assert "\n  answered by lot, epsilon 1: estimated is how many gave this answer in truth," in page
 
 
 def test_an_answer_that_is_none_has_no_estimate() -> None:

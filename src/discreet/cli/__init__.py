@@ -33,7 +33,7 @@ class Verb(NamedTuple):
 VERBS = (
     Verb("on", "agree: record from now on", "on", consent.on_arguments, consent.on),
     Verb("off", "stop recording; recorded data is kept, and never sent", "off", consent.no_arguments, consent.off),
-    Verb("status", "is it on, why, and how much lies where", "status --json", consent.status_arguments, consent.status),
+    Verb("status", "is it on, why, and what is stored", "status --json", consent.status_arguments, consent.status),
     Verb("explain", "every rule, what it saw, and what to type", "explain", consent.no_arguments, consent.explain),
     Verb(
         "disclosure",

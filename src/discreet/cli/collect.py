@@ -149,7 +149,7 @@ def _flags(path: str | None) -> dict[str, Any]:
     except ValueError as error:
         raise Misuse(f"{path}: {error}") from None
     if not isinstance(found, dict) or not all(isinstance(value, (bool, str)) for value in found.values()):
-        raise Misuse(f"{path}: it is an object of flags that are true, false or the name of a variant")
+        raise Misuse(f"{path}: it must be an object of flags that are true, false or the name of a variant")
     return flags(found)
 
 

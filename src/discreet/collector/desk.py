@@ -162,7 +162,7 @@ class Desk:
 
     def _otlp(self, request: Request) -> Answer:
         _, _, refused, _ = self._take(decode.spans(_content(request)))
-        told = {"rejectedSpans": str(refused), "errorMessage": "not records that may be kept here"} if refused else {}
+        told = {"rejectedSpans": str(refused), "errorMessage": "records refused by this collector"} if refused else {}
         return Answer(200, _json({"partialSuccess": told}))
 
     def _posthog(self, request: Request) -> Answer:

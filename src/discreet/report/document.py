@@ -39,8 +39,8 @@ Document: TypeAlias = dict[str, Any]
 
 NOTHING = "Nothing is recorded yet."  # in place of figures, unless the caller knows a better sentence
 LOTS = (
-    "the estimate is of how many it is in truth, with the standard error of single answers; each installation repeats "
-    "its own, so only many installations tell"
+    "estimated is how many gave this answer in truth, with the standard error of independent answers; "
+    "an installation always repeats its own, so only many installations together say something"
 )
 BUCKETS = "recorded in buckets, by the number that each begins at"
 FEW = 12  # different numbers, at most, that are shown one by one

@@ -23,8 +23,8 @@ from .read import Record
 MOST = 50  # names of one field that are shown one by one; the rest is one sum
 _FACTS = {"version": "version", "py": "Python", "os": "system"}
 _LOTS = (
-    "± is the standard error of as many answers drawn one by one. An installation repeats its answer, so where several "
-    "are from one the error is larger, by up to the square root of their number."
+    "± is the standard error of independent answers. An installation always repeats its own answer: if several answers "
+    "are from one installation, the error is larger, by up to the square root of their number."
 )
 
 

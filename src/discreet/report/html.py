@@ -91,7 +91,7 @@ def _footer(found: Document) -> str:
         reasons = ", ".join(f"{count:,} {_text(reason)}" for reason, count in found["skipped"].items())
         lines.append(f"<p>Lines of the log that could not be used: {reasons}.</p>")
     if found["estimate"]:
-        lines.append("<p>Of events that are sampled the number of all is estimated, \u00b1 the standard error.</p>")
+        lines.append("<p>Numbers of sampled events are estimates of all of them, \u00b1 the standard error.</p>")
     if found["events"]:
         lines.append("<p>Medians and percentiles are exact, or within 1 % where there are many different numbers.</p>")
     return "".join(lines)
