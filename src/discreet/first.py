@@ -90,12 +90,24 @@ def _content(owner: "Owner", destinations: "tuple[Destination, ...]", told: "lis
 
 
 def disclosed(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[str]":
-    """What a disclosure of now covers, with these destinations in force."""
-    if owner.declaration is None and owner.identity == "run" and not destinations:
+    """What a disclosure of now covers, with these destinations in force. It names those that wait for a key, too."""
+    named = (*destinations, *waiting(owner))
+    if owner.declaration is None and owner.identity == "run" and not named:
         return [*UNDECLARED_LINES]  # what `coverage` would say
     from .privacy import coverage
 
-    return coverage.lines(owner.declaration, declared_hosts(owner, destinations), identity=owner.identity)
+    return coverage.lines(owner.declaration, declared_hosts(owner, named), identity=owner.identity)
+
+
+def waiting(owner: "Owner") -> "tuple[Destination, ...]":
+    """The destinations that get nothing before the user sets a key."""
+    if owner.mode == "local" or all(one.format != "posthog" or one.api_key for one in owner.destinations):
+        return ()
+    from .sending.settings import Settings
+
+    settings = Settings(owner.name, owner.environ, owner.settings)
+    settings.destinations(owner.destinations)
+    return settings.waiting
 
 
 def declared_hosts(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[str]":

@@ -45,7 +45,7 @@ class Host:
         self.said = b""  # all that the verbs have printed
         self.to(None)
 
-    def to(self, url: str | None, form: str = "json", key: str = "phc_key") -> None:
+    def to(self, url: str | None, form: str = "json", key: str | None = "phc_key") -> None:
         """Let the program deliver to `url`, which holds a user's name and secret; None for nowhere."""
         if url is not None:
             url = url.replace("://", f"://user:{SECRET}@")

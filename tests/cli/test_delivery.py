@@ -415,6 +415,29 @@ def test_a_new_host_is_told(host: Host) -> None:
     assert server.requests == []
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_what_waits_for_a_key_is_agreed_to(host: Host, *, by_hand: bool) -> None:
+    """The disclosure names its host, and so does `on`: once the user sets a key it gets what is recorded, but not where
+    a later version has another host.
+    """
+    key = {"MYTOOL_TELEMETRY_POSTHOG_API_KEY": "phc_mine"}
+    with serving(answering(200)) as server:
+        host.to(server.url, "posthog", None)
+        if not by_hand:
+            later = f"Nothing is sent. Once {next(iter(key))} is set, records go to {server.url.removesuffix('/t')}.\n"
+            assert later in host.verb("on")
+        host.record(1)
+        assert host.verb("flush", env=key) == "Nothing waits to be sent.\n"  # what was recorded before stays
+        host.run("1", env=key)
+        assert "1 record, 200: delivered" in host.verb("flush", env=key)
+        (request,) = server.requests
+        assert json.loads(opened(request))["api_key"] == "phc_mine"
+        host.to(server.url.replace("127.0.0.1", "localhost"), "posthog", None)
+        host.run("1", env=key)
+        assert "Not sent, being new since you agreed: the host localhost." in host.verb("flush", env=key)
+    assert len(server.requests) == 1
+
+
 def test_on_leaves_what_lies_there(host: Host) -> None:
     """After `off` and `on` nothing recorded before is sent, though it is kept."""
     with receiving(host) as requests:

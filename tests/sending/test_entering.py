@@ -33,12 +33,14 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 class Noted:
     """A process that runs for the first time under a consent."""
 
-    name = "mytool"
+    name, mode = "mytool", "opt-in"
     identity = "run"
 
     def __init__(self, world: World, declaration: Declaration | None) -> None:
         self.paths = world.paths
         self.environ = world.environ
+        self.settings: dict[str, object] = {}
+        self.destinations: tuple[Destination, ...] = ()
         self.declaration = declaration
         self.signature = consent.signature(world.paths)
 

@@ -183,9 +183,12 @@ def _summary(recorder: Recorder) -> "Iterator[str]":
 
 def whereabouts(recorder: Recorder, receivers: "tuple[Destination, ...]") -> str:
     """Where records are kept, and where they are sent to: the end of a sentence."""
-    hosts = sorted({one.origin for one in receivers})
-    sent = f", and sent to {', '.join(hosts)}." if hosts else ". Nothing is sent."
-    return f"kept in {recorder.paths['log']}{sent}"
+    from .. import first
+
+    hosts, later = (", ".join(sorted({one.origin for one in found})) for found in (receivers, first.waiting(recorder)))
+    sent = f", and sent to {hosts}." if hosts else ". Nothing is sent."
+    key = f"{names.prefix(recorder.name)}_TELEMETRY_POSTHOG_API_KEY"
+    return f"kept in {recorder.paths['log']}{sent}" + (f" Once {key} is set, records go to {later}." if later else "")
 
 
 def _say(*lines: str, end: str = "\n") -> None:

@@ -27,13 +27,16 @@ _ADDRESSES = ("ENDPOINT", "POSTHOG_HOST")
 
 
 class Settings:
-    """The settings of one tool; `problems` are sentences about what is refused or missing, without the values."""
+    """The settings of one tool; `problems` are sentences about what is refused or missing, without the values;
+    `waiting` are, once `destinations` were asked for, those without their key.
+    """
 
     def __init__(self, tool: str, environ: "Mapping[str, str]", settings: "Mapping[str, object]") -> None:
         self._head = names.prefix(tool)
         self._environ = environ
         self._settings = settings
         self.problems: list[str] = []
+        self.waiting: tuple[Destination, ...] = ()
 
     def destinations(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
         """What is in force where the code names `code`. Never raises."""
@@ -47,7 +50,8 @@ class Settings:
             if at is not None:
                 found = (*found[:at], self._with_headers(found[at]), *found[at + 1 :])
         ready = tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
-        if len(ready) < len(found):
+        self.waiting = tuple(one for one in found if one.format == "posthog" and not one.api_key)
+        if self.waiting:
             self._tell_of_key()
         return ready
 
