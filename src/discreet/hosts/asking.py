@@ -187,8 +187,10 @@ def whereabouts(recorder: Recorder, receivers: "tuple[Destination, ...]") -> str
 
     hosts, later = (", ".join(sorted({one.origin for one in found})) for found in (receivers, first.waiting(recorder)))
     sent = f", and sent to {hosts}." if hosts else ". Nothing is sent."
-    key = f"{names.prefix(recorder.name)}_TELEMETRY_POSTHOG_API_KEY"
-    return f"kept in {recorder.paths['log']}{sent}" + (f" Once {key} is set, records go to {later}." if later else "")
+    if later:
+        also = ", too" if hosts else ""
+        sent += f" Once {names.prefix(recorder.name)}_TELEMETRY_POSTHOG_API_KEY is set, records go to {later}{also}."
+    return f"kept in {recorder.paths['log']}{sent}"
 
 
 def _say(*lines: str, end: str = "\n") -> None:
