@@ -32,7 +32,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         session(telemetry, *map(call.options.get, shell.OPTIONS)).complain(text)
 
     try:
-        return shell.run(telemetry, call.event, call.command, complain)
+        return shell.run(telemetry, call.event, call.command, complain, instead=True)
     except KeyboardInterrupt:
         return _INTERRUPTED
 

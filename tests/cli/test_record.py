@@ -886,6 +886,22 @@ def test_a_command_that_cannot_replace_us(monkeypatch: pytest.MonkeyPatch) -> No
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN
 
 
+def test_the_end_of_a_host_is_its_own(home: Path, telemetry_is: str) -> None:
+    """Whatever a host has to do after its `run` is done, with telemetry off too; its test runner, say, goes on."""
+    program = """
+import atexit, sys, discreet
+atexit.register(print, "at the end")
+try:
+    status = discreet.Telemetry("mytool").main(sys.argv[1:])
+finally:
+    print("finally")
+sys.exit(status)
+"""
+    argv = [sys.executable, "-c", program, "run", "--", "sh", "-c", "echo said; exit 3"]
+    done = subprocess.run(argv, env=clean_environment(home), capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "said\nfinally\nat the end\n", "")
+
+
 def test_what_the_host_printed_comes_first(home: Path, telemetry_is: str) -> None:
     """What a host has printed before `run` comes before the output of the command, and is not lost."""
     program = "import sys, discreet; print('before'); sys.exit(discreet.Telemetry('mytool').main(sys.argv[1:]))"

@@ -380,7 +380,8 @@ def test_the_short_way_means_the_same(monkeypatch: pytest.MonkeyPatch, words: li
         seen.append({name: value for name, value in zip(shell.OPTIONS, options, strict=True) if value is not None})
         return Telemetry("mytool")
 
-    def run(telemetry: Telemetry, event: str, command: list[str], complain: object, more: dict[str, object]) -> int:
+    def run(_: Telemetry, event: str, command: list[str], __: object, more: dict[str, object], *, instead: bool) -> int:
+        assert instead
         assert not more
         seen.append((event, command))
         return 0

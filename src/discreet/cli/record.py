@@ -66,7 +66,8 @@ def run(session: Session, arguments: argparse.Namespace) -> int:
     if not argv or not argv[0]:
         raise Misuse(f"what is to be run? For example: {session.command} run -- make apply")
     properties, _, _ = _declared(session, arguments.event, dict(map(_pair, arguments.set)))
-    return shell.run(session.telemetry, arguments.event, argv, session.complain, properties)
+    own = session.standalone
+    return shell.run(session.telemetry, arguments.event, argv, session.complain, properties, instead=own)
 
 
 def _check_first(argv: list[str]) -> None:

@@ -36,12 +36,14 @@ class Parser(argparse.ArgumentParser):
 
 
 class Session:
-    """One call. `command` is what was typed before the verb; `alone` is whether the tool's declaration is unknown."""
+    """One call. `command` is what was typed before the verb, `alone` is whether the tool's declaration is unknown, and
+    `standalone` whether no host's code runs in this process.
+    """
 
-    def __init__(self, telemetry: Recorder, command: str, *, alone: bool = False) -> None:
+    def __init__(self, telemetry: Recorder, command: str, *, alone: bool = False, standalone: bool = False) -> None:
         self.telemetry = telemetry
         self.command = command
-        self.alone = alone
+        self.alone, self.standalone = alone, standalone
 
     @property
     def paths(self) -> names.Paths:

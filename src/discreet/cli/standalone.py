@@ -101,9 +101,9 @@ def session(
     for the tool's `own` verbs; else it repeats the options, so that it works in any directory.
     """
     if own and manifest is not None and "verbs" in vars(telemetry) and directory is None:
-        return Session(telemetry, names.typed(telemetry.program, telemetry.verbs))
+        return Session(telemetry, names.typed(telemetry.program, telemetry.verbs), standalone=True)
     words = ["discreet"]
     words += ["--manifest", os.path.abspath(manifest)] if manifest is not None else []
     words += ["--tool", tool] if tool is not None else []
     words += ["--data-dir", shell.absolute(directory)] if directory is not None else []
-    return Session(telemetry, shlex.join(words), alone=manifest is None)
+    return Session(telemetry, shlex.join(words), alone=manifest is None, standalone=True)

@@ -119,14 +119,19 @@ def run(
     argv: "list[str]",
     complain: "Callable[[str], None]",
     more: "Mapping[str, object] | None" = None,
+    *,
+    instead: bool = False,
 ) -> int:
-    """Run a command, record it, with `more`, and end as it ended: its exit status, or by the signal that ended it."""
+    """Run a command, record it, with `more`, and end as it ended: its exit status, or by the signal that ended it.
+
+    With `instead`, where nothing is recorded, this process becomes the command: a host's has an end of its own.
+    """
     from . import child
 
     recording = telemetry.recording()
     once = recording and telemetry.once_per_tree and event == COMMAND
     try:
-        if os.name == "posix" and not recording:
+        if instead and os.name == "posix" and not recording:
             child.replace(argv)
         status = (_run_once if once else _run_and_record)(telemetry, event, child.Child(argv), more or {})
     except (FileNotFoundError, NotADirectoryError):
