@@ -199,6 +199,13 @@ def test_not_both(verb: Verb, arguments: list[str]) -> None:
     assert "--check and --write are about Markdown" in err
 
 
+@pytest.mark.parametrize("option", ["--check", "--write"])
+def test_a_name_that_is_empty(verb: Verb, option: str) -> None:
+    """A variable of a script that is not set is no file that is up to date."""
+    told = "mytool telemetry: --check and --write want the name of a file\n"
+    assert verb(option, "") == (2, "", told)
+
+
 def test_check_or_write(verb: Verb) -> None:
     """Checking and writing at once means nothing."""
     status, _, err = verb("--check", "x", "--write", "x")

@@ -45,6 +45,7 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     from ..collector.desk import Desk
     from ..collector.store import Store
 
+    _check_named(arguments)
     token = _token(arguments.token_file)
     alone = _is_loopback(arguments.host)
     if not (alone or token or arguments.no_token):
@@ -73,6 +74,16 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     for reason, number in sorted(check.losses.items()):
         session.say(f"  {number:,} {reason}")
     return 0
+
+
+def _check_named(arguments: argparse.Namespace) -> None:
+    """Raise `Misuse` for an empty name, as a variable of a script leaves it that is not set: without the token that was
+    asked for, say, it would take from everybody.
+    """
+    for option in ("host", "out", "token_file", "accept_host", "flags"):
+        given = getattr(arguments, option)
+        if "" in (given if isinstance(given, list) else [given]):
+            raise Misuse(f"--{option.replace('_', '-')} is empty")
 
 
 async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:

@@ -35,7 +35,9 @@ def disclosure(session: Session, arguments: argparse.Namespace) -> int:
             f"only {telemetry.name} itself knows what it declares, and it is not asked here. "
             f"Try `{telemetry.name} telemetry disclosure`."
         )
-    path = arguments.check or arguments.write
+    path = arguments.write if arguments.check is None else arguments.check
+    if path == "":  # a variable of a script that is not set: with a page and a status of 0 nothing would be checked
+        raise Misuse("--check and --write want the name of a file")
     if path is not None:
         if arguments.format not in (None, "markdown"):
             raise Misuse("--check and --write are about Markdown; leave out --format")
