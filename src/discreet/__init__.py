@@ -97,8 +97,8 @@ class Telemetry(Recorder):
     def from_manifest(cls, path: "str | os.PathLike[str]", **overrides: "Any") -> "Telemetry":
         """The telemetry that a file declares, by custom `telemetry.toml`; its keys are the options of `Telemetry`.
 
-        A relative `path` is seen from the current directory, as Python does it. `overrides` are options that beat the
-        file's; None is none. Raises `ValueError` naming the file, the event and the field, or the line, of a mistake.
+        A relative `path` begins at the current directory. `overrides` are options that beat the file's, but for those
+        that are None. Raises `ValueError` naming the file, the event and the field, or the line, of a mistake.
         """
         from .manifest import made
 
@@ -126,45 +126,45 @@ class Telemetry(Recorder):
 
     @property
     def scope(self) -> "Scope | Silent":
-        """The innermost command that is running in this context; one that records nothing where there is none."""
+        """The innermost command running in this context; if there is none, a stand-in that records nothing."""
         hosts = self._room("command")
         found: Scope | Silent = self._nothing() if hosts is None else hosts.current(self)
         return found
 
     def session(self, every: "float | None" = None, /, **facts: object) -> "Session | SilentSession":
-        """Begin a session: what a long-running process does, added up, as one event `session` when it ends.
+        """Begin a session: it adds up what a long-running process does, and records one event `session` when it ends.
 
-        A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) what was added
-        up since the last time is also recorded at intervals, as `part` 1, 2, ... Never raises.
+        A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) it also
+        records at intervals what was added up since the last time, as `part` 1, 2, ... Never raises.
         """
         room = self._room("session", "session")
         begun: Session | SilentSession = self._nothing() if room is None else room.begin(self, every, facts)
         return begun
 
     def flag(self, key: str, default: "Any" = None, *, rollout: object = None, payload: bool = False) -> "Any":
-        """The value of a feature flag: True, False, the name of a variant, or `default` where it is not known.
+        """The value of a feature flag: True, False, the name of a variant, or `default` if it is not known.
 
-        With `rollout` the author decides, without any network: a share from 0 to 1 of all installations gets True, the
-        others False; or a mapping of variants to their shares, of which the rest gets `default`. Without it PostHog
-        does, where there is such a destination: the answer is what it last said, and is renewed behind the process's
-        back for the next one. With `payload` the payload that PostHog has for the flag, in the place of its value.
+        With `rollout` the author decides, without any network. It is the share of all installations, 0 to 1, that gets
+        True, the others False; or a mapping of variants to their shares, and then the rest gets `default`. Without it
+        PostHog decides, if it is a destination: the value is its last answer, renewed in the background for the next
+        process. With `payload` the result is the payload that PostHog has for the flag, instead of its value.
 
-        While telemetry is off, the default, always; but `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits,
+        While telemetry is off it is always `default`. `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits,
         never raises.
         """
         room = self._room("flag", "flags")
         return default if room is None else room.of(self).look(key, default, rollout, payload)
 
     def flags(self) -> "dict[str, Any]":
-        """A new dict of every flag that is known now, with its value. Never waits, never raises."""
+        """A new dict of all flags known now, with their values. Never waits, never raises."""
         room = self._room("flag", "flags")
         return {} if room is None else room.of(self).known()
 
     def disclosure(self) -> str:
-        """What the author declared, as Markdown: what is recorded, what never, where it goes, how long it stays, and
+        """What the author declared, as Markdown: what is recorded and what never, where it goes, how long it stays, and
         every way to turn it off.
 
-        The same declaration gives the same text, on every machine and whatever the environment says.
+        The same declaration gives the same text, on every machine and in every environment.
         """
         from .privacy.disclosure import content
         from .privacy.page import markdown
@@ -172,15 +172,15 @@ class Telemetry(Recorder):
         return markdown(content(self))
 
     def ask(self, timeout: float = 30.0) -> "bool | None":
-        """Ask the user for consent, once, on the terminal: True for a yes, False for a no, both stored; None where
-        nobody was asked.
+        """Ask the user for consent, once, on the terminal: True for a yes, False for a no, both stored; None if nobody
+        was asked.
 
-        Asks in the modes "opt-in" and "local" only, where nothing was decided yet, and only a person: stdin, stdout and
-        stderr are the terminal and the process is in its foreground; not in tests, under CI or a coding agent, at
-        `--help`, or for a shell's completion. No is the default: for Enter, for the end of the input, and after
-        `timeout` seconds (1 to 600; the nearest counts for others) in which nothing was typed.
+        Asks only in the modes "opt-in" and "local", only if nothing is decided yet, and only a person: stdin, stdout
+        and stderr are the terminal, and the process is in its foreground. Never asks in tests, under CI or a coding
+        agent, at `--help`, or for a shell's completion. The default is no: for Enter, for the end of the input, and
+        after `timeout` seconds (1 to 600; for others the nearest) in which nothing was typed.
 
-        Prints on stderr alone. Raises nothing but `KeyboardInterrupt`: Ctrl-C is the host's, and is no answer.
+        Prints only on stderr. Raises only `KeyboardInterrupt`: Ctrl-C is for the host to handle, and no answer.
         """
         room = self._room("ask", "asking")
         return room and self.border("ask", room.ask, self, timeout)  # type: ignore[return-value]  # as `ask` says
@@ -188,9 +188,9 @@ class Telemetry(Recorder):
     def notice(self) -> bool:
         """Show the notice of an "opt-out" tool, unless all it would say was shown before; whether it was shown now.
 
-        On stderr, and to a person only, as `ask`, though stdin and stdout may be anything. The run that shows it
-        records nothing, what it starts neither: `<TOOL>_NO_TELEMETRY` is set for these. Call it before the first event.
-        Never raises.
+        On stderr, and only to a person, as `ask` does; but stdin and stdout may be anything. The run that shows it
+        records nothing, nor do processes that it starts: `<TOOL>_NO_TELEMETRY` is set for them. Call it before the
+        first event. Never raises.
         """
         room = self._room("notice", "asking")
         return room is not None and bool(self.border("notice", room.tell, self))
@@ -212,7 +212,7 @@ class Telemetry(Recorder):
         return mount(subparsers, self, name=name, dest=dest)
 
     def _room(self, reason: str, name: str = "") -> "Any":
-        """A room of `hosts`; None where it cannot be entered (no descriptor is left, say), which is counted."""
+        """A room of `hosts`; None if it cannot be loaded (no descriptor is left, say), which is counted."""
 
         def enter() -> object:
             room: Any
@@ -230,7 +230,7 @@ class Telemetry(Recorder):
 
     @staticmethod
     def _nothing() -> "Any":
-        """What stands for a command, a scope or a session whose room cannot be entered: it records nothing."""
+        """A stand-in for a command, scope or session whose room cannot be loaded: it records nothing."""
 
         class Nothing:
             def __call__(self, function: object) -> object:
@@ -247,7 +247,7 @@ class Telemetry(Recorder):
         return Nothing()
 
 
-_default: "Telemetry | type[Recorder]" = Recorder  # where no instance is the class stands for one: it is always off
+_default: "Telemetry | type[Recorder]" = Recorder  # before `init` the class stands in for an instance: it is always off
 
 
 def init(name: str, **options: "Any") -> Telemetry:
@@ -269,8 +269,8 @@ def init(name: str, **options: "Any") -> Telemetry:
 
 def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
     """`Telemetry.track` of the default instance; does nothing before `init`. Never raises."""
-    if _default is not None and not _default.off:  # None when a finalizer is the last to call
-        _default.track(event, properties, **more)  # type: ignore[arg-type]  # no class: that is off
+    if _default is not None and not _default.off:  # None where a finalizer calls at the very end
+        _default.track(event, properties, **more)  # type: ignore[arg-type]  # not the class: that is off
 
 
 def flush(timeout: float = 1.0) -> bool:

@@ -1,7 +1,7 @@
 """`python -m discreet --tool NAME ...`, also installed as `discreet`: the verbs without the host's own command.
 
-The rule that keeps it honest: a Makefile's `run` goes the short way, and pays for no other verb; everything else, and
-all that is wrong, goes to `cli.standalone`, and the two ways end alike.
+The rule that keeps it honest: a Makefile's `run` takes the short way, and loads no other verb. Everything else, and
+every wrong use, goes to `cli.standalone`. Both ways end alike.
 """
 
 import sys
@@ -38,7 +38,7 @@ def main(argv: "Sequence[str] | None" = None) -> int:
 
 
 def _opened(call: shell.Call) -> Telemetry | None:
-    """The telemetry of a call; None where something about it is wrong, which the verbs tell."""
+    """The telemetry of a call; None if something about it is wrong: the verbs then say what."""
     try:
         return shell.opened(Telemetry, *map(call.options.get, shell.OPTIONS))
     except ValueError:

@@ -1,8 +1,8 @@
 """Where to deliver: a URL, its wire format, and how often.
 
-The rule that keeps it honest: whatever could send the user's data in the clear, to somewhere else than was written, or
-with a header somebody smuggled in, is refused when the destination is made. Values of headers, keys and the user
-information of a URL are never printed.
+The rule that keeps it honest: whatever could send the user's data in the clear, to another place than the one written,
+or with a smuggled header, is refused when the destination is made. Values of headers, keys and the user information of
+a URL are never printed.
 """
 
 from . import names
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 FORMATS = ("beacon", "json", "otlp", "posthog")
 PRECISIONS = ("second", "minute", "hour", "day")
 POSTHOG_HOST = "https://us.i.posthog.com"
-TIMEOUT_SECONDS = 10.0  # of one connection, and of one answer
+TIMEOUT_SECONDS = 10.0  # for the connection, and for the answer
 _LOOPBACK = ("localhost", "::1")
 _PORTS = {"https": 443, "http": 80}  # of URLs that name none
-# Headers that say what a request is and who makes it: no destination's own would be heeded.
+# Headers that say what a request is and who makes it: a destination must not set them.
 _OURS = ("host", "user-agent", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection")
 TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
 
@@ -25,11 +25,11 @@ TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
 class Destination:
     """Where records go. Raises `ValueError` naming what is wrong with an option.
 
-    `url` is used as it is, but the bare host of a posthog destination gets `/batch/`; `format` is inferred from its
-    path where it is not given (`/v1/traces` is otlp, `/batch/` is posthog, else json). `batch_size` records, or
+    `url` is used as it is, but the bare host of a posthog destination gets `/batch/`. If `format` is not given, it is
+    inferred from the path (`/v1/traces` is otlp, `/batch/` is posthog, else json). `batch_size` records, or
     `batch_interval` seconds since the last attempt, make a delivery due (0: always). `timeout` is in seconds, for
-    the connection and for the answer. `time_precision` is what a record's time is cut to on the wire. Plain http is
-    refused beyond loopback unless `allow_http`. `api_key` is PostHog's.
+    the connection and for the answer. `time_precision` is what a record's time is cut to on the wire. Plain http
+    beyond loopback is refused unless `allow_http`. `api_key` is PostHog's.
     """
 
     def __init__(
@@ -82,19 +82,19 @@ class Destination:
 
     @property
     def key(self) -> str:
-        """What tells this destination from another in `delivery.json` and `flags.json`: format, host and path. Not its
-        user information, its query or its key: they may be secrets, which anybody could try against these digits.
+        """What identifies this destination in `delivery.json` and `flags.json`: digits made from format, host and path.
+        Not from user information, query or API key: anybody could check guesses of these secrets against the digits.
         """
         return identity(f"{self.format} {self.shown}")
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port: what may stand in a disclosure, since a path may hold a key."""
+        """Scheme, host and port: all that a disclosure may show, since a path may hold a key."""
         return f"{self.scheme}://{authority(self.scheme, self.host, self.port)}"
 
     @property
     def shown(self) -> str:
-        """The URL as it may be printed: without user information and without its query."""
+        """The URL as it may be printed: without user information and query."""
         return f"{self.origin}{self.target.partition('?')[0]}"
 
     def __repr__(self) -> str:
@@ -116,7 +116,7 @@ class Destination:
 
 
 def identity(text: str) -> str:
-    """16 hex digits by which a text is told from another: FNV-1a, 64 bits. No secret; it costs no import."""
+    """16 hex digits that identify a text: FNV-1a, 64 bits. Hides nothing, and needs no import."""
     digest = 0xCBF29CE484222325
     for byte in text.encode():
         digest = (digest ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
@@ -163,7 +163,7 @@ def inferred(target: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is `localhost`, ::1 or in 127.0.0.0/8: by its spelling, no name is looked up."""
+    """Whether a host is `localhost`, ::1 or in 127.0.0.0/8, by its spelling: no name is looked up."""
     parts = host.split(".")
     return host.lower() in _LOOPBACK or (
         len(parts) == 4 and parts[0] == "127" and all(part.isdigit() and int(part) < 256 for part in parts)
@@ -185,7 +185,7 @@ def made(given: object) -> "tuple[Destination, ...]":
 
 
 def of_url(where: str, url: str, **options: object) -> Destination:
-    """`Destination(url, **options)`, whose error says where it stands, and of a URL what may be shown."""
+    """`Destination(url, **options)`. Its error says where the URL was given, and shows of it what may be shown."""
     try:
         return Destination(url, **options)  # type: ignore[arg-type]  # checked there
     except ValueError as error:
@@ -196,9 +196,9 @@ def of_url(where: str, url: str, **options: object) -> Destination:
 
 
 def _masked(url: str) -> str:
-    """A URL that is wrong, without what may be a user, a password, a query or a fragment."""
+    """An invalid URL, without what may be a user, a password, a query or a fragment."""
     shown, _, rest = url.replace("#", "?").partition("?")
-    if "@" in rest:  # of a password with a question mark in it, perhaps
+    if "@" in rest:  # perhaps of a password with a question mark in it
         return "..."
     return f"...@{shown.rpartition('@')[2]}" if "@" in shown else shown
 

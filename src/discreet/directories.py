@@ -1,7 +1,7 @@
 """Directories: made private, removed where they are empty, and locked for a moment.
 
-The rule that keeps it honest: what is made has mode 0700, and nothing is made or removed at the home or above it; the
-lock is never waited for, and nothing is lost where there is none.
+The rule that keeps it honest: what is made has mode 0700, and nothing is made or removed at the home or above it.
+Nobody waits for the lock, and where there is none nothing is lost.
 """
 
 import os
@@ -10,13 +10,13 @@ from . import names
 
 
 def make_directory(path: str, *, below: str = "") -> None:
-    """Make a directory of mode 0700, and the missing ones above it down to, but never with, `below`.
+    """Make a directory of mode 0700, and the missing ones between it and `below`, which is never made.
 
-    Raises `OSError` (`NotADirectoryError`, `PermissionError`, and `FileNotFoundError` where `below` itself is missing).
+    Raises `OSError` (`NotADirectoryError`, `PermissionError`, and `FileNotFoundError` if `below` is missing).
     """
     try:
         os.mkdir(path, 0o700)
-        if os.stat(path).st_mode & 0o700 != 0o700:  # a umask such as 0177, of some daemons, which is meant for files
+        if os.stat(path).st_mode & 0o700 != 0o700:  # some daemons have a umask such as 0177, meant for files
             os.chmod(path, 0o700)
     except FileExistsError:
         if not os.path.isdir(path):
@@ -26,25 +26,25 @@ def make_directory(path: str, *, below: str = "") -> None:
         if parent in ("", path, below):
             raise
         make_directory(parent, below=below)
-        make_directory(path, below=parent)  # again, since another process may have been as quick
+        make_directory(path, below=parent)  # not `mkdir`: another process may have made it meanwhile
 
 
 def remove_empty_directories(path: str, *, below: str = "") -> None:
-    """Remove a directory and, up to `below`, those above it, as long as they are empty. Never raises OSError."""
+    """Remove a directory, and those between it and `below`, as long as they are empty. Never raises OSError."""
     try:
         os.rmdir(path)
         while below and os.path.dirname(path) not in ("", below):
             path = os.path.dirname(path)
             os.rmdir(path)
     except OSError:
-        pass  # not empty, or not there: either way as it should be
+        pass  # not empty, or not there: both are as they should be
 
 
 class DirectoryLock:
-    """The advisory lock of a directory, for the moment of a rotation or of adding up a file; held by one process.
+    """The advisory lock of a directory, held by one process for as long as it rotates the log or updates a file.
 
-    `with DirectoryLock(path) as held`: `held` is False where another process has it. Where the system or the file
-    system knows no such lock, everybody holds it: what it guards is a count or a rename, never a record.
+    `with DirectoryLock(path) as held`: `held` is False if another process has it. If the system or the file system
+    knows no such lock, everybody holds it: it guards a count or a rename, never a record.
     """
 
     __slots__ = ("_descriptor", "_path")
@@ -59,7 +59,7 @@ class DirectoryLock:
         except ImportError:  # Windows
             return True
         try:
-            self._descriptor = os.open(self._path, os.O_RDONLY | names.OPEN_FLAGS | names.NO_WAIT)  # or a FIFO
+            self._descriptor = os.open(self._path, os.O_RDONLY | names.OPEN_FLAGS | names.NO_WAIT)  # a FIFO, perhaps
             flock(self._descriptor, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             return False
@@ -73,7 +73,7 @@ class DirectoryLock:
 
 
 def unlock(descriptor: int) -> None:
-    """Let go of a lock, and close its file. Raises `OSError` where that cannot be closed."""
+    """Release a lock, and close its file. Raises `OSError` if that cannot be closed."""
     try:
         from fcntl import LOCK_UN, flock
 

@@ -19,7 +19,7 @@ def write_private(path: str, content: bytes, *, replace: bool = True, mode: int 
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS
     try:
-        # Where it fails the file may have been made all the same.
+        # If this fails, the file may have been made all the same.
         (descriptor,) = past_streams(os.open(temporary, flags, 0o600))
         try:
             rest = memoryview(content)
@@ -46,8 +46,8 @@ def unfinished(name: str) -> str:
 
 
 def open_ours(path: str, flags: int) -> int:
-    """An opener for `open`: never waits at a FIFO, and raises `OSError` unless the file is regular and this user's. One
-    that is made has mode 0600.
+    """An opener for `open`: never waits at a FIFO, and raises `OSError` unless the file is regular and this user's. A
+    new file has mode 0600.
     """
     (descriptor,) = past_streams(os.open(path, flags | names.OPEN_FLAGS | names.NO_WAIT, 0o600))
     try:
@@ -59,10 +59,10 @@ def open_ours(path: str, flags: int) -> int:
 
 
 def past_streams(*descriptors: int) -> "tuple[int, ...]":
-    """The same open files, at numbers that are no standard stream's: a host that has closed one would print into them.
+    """The same open files, at descriptors above 2: a host that has closed a standard stream would print into them.
 
-    Known race, accepted: what it prints in the microseconds before lands in a file of ours; not in a socket, which is
-    not connected yet. Raises `OSError`, and then they are closed.
+    Known race, accepted: what it prints in the microseconds before the move lands in our file; not in a socket, which
+    is not connected yet. Raises `OSError`; all are closed then.
     """
     if min(descriptors) > 2 or os.name == "nt":
         return descriptors
@@ -85,7 +85,7 @@ def past_streams(*descriptors: int) -> "tuple[int, ...]":
 
 
 def _link(temporary: str, path: str) -> None:
-    """Give the file its name unless that exists: `FileExistsError`, as no rename says."""
+    """Give the file its name; `FileExistsError`, which no rename raises, if that is taken."""
     try:
         os.link(temporary, path)
     except FileExistsError:

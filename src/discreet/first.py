@@ -2,12 +2,12 @@
 
     delivery.json    {"v":1,"plan":"","period":"<signature>","covered":[...],"seen":"<time>","empty":true,
                       "destinations":{}}
-                     {..., "noted":"<signature>","told":[...],...}    where deliverers have their places there already
+                     {..., "noted":"<signature>","told":[...],...}    if deliverers have their places there already
 
-The rule that keeps it honest: a consent that was given where no disclosure was at hand (by hand, by the marker, by the
+The rule that keeps it honest: a consent that was given without a disclosure (by hand, by the marker, by the
 environment) covers what the first run under it discloses, and no later version adds to that. And deliveries to a
-destination begin with the process that first saw it: without a note they would begin with whatever process starts the
-first deliverer, which of several at once is chance. Of several first processes one makes the file.
+destination begin with the process that first saw it. Without a note they would begin with the process that starts the
+first deliverer, and of several at once that is chance. Of several first processes one makes the file.
 """
 
 import os
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from .destination import Destination
     from .sending.owner import Owner
 
-_LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process is at it
+_LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process has the lock
 
 
 def note(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
-    """Note what this process discloses, and from when its destinations are given records. Never raises OSError."""
+    """Note what this process discloses, and from when on its destinations get records. Never raises OSError."""
     paths = owner.paths
     try:
         if not consent.stands(paths, owner.signature):
-            return  # it has changed since this process decided: neither its note nor its records are of this consent
+            return  # changed since this process decided: neither its note nor its records belong to this consent
         if not os.path.isdir(paths.directory):
             from . import directories
 
@@ -48,12 +48,12 @@ def note(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
                     return
             time.sleep(_PAUSE_SECONDS)
     except OSError:
-        return  # somebody else was first, or it cannot be written: then the first deliverer decides
+        return  # another process was first; or it cannot be written, and the first deliverer decides
 
 
 def _renew(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
-    """Put a note in place of what there is, unless another process has just done so, whose records may already lie on
-    the log: they would come before the new note.
+    """Replace what there is by a note, unless another process has just done so: its records may be on the log already,
+    and would come before the new note.
     """
     from .sending.lock import DeliveryLock
 
@@ -61,7 +61,7 @@ def _renew(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
         _replace(owner, destinations)
         return
     with DeliveryLock(owner.paths) as held:
-        if held:  # else a deliverer is at work, or ends for the new consent: then the next process notes
+        if held:  # else a deliverer is at work, or ends since the consent is new: the next process notes
             _replace(owner, destinations)
 
 
@@ -73,9 +73,9 @@ def _replace(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
     state = states.load(owner.paths["delivery"], strictly=True)
     if signed in (state.period, state.noted):
         return
-    told = [coverage.LOST] if state.lost else disclosed(owner, destinations)  # or an earlier run has noted it, and less
+    told = [coverage.LOST] if state.lost else disclosed(owner, destinations)  # lost: an earlier run may have noted less
     if state.places:
-        state.covered = []  # of a period that is over; both would not fit into a small file
+        state.covered = []  # of the past period; both would not fit into a small file
         state.noted, state.told = signed, told
         states.save(owner.paths, state, [])
     else:
@@ -90,7 +90,7 @@ def _content(owner: "Owner", destinations: "tuple[Destination, ...]", told: "lis
 
 
 def disclosed(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[str]":
-    """What a disclosure of now covers, with these destinations in force. It names those that wait for a key, too."""
+    """What a disclosure made now covers, with these destinations in force and those that wait for a key."""
     named = (*destinations, *waiting(owner))
     if owner.declaration is None and owner.identity == "run" and not named:
         return [*UNDECLARED_LINES]  # what `coverage` would say
@@ -111,7 +111,7 @@ def waiting(owner: "Owner") -> "tuple[Destination, ...]":
 
 
 def declared_hosts(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[str]":
-    """The hosts that the tool itself names, as their lines do; those of the user's environment need no agreement."""
+    """The hosts that the tool itself names, as lines of the note; those of the user's environment need no agreement."""
     if not destinations:
         return []
     from .privacy import coverage
@@ -122,8 +122,8 @@ def declared_hosts(owner: "Owner", destinations: "tuple[Destination, ...]") -> "
 
 
 def _is_missing(paths: "names.Paths") -> str:
-    """Whether there is no file of the log, as JSON; one whose newest file was erased, or has just been renamed by a
-    rotation, is there. Raises `OSError` where it cannot be told: an older log must not pass for none.
+    """Whether no file of the log exists, as JSON. Rotated ones count: the newest may have been erased, or renamed just
+    now. Raises `OSError` if it cannot be told: an older log must not pass for none.
     """
     from .rotation import nth
 

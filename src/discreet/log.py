@@ -5,13 +5,13 @@
 
 The rules that keep it honest. A line has these keys in this order, compact, in UTF-8, and only the closed types that
 the filter lets out, each exactly as `json.dumps` writes it (a test compares the two): loading `json` would cost a short
-command more than everything else here. A batch is one `write` of whole lines to a file opened with O_APPEND, so lines
-of several processes never mix; what a crash or a full disk tore is closed with a newline by the next append and counted
-by readers. Nothing is ever written through a symbolic link, or to anything but a regular file of this user.
+command more than all the rest. A batch is one `write` of whole lines to a file opened with O_APPEND, so lines
+of several processes never mix. A line torn by a crash or a full disk is closed with a newline by the next append, and
+counted by readers. Nothing is ever written through a symbolic link, or to anything but a regular file of this user.
 
 A known race, accepted: a process that opened the log just before another one rotated it writes to the rotated file. The
-line is still in the log; readers look at every file. Only a process stopped between open and write for the time of four
-rotations would write to a file that is gone.
+line is still in the log, since readers look at every file. Only a process stopped between open and write for the time
+of four rotations would write to a file that is gone.
 """
 
 import os
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
-_QUIET_SECONDS = 3600.0  # after so long a silence the first append looks for files that are too old
-# Ids made at once: at first few enough that a command of one event does not notice; then so many that a host which
-# tracks without a pause feels it less than once in a hundred calls.
+_QUIET_SECONDS = 3600.0  # after so long without a write, a process's first append erases files that are too old
+# Ids made at once: first so few that a command of one event does not notice; then so many that a host which tracks
+# without a pause feels it less than once in a hundred calls.
 _FIRST_IDS, _MORE_IDS = 8, 256
 _ID = b"........-....-4...-....-............ "  # a dot for each random digit of a UUID of version 4
-_DRAWN_DIGITS = 32  # of hex that are drawn for one; the last is drawn in vain, for the version is no chance
+_DRAWN_DIGITS = 32  # hex digits drawn for one id; the last is not used, since the version digit is fixed
 _DRAWN = ord(".")
-_VARIANT, _VARIANTS = 19, bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)  # where one digit is 8, 9, a or b
+_VARIANT, _VARIANTS = 19, bytes.maketrans(b"0123456789abcdef", b"89ab" * 4)  # this digit is 8, 9, a or b
 _TOO_LARGE = 27  # errno.EFBIG
-# How often a rotation is tried before the log may grow to twice its size, and how often past that, after a pause each:
-# in all less than the end of a process waits.
+# Rotations tried before the log may grow to twice its size; tries after that, each after a pause. All of it takes less
+# time than the end of a process waits.
 _ROTATIONS, _PAUSES, _PAUSE_SECONDS = 3, 12, 0.01
 
 
@@ -44,7 +44,7 @@ ID_BYTES = 36
 
 
 class Encoder:
-    """Writes the records of one process: `run` is random, made once, and never kept."""
+    """Writes the records of one process. `run` is random, made once, and never stored."""
 
     def __init__(self, tool: str, version: str, install: str = "") -> None:
         self.run = os.urandom(8).hex()
@@ -62,7 +62,7 @@ class Encoder:
         """The line, newline included. `event` and the property names must be legal names (they need no escaping).
 
         Raises `TypeError` for a value that is not of a closed type, `UnicodeEncodeError` for a lone surrogate and
-        `OverflowError` for a clock that no calendar holds; the event is dropped then.
+        `OverflowError` for a time that no calendar holds; the event is dropped then.
         """
         now = int(clock())
         second, stamp = self._second
@@ -78,7 +78,7 @@ class Encoder:
             else:
                 fields.append(f'"{name}":{_value(value)}')
         try:
-            event_id = self._ids.pop()  # one step: no two threads get the same
+            event_id = self._ids.pop()  # atomic: no two threads get the same
         except IndexError:
             fresh = new_ids(_MORE_IDS if second else _FIRST_IDS)
             event_id = fresh.pop()  # before others see the rest
@@ -91,8 +91,8 @@ class Encoder:
 def new_ids(number: int) -> "list[str]":
     """`number` random UUIDs, version 4 (RFC 9562, section 5.4).
 
-    Several at once, since the system's random source lets go of the interpreter lock: once an event, that would hand
-    the processor to the writing thread at each event, for a write of one line.
+    Several at once, since the system's random source releases the interpreter lock: at each event, that would hand the
+    processor to the writing thread for a write of one line.
     """
     digits = os.urandom(_DRAWN_DIGITS // 2 * number).hex().encode()
     ids = bytearray(_ID * number)
@@ -113,7 +113,7 @@ def timestamp(seconds: float) -> str:
 
 def quote(text: str) -> str:
     """A JSON string, non-ASCII characters as they are."""
-    # Of printable characters no more than two need an escape; the others are worth their import only when they happen.
+    # Only two printable characters need an escape. For all others the import is paid when they occur.
     if text.isprintable():
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
@@ -152,16 +152,16 @@ class Log:
         self.file_bytes = file_bytes
 
     def append(self, lines: "list[bytes]") -> int:
-        """Append whole lines (each ends in a newline) by one write; the number that are on the log now.
+        """Append whole lines (each ends in a newline) by one write; how many of them are on the log now.
 
-        Fewer than were given means that the disk took only a part; the rest is the caller's to try again. Raises
+        Fewer than were given means that the disk took only a part: the caller may try the rest again. Raises
         `OSError`: not a directory, no permission, full disk, a directory, FIFO or symbolic link in place of the log.
         """
         content = b"".join(lines)
         descriptor, size = self._open(len(content))
         try:
-            # A torn last line, of whoever crashed: a newline closes it. Where another process is just now writing (its
-            # size grows by the page), it makes an empty line, which readers skip.
+            # A newline closes a torn last line, of a process that crashed. If another one is writing just now (the file
+            # grows by the page), it makes an empty line, which readers skip.
             torn = is_torn(descriptor, size)
             written = os.write(descriptor, b"\n" + content if torn else content) - torn
         finally:
@@ -173,7 +173,7 @@ class Log:
             written -= len(line)
             if written < -1:
                 break
-            whole += 1  # without its newline too: the next append closes it, and a second copy would be one too many
+            whole += 1  # even without its newline: the next append closes it, and a second copy would be one too many
         return whole
 
     def _open(self, length: int) -> "tuple[int, int]":
@@ -190,7 +190,7 @@ class Log:
             if tries >= _ROTATIONS:
                 if not others:
                     break
-                time.sleep(_PAUSE_SECONDS)  # whoever rotates was interrupted
+                time.sleep(_PAUSE_SECONDS)  # the process that rotates was interrupted
             from . import rotation
 
             rotation.erase_old(self._paths, self._clock())
@@ -228,5 +228,5 @@ def is_torn(descriptor: int, size: int) -> bool:
         return False
     if hasattr(os, "pread"):
         return os.pread(descriptor, 1, size - 1) != b"\n"
-    os.lseek(descriptor, size - 1, os.SEEK_SET)  # O_APPEND writes at the end whatever the position is
+    os.lseek(descriptor, size - 1, os.SEEK_SET)  # O_APPEND writes at the end, wherever the position is
     return os.read(descriptor, 1) != b"\n"

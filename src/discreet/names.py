@@ -1,8 +1,8 @@
 """Facts: which names and options are legal, what a tool's variables and files are called, the caps, and which files
 are ours.
 
-The rule that keeps it honest: no state, and no import but `os`, so that every other room may look here and this room
-looks nowhere. It is loaded by every process but those that are plainly off: what few need lies elsewhere.
+The rule that keeps it honest: no state, and no import but `os`, so that every other room may import this one. Every
+process but those that are plainly off loads it: what few need is elsewhere.
 """
 
 import os
@@ -74,7 +74,7 @@ def legal_name(text: object) -> "TypeGuard[str]":
 
 
 def typed(program: str, verbs: str) -> str:
-    """What a user types before a verb, where these are what the host has said of it; a script of verbs has no word."""
+    """What a user types before a verb: the program, and its word for them, which may be none."""
     return f"{program} {verbs}".strip()
 
 
@@ -106,8 +106,8 @@ def check(tool: object, version: object, once: object = False, settings: object 
 
 
 def checked_directory(data_dir: "str | os.PathLike[str] | None") -> str:
-    """The option `data_dir` as text, "" for None. Raises `ValueError` unless it is an absolute path, or one that
-    begins with `~/` and goes on, with no other slash, which would lead to the root.
+    """The option `data_dir` as text, "" for None. Raises `ValueError` unless it is an absolute path, or one below `~/`
+    (a second slash there would lead to the root).
     """
     if data_dir is None:
         return ""
@@ -125,11 +125,11 @@ def prefix(tool: str) -> str:
 
 
 class Paths:
-    """Where a tool's files lie: `paths["log"]` is the full path of a file of the table `FILES`.
+    """Where a tool's files are: `paths["log"]` is the full path of a file of the table `FILES`.
 
-    `directory` is absolute, or "" where none can be named, and then `problem` says why. `below` is the directory above
-    which nothing is ever made (the home), or "" for a directory that somebody named. `named` is the directory as the
-    author named it, and `home` the user's home, whatever the environment says of the directory.
+    `directory` is absolute, unless `problem` says why it is not. `below` is the home (neither it nor anything above it
+    is ever made), or "" for a directory that somebody named. `named` is the directory as the author named it, `home`
+    the user's home, both whatever the environment says of the directory.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Paths:
         self.directory = self.named
         if self.directory[:2] in ("~/", "~\\"):
             self.directory = os.path.join(home, self.directory[2:])
-            self.below = os.path.dirname(os.path.join(home, ""))  # as the directory above ours is spelled
+            self.below = os.path.dirname(os.path.join(home, ""))  # spelled as `dirname` spells it
             if not os.path.isabs(home):
                 self.problem = f"HOME {RELATIVE}" if home else "HOME is not set"
 
@@ -157,7 +157,7 @@ class Paths:
         return f"{self.directory}{os.sep}{self.files[key]}"
 
     def in_the_home(self) -> bool:
-        """Whether the directory lies below the home, however both are spelled."""
+        """Whether the directory is below the home, however both are spelled."""
         home, directory = os.path.realpath(self.home), os.path.realpath(self.directory)
         return directory.startswith(home.rstrip(os.sep) + os.sep)
 
@@ -168,7 +168,7 @@ def word(value: object) -> str:
         return value.strip().lower()
     if value is None:
         return ""
-    # A switch is no large number, and the text of one with thousands of digits is refused by the interpreter.
+    # A switch is no large number, and the interpreter refuses to make a text of one with thousands of digits.
     return str(value).lower() if value is True or value is False or (type(value) is int and 0 <= value <= 9) else "?"
 
 
@@ -196,7 +196,7 @@ def says_true(tool: str, environ: "Mapping[str, str]", *keys: str) -> bool:
 
 
 def shows(tool: str, environ: "Mapping[str, str]") -> bool:
-    """Whether events are to be shown in the place of being recorded: where DEBUG says anything but a plain no."""
+    """Whether events are shown instead of recorded: if DEBUG says anything but a plain no."""
     for _, value in said(tool, environ, "DEBUG"):  # noqa: SIM110  # as above
         if word(value) not in ("", *FALSE_WORDS):
             return True
@@ -215,10 +215,10 @@ def addressed(tool: str, environ: "Mapping[str, str]", settings: "Mapping[str, o
 
 
 def borrowed_rights() -> str:
-    """What is wrong with the rights of this process; "" where they are those of whoever started it.
+    """What is wrong with the rights of this process; "" if they are those of whoever started it.
 
-    A program with the setuid or setgid bit takes its environment from somebody with fewer rights: a directory that is
-    named there must not be written to with more.
+    A program with the setuid or setgid bit gets its environment from somebody with fewer rights: it must not use the
+    greater ones to write to a directory that is named there.
     """
     if os.name == "posix" and (os.getuid() != os.geteuid() or os.getgid() != os.getegid()):
         return "this process has other rights than whoever started it"
@@ -226,25 +226,25 @@ def borrowed_rights() -> str:
 
 
 def not_ours(path: str, user: "int | None") -> str:
-    """Why a directory is no place for this user's files; "" where it is one, or not there.
+    """Why a directory is no place for this user's files; "" if it is one, or does not exist.
 
-    It must be this user's, and so must a link in its place (or root's, who may do anything): else somebody else chose
-    where our files go. And not everybody may write to it: whoever may can rename any file of ours to that of a yes.
+    It must be this user's, and a link in its place this user's or root's (who may do anything): else somebody else
+    chose where our files go. And not everybody may write to it: else anybody could rename a file of ours to a yes.
     """
     if user is None:
         return ""
     try:
         link, status = os.lstat(path.rstrip("/") or path), os.stat(path)
     except OSError:
-        return of_others(path, user)  # not there, so it would be made; or the files in it tell
+        return of_others(path, user)  # not there, so it would be made; or its files will tell
     if status.st_uid != user or link.st_uid not in (user, 0):
         return FOREIGN
     return OPEN if status.st_mode & EVERYBODY_WRITES else ""
 
 
 def of_others(path: str, user: "int | None") -> str:
-    """For root, `FOREIGN` where another user has the directory, or the nearest one above it that is there; else "": who
-    is not root makes nothing that locks others out of what is theirs.
+    """For root, `FOREIGN` if another user owns the directory, or the nearest one above it that exists; else "". Nobody
+    but root can lock others out of what is theirs by making files there.
     """
     while user == 0 and path:
         try:

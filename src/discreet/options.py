@@ -23,16 +23,16 @@ def file_names(files: Mapping[str, str]) -> Mapping[str, str]:
         ):
             raise ValueError(f"files: {key!r} must be a plain file name, not {value!r}")
     merged = {**names.FILES, **files}
-    used = "\0".join(merged.values()).lower()  # on macOS and Windows two names that differ in case are one file's
+    used = "\0".join(merged.values()).lower()  # on macOS and Windows names that differ in case are one file
     if len(set(used.split("\0"))) < len(merged):
         raise ValueError("files: two files have the same name")
-    if set(used) & set("0123456789"):  # else none is a name that this package makes of another: these have a digit
+    if set(used) & set("0123456789"):  # names that this package derives from these have a digit
         _check_made(merged)
     return files
 
 
 def _check_made(merged: Mapping[str, str]) -> None:
-    """Raise `ValueError` for a name that this package gives by itself: whatever has it is written over, or erased."""
+    """Raise `ValueError` for a name that this package derives: a file of that name is written over, or erased."""
     from . import files, rotation
 
     made = [rotation.rotated(merged["log"], number).lower() for number in range(1, names.LOG_FILES)]

@@ -3,8 +3,8 @@
     usage.jsonl  usage.1.jsonl  usage.2.jsonl  usage.3.jsonl      newest to oldest, at most 2 MiB each
 
 The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too
-large; so no file is shifted twice. A file that nobody has written to for a year is erased, and what a dead
-process left half written a day later.
+large; so no file is shifted twice. A file that nobody has written to for a year is erased; one that a dead process
+left half written, after a day.
 """
 
 import os
@@ -28,15 +28,15 @@ def nth(paths: names.Paths, number: int) -> str:
 
 
 def rotate(paths: names.Paths, inode: int) -> bool:
-    """Shift every file by one, the oldest over the edge, if the log is still the file `inode`; whether another process
-    is at it instead. Never raises OSError.
+    """Shift every file by one, and the oldest away, if the log is still the file `inode`. True if another process is
+    rotating instead. Never raises OSError.
     """
     with directories.DirectoryLock(paths.directory) as held:
         try:
             if not held or os.stat(paths["log"]).st_ino != inode:
-                return not held  # somebody else is at it, or has just been: the caller looks at the size again
+                return not held  # another process is rotating, or just has: the caller looks at the size again
         except OSError:
-            return False  # just been, and nobody has written since
+            return False  # it just has, and nobody has written since
         for number in range(names.LOG_FILES - 1, 0, -1):
             try:
                 os.replace(nth(paths, number - 1), nth(paths, number))
@@ -44,7 +44,7 @@ def rotate(paths: names.Paths, inode: int) -> bool:
                 continue  # a gap in the row, or a directory where a file should be
             except OSError:
                 if not os.path.isdir(nth(paths, number)):
-                    return False  # the disk refuses: what stays at its name must not be renamed over
+                    return False  # the disk refuses: this file keeps its name, and must not be renamed over
     return False
 
 
@@ -70,4 +70,4 @@ def _erase(path: str, before: float) -> None:
         if os.lstat(path).st_mtime < before:
             os.unlink(path)
     except OSError:
-        pass  # not there, or not to be erased, a directory say: no reason to record nothing
+        pass  # not there, or it cannot be erased (a directory, say): recording goes on

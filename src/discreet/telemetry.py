@@ -4,8 +4,8 @@
     queue -> consent, looked at again -> log                                 in the daemon thread
 
 The rule that keeps it honest: what a host's running code calls is silent. `track`, `flush`, `close` and the command
-scope's own work pass one border, which turns any error into a count; only the constructor speaks up, since a person is
-listening there. Rooms that a disabled process does not need are imported where they are entered.
+scope's own work pass one border, which turns any error into a count. Only the constructor speaks up, to the host's
+author. Rooms that a disabled process does not need are imported where they are entered.
 """
 
 import os
@@ -32,11 +32,11 @@ class Recorder:
     """What `discreet.Telemetry` records with; its options are explained there."""
 
     off = True  # nothing will be recorded: one attribute, so that a disabled call costs a branch
-    verbs = "telemetry"  # what is typed before one, behind the name: as the host mounted them, or says here
+    verbs = "telemetry"  # what is typed between program and verb: as mounted, or as the host sets it here
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
     flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
-    located: "names.Paths | None" = None  # see `paths`; who sets it moves the files
+    located: "names.Paths | None" = None  # see `paths`; setting it moves the files
     _sender: "Sender | None" = None
 
     def __init__(
@@ -75,10 +75,10 @@ class Recorder:
             from .privacy.declaration import Declaration
 
             self.declaration = Declaration(events, fields)
-        self.name, self.program, self.version = name, name, version  # a program of another name is said by the host
+        self.name, self.program, self.version = name, name, version  # the host may set another name of the program
         self.off = False
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
-        self.losses: dict[str, int] = {}  # what this process dropped, by reason, as far as it is not on disk yet
+        self.losses: dict[str, int] = {}  # what this process dropped, by reason, and has not saved yet
         self.mode, self.identity, self.delivery = consent, identity, delivery
         self.once_per_tree, self.settings = once_per_tree, settings or {}
         self.environ = _environment()
@@ -90,7 +90,7 @@ class Recorder:
 
     @property
     def paths(self) -> "names.Paths":
-        """Where its files lie."""
+        """Where its files are."""
         if self.located is None:
             from .names import Paths
 
@@ -107,14 +107,14 @@ class Recorder:
             self.border("conversion", self._record, event, properties, more)
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Wait until everything tracked so far is on the log, at most `timeout` seconds; whether it is, or nothing was
-        to be written. Never touches the network. Never raises.
+        """Wait, at most `timeout` seconds, until everything tracked so far is on the log. True if it is, or if there
+        was nothing to write. Never touches the network. Never raises.
         """
         return self._sender is None or bool(self.border("flush", self._sender.flush, timeout))
 
     def close(self, timeout: float = EXIT_SECONDS) -> bool:
         """Drain to the log and end the thread, waiting at most `timeout` seconds; whether all is written.
-        Called by itself when the interpreter ends. Later events are written by who tracks them. Never raises.
+        The interpreter calls it at its end. Later events are written by the thread that tracks them. Never raises.
         """
         return self._sender is None or bool(self.border("close", self._sender.close, timeout))
 
@@ -133,15 +133,15 @@ class Recorder:
 
     @property
     def enabled(self) -> bool:
-        """`decision.enabled`, without working out the reason where that can be spared. Never raises for a file."""
+        """`decision.enabled`, without working out the reason if that is not needed. Never raises for a file."""
         return not (self.off or (self._decision is None and self._plainly_off())) and self.decision.enabled
 
     def recording(self) -> bool:
-        """Whether events will be recorded, for which the gate is passed if it was not yet. Never raises."""
+        """Whether events will be recorded; passes the gate if that was not done yet. Never raises."""
         return not self.off and (self._filter or self.border("gate", self._open)) is not None
 
     def border(self, reason: str, work: "Callable[..., object]", *arguments: object) -> object:
-        """Run `work` for the host: its result, or None where it failed, which is counted under `reason`."""
+        """Run `work` for the host: its result, or None if it failed, which is counted under `reason`."""
         try:
             return work(*arguments)
         except Exception as error:
@@ -165,7 +165,7 @@ class Recorder:
         if (cleaner := self._filter or self._open()) is None:
             return
         sender: Sender = self._sender  # type: ignore[assignment]  # made with the filter
-        encoder = sender.encoder  # before a value is converted, which may take its time, and outlast a `clear`
+        encoder = sender.encoder  # before a value is converted: meanwhile there may be a `clear`
         given = {**properties, **more} if properties and more else properties or more
         if self.flagged is not None:
             given = self.flagged.ride(event, given)
@@ -182,7 +182,7 @@ class Recorder:
         """Pass the gate, and build the road behind it; None where telemetry is off."""
         try:
             return self._build()
-        except KeyError:  # importlib's, before 3.12, where a signal handler's `track` came in between
+        except KeyError:  # importlib's, before 3.12, if a signal handler's `track` interrupted an import
             return self._build()
 
     def _build(self) -> "Filter | None":
@@ -197,13 +197,13 @@ class Recorder:
             install, show = self.identity == "install", shows(self.name, self.environ)
             made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
             self.__dict__.setdefault("_sender", made)
-        salted = self.salted  # called at the first hash or lot, as most hosts have neither: so not without a lambda
+        salted = self.salted  # called at the first hash or lot, as most hosts have neither: hence lambdas
         hashed, drawn = lambda *place: salted()(*place), lambda *place: salted().draw(*place)  # noqa: PLW0108
         self._filter = Filter(self.declaration, self.decision.level, hashed, self.lose, drawn, environ=self.environ)
         return self._filter
 
     def _new_courier(self) -> "Courier | None":
-        """Who delivers; None where nothing is to leave this machine."""
+        """Who delivers; None if nothing is to leave this machine."""
         from .names import addressed
 
         somewhere = self.destinations or addressed(self.name, self.environ, self.settings)
@@ -214,13 +214,13 @@ class Recorder:
         return engaged(self)
 
     def still_agreed(self) -> bool:
-        """Whether the stored consent is still that of the queued records; asked before each write. After a change the
-        gate decides anew. Raises `OSError` where the files cannot be looked at: no change, and nothing is written then.
+        """Whether the stored consent is still the one of the queued records; asked before each write. After a change
+        the gate decides anew. Raises `OSError` if the files cannot be looked at: nothing changes or is written then.
         """
         from .consent import decide, signature
 
         now = signature(self.paths, strictly=True)
-        # Where no file holds the yes, `clear` leaves no other trace.
+        # If no file holds the yes, `clear` leaves no other trace.
         kept = self.salted() if self._pseudonyms or self.identity == "install" else None
         if now == self.signature and not (kept and kept.erased(self._sender.id if self._sender else "")):
             return not self.off
@@ -240,8 +240,8 @@ class Recorder:
 
     def _plainly_off(self) -> bool:
         """Whether a no, or the absence of any yes, is plain to see, which spares most disabled processes the gate.
-        It may only ever agree with the gate, and a test holds the two together over the whole table: every off beats
-        every on, and without an on the default is off. It loads no room, not even the one of names.
+        A True must agree with the gate, and a test compares them over the whole table: every off beats every on, and
+        without an on the default is off. It loads no room, not even `names`.
         """
         environ, head = self.environ, self.name.upper().replace("-", "_")
         for switch in ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", f"{head}_NO_TELEMETRY"):
@@ -253,7 +253,7 @@ class Recorder:
         place = self._place[0] or f"~/.{self.name}/telemetry"
         if place[:2] == "~/":  # without a home the gate is off in any case
             place = os.path.join(environ.get("USERPROFILE" if os.name == "nt" else "HOME", ""), place[2:])
-        # What cannot be reached is no yes; and to ask for it is quicker than an exception.
+        # What cannot be reached is no yes. `access` is quicker than an exception.
         if os.access(f"{place}/opt-in", os.F_OK):
             return _says_no(f"{place}/opt-in")
         return self.mode != "opt-out" and not os.access(f"{place}/enabled", os.F_OK)
@@ -280,7 +280,7 @@ def _is_plain(name: object, version: object, data_dir: object) -> bool:
 
 
 def _environment() -> "dict[str, str]":
-    """A copy of the environment as it is now, as text: name by name sixty variables would cost 0.1 ms."""
+    """A copy of the environment as it is now, as text. Decoded one by one, sixty variables would cost 0.1 ms."""
     held = getattr(os.environ, "_data", os.environ)  # bytes on POSIX
     if type(next(iter(held), "")) is not bytes:
         return dict(held)
