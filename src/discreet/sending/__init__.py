@@ -1,15 +1,15 @@
 """The sender: a bounded queue and one daemon thread, started at the first record, which writes the log.
 
-The rule that keeps it honest: the caller's thread only puts; it never waits for a lock, a disk or a network. All
-waiting is the thread's, and the end of the process waits for it no longer than a deadline.
+The rule that keeps it honest: the caller's thread only queues, and never waits for a lock, a disk or a network. Only
+the daemon thread does, and the end of the process waits for it no longer than a deadline.
 
 | what happens                         | what follows                                                             |
 |--------------------------------------|--------------------------------------------------------------------------|
 | the queue is full                    | the record is dropped and counted (`queue_full`)                         |
 | the disk refuses                     | the batch is held and tried again; what is left at the end is counted    |
 | the stored consent is off or changed | the queue is discarded and counted (`consent`)                           |
-| no thread can be started             | the records wait; every later record tries again; the exit writes itself |
-| `fork`                               | the thread ends before; the child begins with an empty queue             |
+| no thread can be started             | the records wait; every later record tries again; the exit writes them   |
+| `fork`                               | the thread ends before it; the child begins with an empty queue          |
 | after `close`                        | a late record is written by its caller, since the thread may be gone     |
 
 What the thread has not written when the process is killed is lost: docs/design.md, "The window".
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from .owner import Owner
 
 QUEUE_RECORDS, QUEUE_BYTES = 10_000, 8 * 1024 * 1024
-BATCH_RECORDS, BATCH_BYTES = 2048, 256 * 1024  # one write: cheap, and not far past where to rotate
+BATCH_RECORDS, BATCH_BYTES = 2048, 256 * 1024  # of one write: cheap, and little beside the size of a file
 RETRY_SECONDS = (0.05, 5.0)  # the first and the longest pause after the disk refused; doubled in between
 
 
 class Ticket:
-    """A place in the queue: released once everything before it is on the log (`written`), or was found not to be."""
+    """A place in the queue: released once everything before it is on the log (`written`), or could not be written."""
 
     def __init__(self, *, last: bool = False) -> None:
         self._lock = _thread.allocate_lock()
@@ -49,7 +49,7 @@ class Ticket:
 
     def wait(self, timeout: float) -> bool:
         """Wait at most `timeout` seconds; whether everything before was written by then."""
-        # In parts, since one in which the process was stopped, or waited for a processor, gave the thread no time.
+        # In parts: one in which the process was stopped, or got no processor, gave the thread no time to write.
         part = min(max(0.0, timeout), _thread.TIMEOUT_MAX) / 5
         return any(map(self._lock.acquire, (True,) * 5, (part,) * 5)) and self.written
 
@@ -57,7 +57,7 @@ class Ticket:
 class Sender:
     """The queue and the thread of one tool in one process.
 
-    With `install` records carry the id of the installation, where there can be one; with `show` they are printed on
+    With `install` records carry the id of the installation, if there can be one; with `show` they are printed on
     stderr instead of recorded; a `courier` delivers what is on the log.
     """
 
@@ -66,7 +66,7 @@ class Sender:
     ) -> None:
         self.owner, self.courier, self._log, self._show = owner, courier, Log(owner.paths), show
         self.install, self.id, self.closed = install, "", False
-        if install and (not show or os.path.exists(owner.paths["id"])):  # which shows, and makes nothing
+        if install and (not show or os.path.exists(owner.paths["id"])):  # `show` makes no file
             from .installation import known_as
 
             self.id = known_as(owner)
@@ -84,10 +84,10 @@ class Sender:
     def _leave(self) -> None:
         """What the interpreter calls at its end, where it prints what is raised."""
         try:
-            if self.owner._sender is self:  # else another thread tracked first at the same time, and its sender counts
+            if self.owner._sender is self:  # else another thread tracked at the same time, and its sender counts
                 self.owner.close()
         except (KeyboardInterrupt, SystemExit):
-            pass  # a second Ctrl-C, or the host's handler of a signal: nothing but the wait is over
+            pass  # a second Ctrl-C, or the host's handler of a signal: only the wait is over
 
     def _fork(self, when: str) -> object:
         from . import fork
@@ -95,26 +95,26 @@ class Sender:
         return self.owner.border("fork", getattr(fork, when), self)
 
     def renew(self) -> None:
-        """Begin with a run of its own, an empty queue and no thread: at the start, and in the child of a fork."""
+        """Begin with a new run id, an empty queue and no thread: at the start, and in the child of a fork."""
         self.encoder = Encoder(self.owner.name, self.owner.version, self.id)
-        # A list: `append`, a slice and the deletion of one are single steps, and only who holds `running` takes.
+        # A list: `append`, a slice and its deletion are atomic, and only the holder of `running` takes from it.
         self.queue: list[bytes | Ticket] = []
         self._tickets: list[Ticket] = []  # those in the queue
         self.bytes = 0  # in the queue; see `_take` on its races
-        self.held: list[bytes] = []  # taken from the queue, not yet on the log; belongs to whoever holds `_running`
+        self.held: list[bytes] = []  # taken from the queue, not yet on the log; belongs to the holder of `running`
         self._wake = _thread.allocate_lock()  # what the thread sleeps on: released to wake it
         self._wake.acquire()
-        self._idle = False  # the thread sleeps because the queue is empty, and a record shall wake it
-        self.running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or the exit
-        self.thread = 0  # what the system calls the one that ended last, until it is known to be gone
+        self._idle = False  # the thread sleeps because the queue is empty: a record must wake it
+        self.running = _thread.allocate_lock()  # held by whoever drains: the thread for its life, or a caller
+        self.thread = 0  # the system's id of the one that ended last, until it is known to be gone
         self._lost = False  # something that was queued did not reach the log; the next `flush` says so
 
     def record(self, event: str, properties: "Mapping[str, object]", encoder: Encoder) -> None:
-        """Queue an event, filtered while `encoder` was ours. Never waits; raises what `Encoder.encode` raises."""
+        """Queue an event; `encoder` was ours when it was filtered. Never waits; raises what `Encoder.encode` raises."""
         if len(line := encoder.encode(event, properties)) > names.RECORD_BYTES:
             self.owner.lose("record_size")
         elif encoder is not self.encoder:
-            self.owner.lose("consent")  # which changed this moment: it carries the run, and the id, of before
+            self.owner.lose("consent")  # which has just changed: the line has the run, and the id, of before
         elif self._show:
             if sys.__stderr__ is not None:  # else 2 may be any file of the host's
                 os.write(2, line)
@@ -126,22 +126,22 @@ class Sender:
             if self._idle:
                 self._rouse()
             elif self.closed or not self.running.locked():
-                self._drain(here=self.closed)  # or wait in the queue for a later record, or for the exit
+                self._drain(here=self.closed)  # without a thread, a later record or the exit writes it
 
     def flush(self, timeout: float) -> bool:
-        """Wait until everything put before is on the log; whether it is, at most `timeout` seconds later. False, once,
-        also where something put since the last time was dropped; what a full queue refused was never put.
+        """Wait, at most `timeout` seconds, until everything queued before is on the log; whether it is. Also False,
+        once, if something queued since the last time was dropped. What a full queue refused was never queued.
         """
         written = not (self.queue or self.held or self.running.locked()) or self._ask(Ticket(), timeout)
         lost, self._lost = self._lost, False
         return written and not lost
 
     def close(self, timeout: float) -> bool:
-        """End the thread once it has written all that is queued; whether it had, at most `timeout` seconds later."""
+        """End the thread once it has written all that is queued; wait at most `timeout` seconds; whether it has."""
         atexit.unregister(self._leave)
         self.closed = True
         reached = self.end(timeout)
-        hangs = not reached and self.running.locked()  # the disk does, and would hold up the courier's look as well
+        hangs = not reached and self.running.locked()  # at the disk, which would hold up the courier as well
         if self.courier is not None and not hangs:
             self.courier.leave(self.encoder.run)
         return reached and not self._lost
@@ -167,13 +167,13 @@ class Sender:
             pass  # another caller was quicker
 
     def _drain(self, here: bool) -> bool:
-        """Start the thread, or with `here` write in the caller's: where no thread is to be had, and after the end. Not
-        if somebody drains already, or just has. False where no thread can be started.
+        """Start the thread; or with `here` (no thread can be started, or it has ended) write in the caller's. Does
+        nothing if another thread drains, or just has. False if no thread can be started.
         """
-        # A signal handler may raise behind any call, and then it must be known whose the lock is. `+=` and `map` are
-        # one step, which writes it down: [False] another's; [True] ours; [True, thread] the thread's until it ends,
-        # where no handler runs. The thread itself need say nothing, and the child of a fork begins with a new lock.
-        while self.queue:  # looked at again after each release: a record put meanwhile found somebody at it
+        # A signal handler may raise after any call, and then we must know who has the lock. `+=` of a `map` calls, and
+        # notes the result, in one step: [False] is another's; [True] ours; [True, thread] the thread's until it ends,
+        # where no handler runs. The thread itself need note nothing, and the child of a fork begins with a new lock.
+        while self.queue:  # looked at again after each release: who queued a record meanwhile left it to us
             running, last = self.running, None
             taken: list[object] = []
             try:
@@ -182,10 +182,10 @@ class Sender:
                     return True
                 if here:
                     last = self._drain_once()
-                elif self.queue:  # else somebody was quicker
+                elif self.queue:  # else another was quicker
                     try:
                         taken += map(_thread.start_new_thread, (self._run,), ((running,),))
-                    except RuntimeError:  # no thread to be had, or the interpreter is ending
+                    except RuntimeError:  # no thread can be had, or the interpreter is ending
                         return False
                     return True
             finally:
@@ -208,7 +208,7 @@ class Sender:
                 elif not self.queue:
                     pause = RETRY_SECONDS[0]
                     self._idle = True
-                    # Looked at again, since a record put before `_idle` was set woke nobody.
+                    # Looked at again: a record queued before `_idle` was set woke nobody.
                     woken = self.queue or self._wake.acquire(timeout=self.courier.pause() if self.courier else -1)
                     self._idle = False
                     if not woken and self.courier and not (ours := self.courier.deliver(self, running)):
@@ -218,18 +218,18 @@ class Sender:
             return
         finally:
             if ours:
-                self.thread = getattr(_thread, "get_native_id", int)()  # not every system tells
+                self.thread = getattr(_thread, "get_native_id", int)()  # not every system has it
                 running.release()
         last.answer()
-        if self.queue:  # put while this thread was ending, by somebody who saw it and left the writing to it
+        if self.queue:  # queued while this thread was ending, by a caller who left the writing to it
             self.owner.border("thread", self._drain, self.closed)
 
     def _drain_once(self) -> "Ticket | None":
-        """Take a batch, write it and answer the ticket behind it, unless it is the last: that one is returned, for the
-        caller to answer after letting go of `running`, so that whoever waited may write a late record itself.
+        """Take a batch, write it and answer the ticket behind it. A `last` one is returned instead: the caller answers
+        it after releasing `running`, so that the thread that waited for it can write a late record itself.
         """
         ticket = self._take()
-        written = self._write(patient=ticket is not None or not self.closed)  # the caller of a late record is not
+        written = self._write(patient=ticket is not None or not self.closed)  # a caller with a late record is not
         if ticket is not None:
             ticket.written = written
             if ticket.last:
@@ -251,7 +251,7 @@ class Sender:
         while (size := sum(map(len, batch))) > room and batch:  # type: ignore[arg-type]  # no ticket among them
             del batch[len(batch) // 2 :]
             ticket = None
-        number = len(batch) + (ticket is not None)  # before: a signal handler may raise behind a call
+        number = len(batch) + (ticket is not None)  # first of all: a signal handler may raise after a call
         self.held += batch  # type: ignore[arg-type]
         del self.queue[:number]
         if ticket is not None:
@@ -276,7 +276,7 @@ class Sender:
             self.drop("disk")
         if self.owner.losses and not self._show:
             try:
-                from .losses import save_of  # whose file cannot be opened either in a process without descriptors
+                from .losses import save_of  # a module that no process without descriptors can open
 
                 save_of(self.owner, patient=patient)
             except OSError:
@@ -290,11 +290,11 @@ class Sender:
 
 
 def _hook(weak: "ref[Sender]", when: str) -> "Any":
-    """What the interpreter calls around a fork. It keeps that to its very end with all that it reaches: so neither the
-    sender nor, by globals of its own, this room, which would have every command end later (docs/performance.md).
+    """What the interpreter calls around a fork, and keeps to its very end with all that this refers to. So it refers
+    neither to the sender nor, having empty globals, to this room: every command would end later (docs/performance.md).
     """
     hook: Any = lambda: (sender := weak()) and sender._fork(when)  # noqa: E731  # `def` would be typed, its class not
     try:
         return type(hook)(hook.__code__, {}, None, None, hook.__closure__)
-    except TypeError:  # compiled, as by Nuitka, a function is none that can be made so
+    except TypeError:  # a compiled function, as of Nuitka, cannot be made so
         return hook

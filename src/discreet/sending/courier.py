@@ -1,7 +1,7 @@
-"""Who delivers: a detached child at the exit, or, where that cannot be, the host's own daemon thread.
+"""Who delivers: a detached child at the exit, or, if that cannot be, the host's own daemon thread.
 
-The rule that keeps it honest: a child whenever one can be started; the thread only where none can, where the author
-asked for it, or in a process that has lived long enough for its thread not to be in the way. Either way nobody waits.
+The rule that keeps it honest: a child whenever one can be started; the thread only if none can, if the author asked
+for it, or in a process that has lived long enough for its thread not to be in the way. Either way nobody waits.
 """
 
 import os
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 LONG_LIVED_SECONDS = 10.0
-THREAD_SECONDS = 20.0  # the longest that the thread is at it in one go; the log is written by another one meanwhile
+THREAD_SECONDS = 20.0  # the longest that the thread delivers in one go; another one writes the log meanwhile
 _LOOK_SECONDS = 1.0  # the shortest pause between two looks of the thread
 
 
 def engaged(owner: "Owner") -> "Courier | None":
-    """The courier for the destinations in force; None where there is none."""
+    """The courier for the destinations in force; None if there are none."""
     destinations = owner.destinations
     head = names.prefix(owner.name)
     if owner.settings or any(name.startswith(head) for name in owner.environ):
@@ -41,7 +41,7 @@ def engaged(owner: "Owner") -> "Courier | None":
 
 
 def plan_of(owner: "Owner", destinations: "tuple[Destination, ...]", run: str = "") -> "Plan":
-    """What a deliverer works with, with the consent of the moment; `run` is the id of this process in its records."""
+    """What a deliverer works with, under the owner's present consent; `run` is the run id of this process."""
     from .plan import Plan
 
     return Plan(
@@ -71,9 +71,9 @@ def own_hosts(owner: "Owner") -> "tuple[str, ...]":
 
 
 def plain(owner: "Owner", destinations: "tuple[Destination, ...]", run: str, signature: object) -> "dict[str, Any]":
-    """The plan of which `plan.restored` makes one again, for the pipe to a child: plain values, and only what it needs.
+    """The plan as plain values, for the pipe to a child, and only what that needs; `plan.restored` undoes it.
 
-    Not by way of a `Plan`, which would be a file more for a host to load at its end.
+    Not made from a `Plan`, for which a host would load one more file at its end.
     """
     declaration = None
     if owner.declaration is not None:
@@ -100,7 +100,7 @@ def plain(owner: "Owner", destinations: "tuple[Destination, ...]", run: str, sig
 
 
 def _flags(owner: "Owner") -> str:
-    """For whom feature flags are to be asked for, as `Plan.flags`."""
+    """For whom to ask about feature flags, as `Plan.flags`."""
     return owner.identity if owner.flagged is not None and owner.flagged.asks else ""
 
 
@@ -116,8 +116,8 @@ def _watched(tool: str, environ: "Mapping[str, str]") -> "dict[str, str]":
 
 
 def _has_streams() -> bool:
-    """Whether the standard streams are open. Where one is not the system's resolver may open a connection of its own at
-    that number, and what the host prints would go there: then its thread does not deliver.
+    """Whether the standard streams are open. If one is not, the thread does not deliver: the system's resolver may open
+    a connection of its own at that number, and what the host prints would go there.
     """
     try:
         for number in (0, 1, 2):
@@ -132,19 +132,19 @@ class Courier:
 
     def __init__(self, owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
         if sys.implementation.name != "cpython":
-            # In PyPy the modules of a delivery import it, and the end of a process waits for whichever thread does so
+            # In PyPy the modules of a delivery import this, and the end of a process waits for the thread that does so
             # first: that must not be ours.
             import threading  # noqa: F401  # for its being loaded
         self._owner = owner
         self.destinations = destinations
         self._by_thread = owner.delivery == "thread" or not handover.can_start()
-        # Of the consent that this process began to record under. Where it has changed since, a deliverer must not take
-        # all of this run's records for agreed to.
+        # Of the consent that this process began to record under. If that has changed since, a deliverer must not take
+        # all records of this run for agreed to.
         self._signature = owner.signature
         self._born = time.monotonic()
         self._next_look = 0.0
-        self._at_it = 0  # the process whose thread delivers just now
-        self._plan: Plan | None = None  # that it delivers by
+        self._at_it = 0  # the pid of the process whose thread delivers just now
+        self._plan: Plan | None = None  # by which it delivers
 
     def pause(self) -> float:
         """Seconds until the thread should look whether a delivery is due."""
@@ -164,8 +164,8 @@ class Courier:
             deliver(plan, until=time.monotonic() + THREAD_SECONDS)
 
     def deliver(self, sender: "Sender", running: "LockType") -> bool:
-        """In the thread: work, which may take its time; whether the writing is still ours then, and not another's."""
-        if self._at_it == os.getpid():  # another thread of ours; one of the parent's is not here
+        """In the thread: work, which may take long; whether the writing is then still this thread's task."""
+        if self._at_it == os.getpid():  # another thread here does; after a fork, one of the parent's does not count
             self._next_look = time.monotonic() + _LOOK_SECONDS
             return True
         self._at_it = os.getpid()
@@ -181,8 +181,8 @@ class Courier:
         self._plan = None
 
     def leave(self, run: str) -> None:
-        """At the exit, the log being written: hand over to a child what is due, unless the user's answer has changed
-        since: that leaves nothing behind, and a later run decides. Raises nothing a system refuses.
+        """At the exit, with the log written: hand over to a child what is due. If the user's answer has changed since,
+        do nothing: a later run decides. Raises nothing that a system refuses.
         """
         if self._by_thread:
             return  # a later run, or its thread, delivers

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from . import Sender
 
-FORK_SECONDS = 0.05  # the longest that a fork waits for the thread, which a disk may hold up, and then until it is gone
+FORK_SECONDS = 0.05  # the longest that a fork waits for the thread to end (a disk may be slow), and then to be gone
 _LOOK_SECONDS = 0.0005
 _THREADS = "/proc/self/task"  # of this process, as Linux has them
 
@@ -32,7 +32,7 @@ def rest(sender: "Sender") -> None:
 def _see_off(thread: int) -> None:
     """Wait until a thread that has ended is gone for the system, too: microseconds, on a busy machine milliseconds."""
     if not os.path.isdir(_THREADS):
-        time.sleep(2 * _LOOK_SECONDS)  # nothing tells
+        time.sleep(2 * _LOOK_SECONDS)  # nothing tells when
         return
     for _ in range(round(FORK_SECONDS / _LOOK_SECONDS)):
         if not os.path.exists(f"{_THREADS}/{thread}"):
@@ -41,14 +41,14 @@ def _see_off(thread: int) -> None:
 
 
 def renew(sender: "Sender") -> None:
-    """In the child: a run of its own, an empty queue, and none of the losses, which the parent saves."""
+    """In the child: a new run id, an empty queue, and none of the losses, which the parent saves."""
     sender.owner.losses.clear()
     if sender.courier is not None:
         sender.courier.forked()
     sender.renew()
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        # A worker ends by `os._exit`, which runs no exit handlers but its own, and it clears these first of all.
+        # A worker ends by `os._exit`, and runs only the exit handlers of `multiprocessing`, cleared when it began.
         util.register_after_fork(sender, finish_worker)
 
 

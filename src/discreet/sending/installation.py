@@ -25,8 +25,8 @@ _LOT, _FLAG = b"discreet.answer", b"discreet.flag"
 
 
 class Pseudonyms:
-    """Keyed hashes and draws of this installation. The salt is read at the first one, or made, if the stored consent is
-    still the one of `signed`, or the gate says yes to what `look` sees in that moment.
+    """Keyed hashes and draws of this installation. The first one reads the salt. If there is none, it makes one, but
+    only if the stored consent is still the one of `signed`, or if the gate says yes to what `look` sees then.
     """
 
     __slots__ = ("_look", "_month", "_paths", "_signed", "salt")
@@ -41,7 +41,7 @@ class Pseudonyms:
     def __call__(self, event: str, field: str, raw: bytes) -> str:
         """The pseudonym of `raw` in this event, field and the current UTC month.
 
-        Raises `OSError` where the salt can be neither read nor made: the event is dropped then.
+        Raises `OSError` if the salt can be neither read nor made: the event is dropped then.
         """
         salt = self.salt or self._found()
         now = time.time()
@@ -52,19 +52,19 @@ class Pseudonyms:
         return pseudonym(salt, event, field, month, raw)
 
     def draw(self, event: str, field: str, message: bytes) -> int:
-        """The lot of a message in this event and field: always the same for this salt, whenever it is asked for.
+        """The lot of a message in this event and field: for one salt always the same.
 
-        Raises `OSError` as above: there is no answer then, and the event is dropped.
+        Raises `OSError` as above: the event is dropped then.
         """
         return drawn(self.salt or self._found(), event, field, message)
 
     def bucket(self, key: str) -> float:
-        """Where this installation stands, from 0 to below 1, in the shares of a flag. Raises `OSError` as above."""
+        """Where this installation is, from 0 to below 1, among the shares of a flag. Raises `OSError` as above."""
         return bucket(self.salt or self._found(), key)
 
     def erased(self, install: str) -> bool:
-        """Whether the salt, or this id of the installation, is in use and no more what its file holds. Never raises
-        OSError: what cannot be read just now is there.
+        """Whether the salt or the id `install`, if in use, is no longer what its file holds. Never raises OSError: what
+        cannot be read just now counts as unchanged.
         """
         for key, held in (("salt", self.salt.hex()), ("id", install)):
             try:
@@ -78,13 +78,13 @@ class Pseudonyms:
 
     def _found(self) -> bytes:
         if not os.path.lexists(self._paths["salt"]) and self._only_shows():
-            self.salt = os.urandom(_SALT_BYTES)  # of this process, and in no file
+            self.salt = os.urandom(_SALT_BYTES)  # for this process, in no file
         else:
             self.salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make))
         return self.salt
 
     def _only_shows(self) -> bool:
-        """Whether events are shown in the place of being recorded: then nothing is made."""
+        """Whether events are shown instead of recorded: then no file is made."""
         facts = self._look()
         return names.shows(facts.tool, facts.environ)
 
@@ -94,13 +94,13 @@ class Pseudonyms:
 
 def install_id(paths: names.Paths, signed: object) -> str:
     """The 32 hex digits of the file `id`, made if it is missing and the stored consent is the one of `signed`. Raises
-    `OSError` where it can be neither read nor made.
+    `OSError` if it can be neither read nor made.
     """
     return _kept(paths, "id", _ID_BYTES, lambda: consent.stands(paths, signed))
 
 
 def known_as(owner: "Owner") -> str:
-    """The id that an owner's records carry, and "" where there can be none, which is counted."""
+    """The id that an owner's records carry; "" if there can be none, which is counted."""
     try:
         return install_id(owner.paths, owner.signature)
     except OSError:
@@ -131,7 +131,7 @@ def drawn(salt: bytes, event: str, field: str, message: bytes) -> int:
 def bucket(salt: bytes, key: str) -> float:
     """A multiple of 2^-53 from 0 to below 1: the first bits of BLAKE2b (RFC 7693), keyed by the salt, of a flag's key.
 
-    Pure, and for good. A bucket of one flag says nothing of that of another.
+    Pure, and for good. The bucket of one flag says nothing about that of another.
     """
     digest = blake2b(key.encode(), key=salt, digest_size=8, person=_FLAG)
     return (int.from_bytes(digest.digest(), "big") >> 11) / 2**53
@@ -142,14 +142,14 @@ def _read(paths: names.Paths, key: str) -> str:
 
 
 def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]") -> str:
-    """The hex digits that the file holds, or fresh ones put there first; of two processes the first one wins."""
+    """The hex digits that the file holds, after making fresh ones if need be; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
         try:
             text = _read(paths, key)
         except FileNotFoundError:
             if not agreed():
-                raise  # `clear` or `off` came meanwhile, and nothing is to lie there after them
+                raise  # `clear` or `off` came meanwhile, and no file may be there after them
             directories.make_directory(paths.directory, below=paths.below)
         else:
             if len(text) != 2 * length or text.strip("0123456789abcdef"):

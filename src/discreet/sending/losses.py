@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 _REASONS = 64  # reasons kept in the file; more is not ours
 _REASON_LENGTH = 64
 _DIGITS = 16  # of a count: as many as 2**53 has
-_ATTEMPTS, _PAUSE = 100, 0.002  # seconds: of processes that end at once each one adds up for 0.2 ms
+_ATTEMPTS, _PAUSE = 100, 0.002  # seconds: many processes may end at once, and each has the lock for 0.2 ms
 
 
 def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True, patient: bool = True) -> None:
-    """Add `counts` to the file `losses`, and empty them; `make` says whether the directory may be made for it,
-    `patient` whether to wait for other processes that are at it.
+    """Add `counts` to the file `losses`, and empty them. `make` says whether the directory may be made for it,
+    `patient` whether to wait for other processes that have the lock.
 
-    Raises `OSError`; the counts are kept then. Where other processes are at it all the time, they wait for the next
-    save.
+    Raises `OSError`, and keeps the counts then. It also keeps them, for the next save, if other processes have the
+    lock all the time.
     """
     if make:
         directories.make_directory(paths.directory, below=paths.below)
@@ -40,15 +40,15 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True, patie
 
 
 def save_of(owner: "Owner", *, patient: bool = True) -> None:
-    """`save` the counts of a recorder: not where `clear` erased all that was there."""
+    """`save` the counts of a recorder, unless `clear` has erased everything."""
     stands = not owner.off and consent.stands(owner.paths, owner.signature)
-    there = ("log", "losses") if owner.mode == "opt-out" else ("log", "losses", "consent")  # a no that `clear` leaves
+    there = ("log", "losses") if owner.mode == "opt-out" else ("log", "losses", "consent")  # `clear` leaves a no there
     if stands or any(os.path.lexists(owner.paths[key]) for key in there):
         save(owner.losses, owner.paths, make=stands, patient=patient)
 
 
 def read(path: str) -> dict[str, int]:
-    """The counts on disk; empty where the file is missing, unreadable or not ours. Never raises."""
+    """The counts on disk; empty if the file is missing, unreadable or not ours. Never raises."""
     try:
         return stored(path)
     except OSError:
@@ -56,10 +56,10 @@ def read(path: str) -> dict[str, int]:
 
 
 def stored(path: str) -> dict[str, int]:
-    """The counts on disk, as `read` has them. Raises `OSError` where they cannot be read."""
+    """The counts on disk, as of `read`. Raises `OSError` if they cannot be read."""
     text = names.read_small(path, names.current_user()).decode("ascii", "replace")
     legal: dict[str, int] = {}
-    # Flat and ours: taken apart by hand, since `json` would cost the exit of every command that dropped something 8 ms.
+    # Flat and ours, so parsed by hand: `json` would cost every command that dropped something 8 ms at its exit.
     for item in text.strip().removeprefix("{").removesuffix("}").split(","):
         reason, _, number = item.partition(":")
         name, number = reason.strip().strip('"'), number.strip()
@@ -75,7 +75,7 @@ def _add(counts: dict[str, int], path: str) -> None:
         try:
             merged = stored(path)
         except FileNotFoundError:
-            merged = {}  # and nothing else: what cannot be read just now must not be replaced
+            merged = {}  # only then: what cannot be read just now must not be replaced
         for reason, number in taken.items():
             merged[reason] = merged.get(reason, 0) + number
         text = ",".join(f'"{reason}":{number}' for reason, number in sorted(merged.items()))

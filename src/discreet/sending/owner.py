@@ -36,7 +36,7 @@ class Owner(Protocol):
 
     @property
     def paths(self) -> names.Paths:
-        """Where its files lie."""
+        """Where its files are."""
 
     @property
     def environ(self) -> dict[str, str]:
@@ -44,11 +44,11 @@ class Owner(Protocol):
 
     @property
     def flagged(self) -> Flagged | None:
-        """The flags, where one was looked up."""
+        """The flags, once one was looked up."""
 
     @property
     def _sender(self) -> object:
-        """The one that sends, once it is made: threads that meet may make several."""
+        """The one that sends, once made: threads that track at once may make several."""
 
     def border(self, reason: str, work: Callable[..., object], *arguments: object) -> object:
         """Run `work` where no error reaches the host."""
@@ -63,4 +63,4 @@ class Owner(Protocol):
         """Count an error that must not reach the host."""
 
     def still_agreed(self) -> bool:
-        """Whether the stored consent is the one that the queued records were made under."""
+        """Whether the stored consent is still the one of the queued records."""

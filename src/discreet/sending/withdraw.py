@@ -1,8 +1,8 @@
 """A consent that changed while records wait.
 
-The rule that keeps it honest: what was queued under the consent that stood before is discarded, and counted, and what
-comes after shares neither run nor id with it. Under the consent that stands now this process is one more that starts:
-it notes what it discloses where none has.
+The rule that keeps it honest: what was queued under the old consent is discarded and counted, and what comes after
+shares neither run nor id with it. Under the new consent this process is like one that starts: it notes what it
+discloses, if none has yet.
 """
 
 import os
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def discard(sender: "Sender") -> None:
-    """Drop all that waits; the tickets stay, in their order. Called by whoever drains."""
+    """Drop all that waits; the tickets stay, in their order. The caller holds `running`."""
     owner = sender.owner
-    if not owner.off:  # before the queue: what is recorded from here on is of another run, and another id after `clear`
+    if not owner.off:  # before the queue: what is recorded from here on has another run and, after `clear`, another id
         if sender.install:
             from .installation import known_as
 
@@ -30,7 +30,7 @@ def discard(sender: "Sender") -> None:
     sender.bytes -= sum(map(len, records))
     sender.held += records
     sender.drop("consent")
-    # Where its directory is gone (`clear`, under a yes by variable) nothing is made again before there is a record.
+    # If its directory is gone (`clear`, under a yes by variable), nothing is made again before there is a record.
     if not owner.off and owner.delivery != "none" and os.path.isdir(owner.paths.directory):
         from .. import first
 
