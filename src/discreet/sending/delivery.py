@@ -1,8 +1,8 @@
 """Delivery: from the log, by each destination's place in it, to a receiver: encode, exchange, classify, move on.
 
-The rule that keeps it honest: consent is looked at again just before each socket; a place moves on only after the
-receiver's answer and its receipt are on disk, so what was on the log arrives at least once; and the next attempt is put
-off on disk before one is made, so that whoever kills a deliverer cannot make it hurry.
+The rule that keeps it honest: consent is looked at again just before each socket. A place moves on only after the
+receiver has answered and the receipt is on disk, so what was on the log arrives at least once. And before each attempt
+the next one is put off on disk, so that attempts do not get more frequent if deliverers are killed.
 
 | verdict   | from                                            | what follows                                        |
 |-----------|-------------------------------------------------|-----------------------------------------------------|
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     Entry: TypeAlias = tuple[Record | None, str, str, outbox.Spot]
 
 SHORTEST_BACKOFF = 0.5  # seconds after the first failure, for a destination whose `batch_interval` is shorter
-PATIENCE_SECONDS = 2.0  # a deliverer about to end waits so long for a destination that may be tried again
+PATIENCE_SECONDS = 2.0  # a deliverer about to end waits up to this long for a destination to be tried again
 
 
 class Withdrawn(Exception):
@@ -50,8 +50,8 @@ class Delivery:
     """One deliverer at work. The lock is held by its caller, unless `dry`: then nothing is written and nothing sent.
 
     `until` is in monotonic seconds; with `force` all that waits is due; `tell` is given a line for each request;
-    `clock` and `exchange` can be those of a test. Raises `Withdrawn` where telemetry is off, and `OSError` where a file
-    cannot be read just now: what waits must not be taken for what was never seen, nor a consent for another one.
+    `clock` and `exchange` can be those of a test. Raises `Withdrawn` if telemetry is off, and `OSError` if a file
+    cannot be read just now: a known destination must not pass for a new one, nor a consent for another one.
     """
 
     def __init__(
@@ -85,25 +85,25 @@ class Delivery:
         self.agreement = entering.enter(plan, self._state, self._signature, decision.row, clock(), dry=dry)
         plan.signature = self._signature  # under which files are made from here on
         if plan.flags == "install" and not self.agreement.install:
-            plan.flags = "run"  # the id is not to be asked for flags with, either
+            plan.flags = "run"  # nor is the id to be used to ask for flags
         self._save()
         self._distrust = Distrust(plan.tool, plan.declaration, decision.level, self.agreement)
 
     def work(self, lock: "DeliveryLock") -> None:
-        """Deliver what is due, look once more, and end. Raises `Withdrawn`, and `OSError` where the disk fails."""
+        """Deliver what is due, look once more, and end. Raises `Withdrawn`, and `OSError` if the disk fails."""
         try:
             while time.monotonic() < self._until:
                 lock.announce()
                 self._round()
                 lock.take_leave()
-                # Whoever appended before seeing that leave counts on this look; whoever comes later starts another.
+                # A host that appended before it could see this leave relies on this look; a later one starts a child.
                 if not any(self._due(destination) for destination in self._plan.destinations) and not self._pause():
                     return
         finally:
             self._count()
 
     def next_request(self, destination: "Destination") -> "tuple[int, wire.Request | None]":
-        """How many records the next request to a destination carries, and the request; None where nothing waits."""
+        """How many records the next request to a destination carries, and the request; None if nothing waits."""
         batch, request = _encoded(self._waiting(destination), destination)
         return len(batch), request
 
@@ -112,11 +112,11 @@ class Delivery:
         return sum(1 for _ in outbox.pending(self._plan.paths, self.place(destination)))
 
     def place(self, destination: "Destination") -> states.Place:
-        """Where a destination is, and how it fared."""
+        """A destination's place, and how its deliveries went."""
         return self._state.places[destination.key]
 
     def problem(self) -> str:
-        """Why nothing can be sent to anybody just now; "" as a rule."""
+        """Why nothing can be sent to anybody just now; "" if it can."""
         return receipts.problem(self._plan.paths)
 
     def _round(self) -> None:
@@ -149,12 +149,12 @@ class Delivery:
                 oldest = time_of(line)
                 longest = timestamp(now - destination.batch_interval)
                 since = timestamp(place.attempt) if place.attempt else oldest
-                if not longest < since <= timestamp(now):  # long enough ago, or by a clock that was set back since
+                if not longest < since <= timestamp(now):  # long enough ago; or in the future, of a clock set back
                     return True
         return False
 
     def _send(self, destination: "Destination") -> bool:
-        """One request; whether it is worth going on with this destination."""
+        """Send one request; whether it is worth going on with this destination."""
         place = self.place(destination)
         entries = self._waiting(destination)
         batch, request = _encoded(entries, destination)
@@ -194,7 +194,7 @@ class Delivery:
         return verdict == "halve"
 
     def _vouch(self, place: states.Place, receipt: "dict[str, Any]") -> None:
-        """Write a receipt. Raises `OSError`, counted as a failure: it must not send the same again in a hurry."""
+        """Write a receipt. Raises `OSError`, which counts as a failure: the same must not be sent again at once."""
         try:
             receipts.write(self._plan.paths, receipt)
         except OSError:
@@ -203,7 +203,7 @@ class Delivery:
             raise
 
     def _ask(self, request: "wire.Request", destination: "Destination", **more: int) -> http.Outcome:
-        """Exchange a request, if that is still agreed to, else raise `Withdrawn`; not where there can be no receipt."""
+        """Exchange a request, unless there can be no receipt. Raises `Withdrawn` if it is no longer agreed to."""
         if self.problem():
             return http.Outcome(0, None, "receipts", 0.0)
         if consent.signature(self._plan.paths, strictly=True) != self._signature or not self._plan.decide().enabled:
@@ -227,7 +227,7 @@ class Delivery:
         return entries
 
     def _move_on(self, place: states.Place, entries: "list[Entry]", number: int) -> bool:
-        """Move a place behind the first `number` records of `entries`, and what is passed over, and counted, before."""
+        """Move a place behind the first `number` records of `entries`. Lines that may not leave are counted."""
         for record, why, file, spot in entries:
             place.offsets[file] = spot
             if record is None:
@@ -238,19 +238,19 @@ class Delivery:
             number -= 1
             if number == 0:
                 break
-        self._count()  # before the place: whoever is killed here counts twice, and not never
+        self._count()  # before the place: whoever is killed here counts twice rather than never
         self._save()
         return True
 
     def _pause(self) -> bool:
-        """Wait for a destination that may be tried again soon and has something waiting; whether there was one."""
+        """Wait for a destination that may be tried again soon; whether there was one."""
         now = self._clock()
         wakes = [self.place(destination).wake for destination in self._plan.destinations]
         soon = min((wake - now for wake in wakes if now < wake), default=states.DAY_SECONDS)
         if self._force or not soon <= PATIENCE_SECONDS or time.monotonic() + soon >= self._until:
             return False
         if self.problem():
-            return False  # which is not over so soon
+            return False  # that does not end so soon
         time.sleep(soon + 0.01)
         return True
 
@@ -258,7 +258,7 @@ class Delivery:
         self._losses[reason] = self._losses.get(reason, 0) + number
 
     def _count(self) -> None:
-        """Save the losses, or keep them for the next time: no count is worth that records are sent twice."""
+        """Save the losses, or keep them for the next time: no count is worth sending records twice."""
         try:
             if self._losses:
                 save_losses(self._losses, self._plan.paths, make=False)
@@ -266,26 +266,26 @@ class Delivery:
             pass
 
     def _check(self) -> None:
-        """Raise `Withdrawn` where `clear` has erased the files meanwhile."""
+        """Raise `Withdrawn` if `clear` has erased the files meanwhile."""
         if self._plan.lock is not None and not self._plan.lock.stands():
             raise Withdrawn("the files were erased")
 
     def _save(self) -> None:
-        """Write the state. Raises `OSError`, and `Withdrawn` where `clear` has erased it meanwhile."""
+        """Write the state. Raises `OSError`, and `Withdrawn` if `clear` has erased it meanwhile."""
         self._check()
         if not self._dry:
             states.save(self._plan.paths, self._state, [destination.key for destination in self._plan.destinations])
 
 
 def _encoded(entries: "list[Entry]", destination: "Destination") -> "tuple[list[Record], wire.Request | None]":
-    """The records of the next request, and the request; None where no entry may leave."""
+    """The records of the next request, and the request; None if no entry may leave."""
     records = [record for record, _, _, _ in entries if record is not None]
     return next(wire.split(records, destination)) if records else ([], None)
 
 
 def _verdict(verdict: str, records: int, *, long_beacon: bool) -> str:
-    """What follows for these records: a single one is not halved, and one that a beacon receiver refuses because it
-    came as a POST, being too long for a URL, holds up no others.
+    """What follows for these records. A single one is skipped, not halved; so is one that a beacon receiver refuses
+    because it came as a POST, too long for a URL: it must not hold up the others.
     """
     single = verdict == "halve" and records == 1
     return "skip" if single or (verdict == "hold" and long_beacon) else verdict

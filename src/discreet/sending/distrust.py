@@ -46,8 +46,8 @@ def _is_python(value: str) -> bool:
 
 
 class Distrust:
-    """The check of one tool's lines, under its declaration (None: nothing was declared), at a level of consent, as far
-    as the consent covers it (None: all of it).
+    """The check of one tool's lines: under its declaration (None: nothing was declared), at a level of consent, and as
+    far as the consent covers them (None: all).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Distrust:
 
     def judge(self, line: bytes, now: float) -> "tuple[Record | None, str]":
         """The record of a line as it may leave at `now` (epoch seconds), or None and why not. Never raises. An empty
-        line, which writers that close a torn one leave, is no record and no loss: "".
+        line, left where a torn one was closed, is neither a record nor a loss: "".
         """
         if line == b"\n":
             return None, ""

@@ -1,8 +1,8 @@
 """Entering: where each destination begins under the consent that stands now, and what that consent covers.
 
-The rule that keeps it honest: a new period of consent takes up nothing that was recorded in another one, a destination
-takes up nothing from before the process that first saw it, a host that the user has not agreed to gets nothing, and
-none gets finer times than were agreed to.
+The rule that keeps it honest: in a period of consent nothing is sent that was recorded in another one. A destination
+gets nothing from before the process that first saw it, a host that the user has not agreed to gets nothing, and none
+gets finer times than were agreed to.
 """
 
 from ..consent import stored
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from ..consent import Signature
     from .plan import Plan
 
-_NEVER = "~"  # behind any time
+_NEVER = "~"  # after any time
 
 
 def enter(
     plan: "Plan", state: states.State, signature: "tuple[Signature, ...]", row: str, now: float, *, dry: bool = False
 ) -> Agreement:
-    """Bring the state to the consent of `signature`, which the gate's `row` has decided, and the plan's destinations to
-    the times that it covers; what it covers.
+    """Bring the state to the consent of `signature`, by which the gate's `row` has decided, and the plan's destinations
+    to the precision of times that it covers. Returns what it covers.
 
     Raises `OSError` for a log, or an answer, that cannot be read.
     """
     paths, signed, run = plan.paths, repr(signature), f'"run":"{plan.run}"'.encode()
     since = _since(state, signature)
-    latest = timestamp(now)  # what a clock that was ahead made is of a time to come, which says nothing
-    # Whether all that the process of the plan has recorded lies in the period that stands now.
+    latest = timestamp(now)  # a later time was made by a clock that was ahead, and says nothing
+    # Whether all that the process of the plan has recorded is of the present period.
     known = bool(plan.run) and plan.signature == signature
     if not dry and (state.period != signed or any(one.key not in state.places for one in plan.destinations)):
         outbox.close_torn(paths)
@@ -64,8 +64,8 @@ def enter(
 
 
 def _since(state: states.State, signature: "tuple[Signature, ...]") -> str:
-    """After which second a record was certainly made under the consent that stands now: after that of the last answer,
-    unless one was taken away since, which nobody knows the time of.
+    """The second after which a record was certainly made under the present consent: that of the last answer, or never
+    if one was removed since, as nobody knows when.
     """
     changed = [sign[2] for sign in signature if sign is not None]
     taken = repr(signature).count("(") < state.period.count("(")  # fewer files than there were
@@ -78,7 +78,7 @@ def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> b
 
 
 def _as_agreed(destination: "Destination", plan: "Plan", covered: Agreement) -> "Destination":
-    """The destination, with times cut to what was agreed to where they would be finer now."""
+    """The destination, with its times cut to what was agreed to if they would be finer."""
     agreed = covered.precision(destination.host)
     if destination.host in plan.own or not agreed or not is_finer(destination.time_precision, agreed):
         return destination
@@ -87,8 +87,8 @@ def _as_agreed(destination: "Destination", plan: "Plan", covered: Agreement) -> 
 
 
 def _covered(plan: "Plan", state: states.State, row: str) -> Agreement:
-    """What the consent says that it covers (that of an opt-out tool, what its notice said); else what the first run
-    under it disclosed. Where that is lost it is nothing: what is disclosed now may be more.
+    """What the consent says that it covers (in an opt-out tool, what the notice said); else what the first run under it
+    disclosed. If that is lost, nothing: what is disclosed now may be more.
     """
     agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent", strictly=True)
     if not agreed and not state.covered:

@@ -1,7 +1,7 @@
 """The exit of a host: is a delivery due, and who makes it?
 
 The rule that keeps it honest: the host never opens a socket and never waits. It looks at two small files, and if a
-delivery is due starts a detached child, to which it says everything through a pipe. Where no child can be started
+delivery is due starts a detached child, to which it passes the plan through a pipe. If no child can be started
 (frozen, zipped or embedded applications, a sandbox that refuses), a later run or the host's own thread delivers.
 """
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from ..destination import Destination
 
-ALIVE_SECONDS = 35.0  # where the kernel is not asked: a deliverer lives 30 at most, an older text is a dead one's
+ALIVE_SECONDS = 35.0  # if the kernel cannot be asked: a deliverer lives 30 at most, an older text is a dead one's
 _STARTING, _STARTING_SECONDS = b"+", 2.0  # what a host's note in the lock begins with, and how long it counts
 _CLAIM_FLAGS = os.O_RDWR | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
 PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never waits for the child
 MEMORY_BYTES = 1 << 20  # of a plan that is handed over in memory; the child takes no more
-GUARD = "DISCREET_CHILD"  # in the child's environment: whoever finds it starts no other
-HEAD_BYTES = len(HEAD) + ID_BYTES  # of a file of the log, by which it is known
+GUARD = "DISCREET_CHILD"  # in the child's environment: who finds it starts no other
+HEAD_BYTES = len(HEAD) + ID_BYTES  # of a log file, which identify it
 SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
 _PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
 _LOOK_BYTES = 1 << 20  # of the log that are looked at for waiting records; more than that is due anyway
@@ -42,7 +42,7 @@ _KEPT = (
 
 
 def due(paths: names.Paths, destinations: "tuple[Destination, ...]", now: float, *, flags: bool = False) -> bool:
-    """Whether a deliverer should be started, as cheaply as it can be told; in doubt, yes. With `flags` also where only
+    """Whether a deliverer should be started, found out as cheaply as possible: in doubt, yes. With `flags` also if only
     feature flags are due. Never raises OSError.
     """
     plan = _plan(paths)
@@ -101,23 +101,23 @@ def _waiting(paths: names.Paths, file: str, offset: int) -> bytes:
 
 
 def identity(head: bytes) -> str:
-    """What a log file is known by, from its first bytes: the id of its first record; "" for a file with none."""
+    """What identifies a log file, from its first bytes: the id of its first record; "" for an empty file."""
     first = head[:HEAD_BYTES]
     if len(first) < HEAD_BYTES or not first.startswith(HEAD) or first[len(HEAD) :].strip(b"0123456789abcdef-"):
-        # Not ours to begin with (a torn or foreign first line): its first bytes have to do.
+        # No record of ours comes first (but a torn or foreign line): the first bytes must do.
         return "?" + first.hex() if head else ""
     return first[len(HEAD) :].decode("ascii")
 
 
 def time_of(line: bytes) -> str:
-    """The time in a line as it stands; "" where there is none."""
+    """The time in a line as it stands there; "" if there is none."""
     return line.partition(b'"time":"')[2][:20].decode("ascii", "replace")
 
 
 def somebody_at_work(paths: names.Paths, now: float) -> bool:
     """Whether the text in the lock says that a deliverer is at work, and the kernel agrees. Never raises OSError.
 
-    Asked of the kernel, since a pid may be a zombie's, another program's by now, or of another container.
+    The kernel is asked, since the pid may be a zombie's, by now another program's, or of another container.
     """
     try:
         descriptor = os.open(paths["lock"], os.O_RDONLY | names.OPEN_FLAGS | names.NO_WAIT)
@@ -131,7 +131,7 @@ def somebody_at_work(paths: names.Paths, now: float) -> bool:
             return True
         from fcntl import LOCK_NB, LOCK_SH, flock
 
-        flock(descriptor, LOCK_SH | LOCK_NB)  # for a moment, through which a deliverer waits
+        flock(descriptor, LOCK_SH | LOCK_NB)  # for a moment: a deliverer waits so long
     except ImportError:  # Windows
         return status.st_mtime > now - ALIVE_SECONDS
     except BlockingIOError:
@@ -144,15 +144,15 @@ def somebody_at_work(paths: names.Paths, now: float) -> bool:
 
 
 def _is_starting(descriptor: int, status: os.stat_result, now: float) -> bool:
-    """Whether a host has just started a child, which has not come yet."""
+    """Whether a host has just started a child that has not taken the lock yet."""
     return os.read(descriptor, 1) == _STARTING and abs(now - status.st_mtime) < _STARTING_SECONDS
 
 
 def _claim(path: str) -> bool:
-    """Tell other hosts, by the file of the lock, that a child is about to come; False where one of them was quicker.
+    """Tell other hosts, in the lock file, that a child is about to come; False if one of them was quicker.
 
-    Else each of several that end in the same instant would start one. Never raises OSError: what is wrong with the file
-    is for the child to find out.
+    Else each of several that end at once would start one. Never raises OSError: what is wrong with the file is for the
+    child to find out.
     """
     try:
         (descriptor,) = _past_streams(os.open(path, _CLAIM_FLAGS, 0o600))
@@ -160,19 +160,19 @@ def _claim(path: str) -> bool:
         return True
     try:
         names.check_ours(os.fstat(descriptor), path, names.current_user())
-        if hasattr(os, "lockf"):  # for this look and this note, and until it is closed; not on Windows
+        if hasattr(os, "lockf"):  # for this look and note, until the file is closed; not on Windows
             os.lockf(descriptor, os.F_TLOCK, 0)
         status = os.fstat(descriptor)
         if status.st_size:
             if _is_starting(descriptor, status, time.time()):
                 return False
-            os.ftruncate(descriptor, 0)  # of an empty file it would cost as much as all the rest
+            os.ftruncate(descriptor, 0)  # for an empty file this would cost as much as the rest
             os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, _STARTING + b"%d\n" % os.getpid())
     except BlockingIOError:
         return False
     except OSError:
-        return True  # no such locks here; or it is no file of ours, and nothing was written to it
+        return True  # no such locks here; or not our file, and nothing was written to it
     finally:
         os.close(descriptor)
     return True
@@ -193,8 +193,8 @@ def can_start() -> bool:
 
 
 def start(plan: "dict[str, Any]") -> bool:
-    """Start a detached child for a plan in its plain form; False where that cannot be, or another host just does. Never
-    raises OSError, never waits.
+    """Start a detached child for a plan in its plain form; False if that cannot be done, or another host just does it.
+    Never raises OSError, never waits.
     """
     if not can_start():
         return False
@@ -217,8 +217,8 @@ def start(plan: "dict[str, Any]") -> bool:
         return False
     try:
         if os.name != "nt":
-            # Whoever has many pipes is given small ones, and the child may not be reading: then it gets a part, and
-            # ends. The reading end stays open meanwhile, since a host may have let SIGPIPE kill it.
+            # A user with many pipes gets small ones, and the child may not be reading: then it gets a part, and ends.
+            # The reading end stays open meanwhile, since SIGPIPE may be set to kill the host.
             os.set_blocking(writing, False)
         _spawn(command, _environment(), reading)
         return large or os.write(writing, content) == len(content)
@@ -232,20 +232,20 @@ def start(plan: "dict[str, Any]") -> bool:
 def _past_streams(*descriptors: int) -> "tuple[int, ...]":
     if min(descriptors) > 2:
         return descriptors
-    from .. import files  # by few: a host that has closed a stream
+    from .. import files  # seldom: the host has closed a stream
 
     return files.past_streams(*descriptors)
 
 
 def _environment() -> "dict[str, str]":
     kept = {name: value for name, value in os.environ.items() if name in _KEPT or name.lower().endswith("_proxy")}
-    if "REQUEST_METHOD" in os.environ:  # of a CGI script, in which this one is a header of the visitor's
+    if "REQUEST_METHOD" in os.environ:  # a CGI script, in which this one is a header from the visitor
         kept.pop("HTTP_PROXY", None)
     return {**kept, GUARD: "1"}
 
 
 def _bytecode() -> "list[str]":
-    """Byte code of the child's goes where the host's does, or nowhere; `-I` makes it ignore the variables for that."""
+    """The options that put the child's byte code where the host's goes, or nowhere: `-I` ignores the variables."""
     prefix = sys.pycache_prefix
     if sys.dont_write_bytecode or (prefix and not os.path.isabs(prefix)):  # the child is at `/`
         return ["-B"]
@@ -258,7 +258,7 @@ def _program() -> str:
 
 
 def _spawn(command: "list[str]", environment: "dict[str, str]", reading: int) -> None:
-    """Own session, the pipe as stdin, nothing else of ours. Raises `OSError`."""
+    """Start it: a session of its own, the pipe as stdin, nothing else of ours. Raises `OSError`."""
     if not hasattr(os, "posix_spawn"):
         from . import elsewhere
 
@@ -268,7 +268,7 @@ def _spawn(command: "list[str]", environment: "dict[str, str]", reading: int) ->
         (os.POSIX_SPAWN_DUP2, reading, 0),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
         (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
-        # Python's own descriptors are closed by the kernel; a shell's or a make's come down with us and must not.
+        # The kernel closes Python's own descriptors; those inherited from a shell or a make must be closed here.
         *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in _inheritable()),
     ]
     try:

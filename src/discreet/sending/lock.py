@@ -4,8 +4,8 @@
             +1234     for two seconds: the pid of a host that has started one (`handover`)
 
 The rule that keeps it honest: the lock is the kernel's (`flock`), so it ends with its holder whatever happens. The text
-in it is for hosts, which look at it at their exit and start no second child; it may be stale, and then the kernel is
-asked.
+in the file is for hosts, which read it at their exit so as not to start a second child. As it may be stale, they also
+ask the kernel.
 """
 
 import os
@@ -13,12 +13,12 @@ import time
 
 from .. import directories, files, names
 
-TAKING_LEAVE_SECONDS = 1.0  # a deliverer that takes its leave holds the lock for a moment yet
+TAKING_LEAVE_SECONDS = 1.0  # a deliverer that takes its leave keeps the lock for a moment
 
 
 class DeliveryLock:
-    """`with DeliveryLock(paths) as held:` `held` is False where another deliverer is at work, and still is after
-    `patience` seconds. Raises `OSError`.
+    """`with DeliveryLock(paths) as held:` `held` is False if another deliverer is still at work after `patience`
+    seconds. Raises `OSError`.
     """
 
     def __init__(self, paths: names.Paths, *, patience: float = 0.0) -> None:
@@ -28,7 +28,7 @@ class DeliveryLock:
 
     def __enter__(self) -> bool:
         patience = time.monotonic() + self._patience
-        # Once: `clear` may erase it meanwhile.
+        # Only once: `clear` may erase it meanwhile.
         directories.make_directory(self._paths.directory, below=self._paths.below)
         while not self._take():
             if time.monotonic() >= patience:
@@ -41,7 +41,7 @@ class DeliveryLock:
         self._descriptor = files.open_ours(path, os.O_RDWR | os.O_CREAT | names.NO_FOLLOW)
         try:
             held = _lock(self._descriptor, path) and os.path.samestat(os.fstat(self._descriptor), os.stat(path))
-        except FileNotFoundError:  # erased since it was opened: what is locked is no file of anybody's
+        except FileNotFoundError:  # erased since it was opened: nobody else sees this file
             held = False
         except OSError:
             self.__exit__()
@@ -51,20 +51,20 @@ class DeliveryLock:
         return held
 
     def __exit__(self, *_: object) -> None:
-        descriptor, self._descriptor = self._descriptor, -1  # closed once, whatever that says: the number may be reused
+        descriptor, self._descriptor = self._descriptor, -1  # closed once, even if that fails: the number may be reused
         if descriptor >= 0:
             directories.unlock(descriptor)
 
     def abandon(self) -> None:
-        """In the child of a fork: let go of the descriptor that was inherited, which would hold the lock for as long as
-        the child lives. Not unlocked: that would take it from the parent.
+        """In the child of a fork: close the inherited descriptor, which would hold the lock for as long as the child
+        lives. But do not unlock: that would take the lock from the parent.
         """
         descriptor, self._descriptor = self._descriptor, -1
         try:
             if descriptor >= 0:  # else gevent's `close` raises something else
                 os.close(descriptor)
         except OSError:
-            pass  # somebody else's hook was quicker
+            pass  # another hook was quicker
 
     def announce(self) -> None:
         """Tell hosts that somebody is at work. Raises `OSError`."""
@@ -73,14 +73,14 @@ class DeliveryLock:
         os.write(self._descriptor, b"%d\n" % os.getpid())
 
     def stands(self) -> bool:
-        """Whether the file that is held is still the one that others ask, which `clear` may have erased."""
+        """Whether the locked file is still the one that others see: `clear` may have erased it."""
         try:
             return os.path.samestat(os.fstat(self._descriptor), os.stat(self._paths["lock"]))
         except OSError:
             return False
 
     def take_leave(self) -> None:
-        """Tell hosts that a record from now on may not be seen any more by whoever holds this. Raises `OSError`."""
+        """Tell hosts that the holder may not see records appended from now on. Raises `OSError`."""
         os.ftruncate(self._descriptor, 0)
 
 
@@ -102,7 +102,7 @@ def _lock_on_windows(descriptor: int) -> bool:
     import msvcrt
 
     try:
-        # A byte far behind the text: a locked byte cannot be read by others there.
+        # A byte far after the text: there others cannot read a locked byte.
         os.lseek(descriptor, 1 << 20, os.SEEK_SET)
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # only there
     except OSError:

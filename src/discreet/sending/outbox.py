@@ -1,18 +1,18 @@
 """The log as the outbox: where each destination is in it, and what is still to be sent.
 
     offsets   {"<id of the file's first record>": [<bytes handled>, <CRC-32 of the line that ends there>], ...}
-    away      the same of files that are not there now, and may come back
+    away      the same for files that are gone now, and may come back
     anchor    ["<id of the last record handled>", "<its time>"]
     floor     "<the latest time of what lay on the log before this destination's first record>"
 
 The rule that keeps it honest: a place is a file and a spot in it, and a file is known by its first record, not by its
-name or inode: so it stays itself through rotation, and one deleted and made anew is a new one. Every file is looked at
-each time, since a process may still append to one that another has just rotated. Where the line before a spot is not
-the one that was handled there (somebody edited the file), the spot is found again by that line, or by the anchor; where
-both are gone, everything in the file later than the floor is pending: a record may then be sent twice, under the same
-id, but none from before the consent, and none is lost but of the very second of the floor (or of the time by which a
-clock was ahead that made the floor). What was deleted is withdrawn; a file that was away for a while (moved, or written
-anew by an editor) goes on where it was.
+name or inode. So it stays the same through rotation, and one that was deleted and made anew is a new one. Every file is
+read each time, since a process may still append to one that another has just rotated. If the line before a spot is not
+the one handled there (somebody edited the file), the spot is found again by that line, or by the anchor. If both are
+gone, all lines of the file later than the floor are pending: a record may then be sent twice, under the same id, but
+none from before the consent. And none is lost but those of the very second of the floor (or of the time by which the
+clock that made it was ahead). What was deleted is withdrawn. A file that was away for a while (moved, or written anew
+by an editor) goes on where it was.
 
 Known, and accepted: a file that was away when a destination was first seen, and is put back, is taken for a new one.
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     Line: TypeAlias = tuple[str, Spot, bytes]  # (file, the spot behind the line, the line with its newline)
 
 START = (0, 0)  # of any file
-EVERYTHING = (names.LARGEST_INTEGER - 1, 0)  # of a file that was away when a period of consent began
+EVERYTHING = (names.LARGEST_INTEGER - 1, 0)  # handled, of a file that was away when a period began
 
 
 def pending(paths: names.Paths, place: "Place") -> "Iterator[Line]":
@@ -48,15 +48,15 @@ def pending(paths: names.Paths, place: "Place") -> "Iterator[Line]":
 
 
 def settled(paths: names.Paths, place: "Place") -> "Offsets":
-    """The place's spots in the files that are there now, found again where they were lost. Raises `OSError`."""
+    """The place's spots in the files that are there now, found again if they were lost. Raises `OSError`."""
     with _Files(paths) as files:
         return {name: _found(file, name, place, files) for name, file in files.items()}
 
 
 def start(paths: names.Paths, begins: "Callable[[bytes], bool]") -> "tuple[Offsets, str]":
-    """The spots before the first line that `begins` says yes to, and the latest time of the lines before it.
+    """The spots before the first line for which `begins` is true, and the latest time of the lines before it.
 
-    All later lines lie behind. Where there is no such line, the end of the log. Raises `OSError`.
+    All later lines are behind the spots. Without such a line they are at the end of the log. Raises `OSError`.
     """
     offsets: Offsets = {}
     floor = ""
@@ -74,8 +74,8 @@ def start(paths: names.Paths, begins: "Callable[[bytes], bool]") -> "tuple[Offse
 
 
 def close_torn(paths: names.Paths) -> None:
-    """Close a last line of the log that has no newline (an editor left it so, or a full disk): what is appended next
-    would make it a whole one, and it would lie behind the place where a period begins. Raises `OSError`.
+    """Close a last line of the log that an editor or a full disk left without a newline: the next append would make it
+    a whole one, behind the place where a period begins. Raises `OSError`.
     """
     try:
         descriptor = files.open_ours(paths["log"], os.O_RDWR | os.O_APPEND | names.NO_FOLLOW)
@@ -89,7 +89,7 @@ def close_torn(paths: names.Paths) -> None:
 
 
 def newest(paths: names.Paths) -> str:
-    """What the newest file of the log is known by; "" where there is none. Raises `OSError`."""
+    """What identifies the newest file of the log; "" if there is none. Raises `OSError`."""
     with _Files(paths) as files:
         return next(reversed(files), "")
 
@@ -100,7 +100,7 @@ def _found(file: "BinaryIO", name: str, place: "Place", files: "dict[str, Binary
     if spot == EVERYTHING:
         return max((after for after, _ in _lines(file, 0)), default=START)
     if spot is None and place.offsets.keys() <= files.keys():
-        return START  # a new file, since every known one is still there: none of them edited, none made anew
+        return START  # a new file: every known one is still there, so this is none of them, edited or made anew
     if spot is not None and (spot[0] == 0 or _line_before(file, spot[0]) == spot[1]):
         return spot
     anchor = HEAD + place.anchor[0].encode() if place.anchor[0] else None
@@ -115,7 +115,7 @@ def _found(file: "BinaryIO", name: str, place: "Place", files: "dict[str, Binary
 
 
 def _line_before(file: "BinaryIO", offset: int) -> int:
-    """The CRC-32 of the line that ends at `offset`; -1 where none does, which is no such sum."""
+    """The CRC-32 of the line that ends at `offset`; -1, which is no CRC, if none does."""
     first = max(0, offset - names.RECORD_BYTES)
     file.seek(first)
     line = file.read(offset - first)
@@ -125,7 +125,7 @@ def _line_before(file: "BinaryIO", offset: int) -> int:
 
 
 def _lines(file: "BinaryIO", offset: int) -> "Iterator[tuple[Spot, bytes]]":
-    """The whole lines from `offset` on; a torn last one is not yet a line. Of one longer than a record, its end."""
+    """The whole lines from `offset` on, without a torn last one. Of a line longer than a record, only its end."""
     file.seek(offset)
     while line := file.readline(names.RECORD_BYTES):
         offset += len(line)
@@ -139,10 +139,10 @@ def _lines(file: "BinaryIO", offset: int) -> "Iterator[tuple[Spot, bytes]]":
 
 
 class _Files:
-    """`with _Files(paths) as files:` the log's files, by what each is known by, oldest first, open for reading.
+    """`with _Files(paths) as files:` the log's files by their `identity`, oldest first, open for reading.
 
     Only regular files of this user; of two with the same first record (a copy), the newer. Opened newest first, so
-    that one which is rotated meanwhile is seen twice and not missed.
+    that one which is rotated meanwhile is seen twice rather than missed.
     """
 
     def __init__(self, paths: names.Paths) -> None:
@@ -169,4 +169,4 @@ class _Files:
             try:
                 file.close()
             except OSError:
-                pass  # nothing was written; and an iteration that nobody ended ends here, where an error is printed
+                pass  # nothing was written; and here, where an abandoned iteration ends, an error would be printed

@@ -1,8 +1,8 @@
 """What a deliverer works with: the tool, its files, its destinations, its declaration, and every input of the gate.
 
-The rule that keeps it honest: a plan holds no record and nothing of the host but what is needed to decide anew, and it
-crosses to a child as plain values through a pipe, or in memory, never through arguments, the environment or a disk: it
-may hold the user's headers.
+The rule that keeps it honest: a plan holds no record, and of the host only what is needed to decide anew. It crosses to
+a child as plain values through a pipe, or in memory, never through arguments, the environment or a disk: it may hold
+the user's headers.
 """
 
 import os
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from .lock import DeliveryLock
 
 
-# What is the same in a plan and in its plain form, by which it crosses to a child.
+# What is the same in a plan and in its plain form, as which it crosses to a child.
 _SAME = ("mode", "environ", "settings", "lifted", "run", "signature", "identity", "flags", "own")
 
 
 class Plan:
     """`run` is the run id of the process that made the plan, `signature` that of the consent it records under, `own`
-    the hosts that the user's environment names; `flags` is for whom it wants to know the feature flags ("run" or
-    "install", as `identity`), "" where it does not.
+    the hosts that the user's environment names. `flags` is for whom to ask about feature flags ("run" or "install", as
+    `identity`), "" to ask about none.
     """
 
     def __init__(
@@ -62,19 +62,19 @@ class Plan:
         self.lock: DeliveryLock | None = None  # of whoever works by it
 
     def decide(self) -> consent.Decision:
-        """What the gate says now. The files are looked at anew; a test runner stays what it was."""
+        """What the gate says now. The files are looked at anew; the environment is still the host's."""
         about = self.tool, self.mode, self.environ, self.paths
         return consent.decide(consent.look(*about, settings=self.settings, lifted=self.lifted))
 
 
 def in_memory(content: bytes) -> "tuple[int, int]":
-    """Two descriptors of a file that is in memory alone and holds the plan: what a pipe might not take at once.
+    """Two descriptors of a file in memory that holds the plan, which a pipe might not take at once.
 
     Raises `OSError`. Linux has such files (memfd_create(2)).
     """
     file: int = os.memfd_create("plan")
     try:
-        os.pwrite(file, content, 0)  # who reads begins at the start; a part is no plan, and the child ends
+        os.pwrite(file, content, 0)  # it is read from the start; a part is no plan, and the child ends
         return file, os.dup(file)
     except OSError:
         os.close(file)

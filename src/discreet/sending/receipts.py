@@ -38,7 +38,7 @@ def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
     try:
         size = os.fstat(descriptor).st_size
         if is_torn(descriptor, size):
-            line = b"\n" + line  # behind one that a crash or a full disk tore
+            line = b"\n" + line  # after one that a crash or a full disk tore
         if os.write(descriptor, line) < len(line):
             raise OSError(errno.ENOSPC, "the receipt was cut short", paths["receipts"])
     finally:
@@ -51,8 +51,8 @@ def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
 
 
 def problem(paths: names.Paths) -> str:
-    """Why no receipt can be written, "" where one can. Asked before a request: what leaves without a receipt is sent
-    again, and what is wrong with the file may stay so. Makes no file.
+    """Why no receipt can be written; "" if one can. Asked before each request: what leaves without a receipt is sent
+    again, and that would go on for as long as the file is wrong. Makes no file.
     """
     try:
         os.close(files.open_ours(paths["receipts"], os.O_RDWR | os.O_APPEND | names.NO_FOLLOW))
@@ -81,7 +81,7 @@ def of(
 
 
 def read(paths: names.Paths) -> "Iterator[dict[str, Any]]":
-    """The receipts, oldest first; lines that are none are passed over. Raises `OSError` for an unreadable file."""
+    """The receipts, oldest first; other lines are skipped. Raises `OSError` for an unreadable file."""
     try:
         file = open(paths["receipts"], "rb", opener=files.open_ours)  # noqa: SIM115  # closed below
     except FileNotFoundError:

@@ -1,8 +1,8 @@
 """A line of a log, read back as hostile input: a record, or nothing.
 
-The rule that keeps it honest: every part of a line is looked at and is what a record may hold, else the line is none.
-Anybody may have written to the log; whoever takes records from here need not look again, except for what the current
-declaration says of them, and for what a terminal or a page makes of a text.
+The rule that keeps it honest: every part of a line is checked to be what a record may hold, else the line is no record.
+Anybody may have written to the log. Who takes records from here need not check them again, except against the current
+declaration, and for what a terminal or a page makes of a text.
 """
 
 import json
@@ -26,13 +26,13 @@ def _refused(constant: str) -> None:
     raise ValueError(constant)  # NaN and the infinities are not JSON, and no record holds them
 
 
-strictly = json.JSONDecoder(parse_constant=_refused).decode  # as `json.loads`, but for those
+strictly = json.JSONDecoder(parse_constant=_refused).decode  # as `json.loads`, but it refuses these
 
 
 def parse(line: str) -> "Record":
     """The record of a line; absent texts are "".
 
-    Raises `ValueError` for what is no line of JSON (a torn one) and `LookupError` for JSON that is no record of this
+    Raises `ValueError` for a line that is not JSON (a torn one) and `LookupError` for JSON that is no record of this
     version (a foreign one).
     """
     try:
@@ -46,7 +46,7 @@ def parse(line: str) -> "Record":
 
 
 def checked(value: object) -> "Record | None":
-    """The value as a record, absent texts filled in; None where it is none. `value` comes from `json`: exact types."""
+    """The value as a record, absent texts filled in; None if it is none. `value` comes from `json`: exact types."""
     if not isinstance(value, dict) or not value.keys() <= _KEYS:
         return None
     for key in _TEXTS:
@@ -68,7 +68,7 @@ def checked(value: object) -> "Record | None":
 
 def is_time(value: object) -> bool:
     """Whether a value is a real moment written as `2026-11-20T10:30:00Z`."""
-    # The length first: what is remembered below must not be a text of megabytes, as a collector may be sent.
+    # The length first: what is cached below must not be a text of megabytes, which a collector may be sent.
     return isinstance(value, str) and len(value) == len(_SHAPE) and _is_moment(value)
 
 

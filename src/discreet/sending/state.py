@@ -6,13 +6,13 @@
       "floor":time,"wake":0,"attempt":0,"failures":0,"held":false,"status":0,"limit":500}}}
 
 `offsets`, `away`, `anchor` and `floor` are explained in `outbox`, `covered` in privacy/coverage.py: what a consent
-covers that does not say so itself. Before the first deliverer there is only what the first process noted before its
+covers, if it does not say so itself. Before the first deliverer there is only what the first process noted before its
 first record (`first`): with destinations `seen`, when that was, and `empty`, whether there was no log yet.
 
 The rule that keeps it honest: written whole by temporary file and rename, only by whoever holds the lock, never longer
-than what is read, and read as hostile input: what is not as drawn here counts as `lost`: as places never seen, which
-sends nothing old, and as a consent of which nobody knows any more what it covers, which is nothing. `plan` repeats, for
-each destination, what a host at its exit needs to see whether a delivery is due, without loading `json`.
+than what is read, and read as hostile input. A file that is not as drawn here counts as `lost`: no place was ever seen,
+so nothing old is sent; and nobody knows what the consent covered, so it covers nothing. `plan` repeats, for each
+destination, what a host needs at its exit to see whether a delivery is due, without loading `json`.
 """
 
 import errno
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 DAY_SECONDS = 86_400.0
 MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
-_MOST_AWAY = 2 * names.LOG_FILES  # files remembered that are not there: they come back soon, or not at all
+_MOST_AWAY = 2 * names.LOG_FILES  # files remembered that are gone: they come back soon, or not at all
 _TEXT = 256  # characters of any text in the file
-_NONE_OF_OURS = (names.NOT_OURS, errno.EINVAL)  # the latter is raised for what is no regular file
+_NONE_OF_OURS = (names.NOT_OURS, errno.EINVAL)  # the latter is raised for anything but a regular file
 
 
 class Place:
-    """One destination's place in the log and its fortune. Times are epoch seconds, 0 for never.
+    """One destination's place in the log, and how its deliveries went. Times are epoch seconds, 0 for never.
 
     `wake` is when it may be tried again, `attempt` when it last was, `failures` how often in a row it failed, `held`
     whether it refused us, `agreed` whether the consent covers its host, `status` the last HTTP status, `limit` the most
@@ -64,7 +64,7 @@ class Place:
         return now < self.wake < now + SANE_SECONDS
 
     def enter(self, here: "outbox.Offsets", offsets: "outbox.Offsets", floor: str) -> None:
-        """Go on from `offsets`, where a period of consent begins, and in no file from before `here`, where it is."""
+        """Go on from `offsets`, where a period of consent begins, but in no file from before its spot `here`."""
         self.away = dict.fromkeys([*self.away, *(self.offsets.keys() - here.keys())], outbox.EVERYTHING)
         self.offsets = {file: max(spot, here.get(file, outbox.START)) for file, spot in offsets.items()}
         self.anchor = ("", "")
@@ -72,7 +72,7 @@ class Place:
         self.agree()
 
     def settle(self, offsets: "outbox.Offsets") -> None:
-        """Go on from `offsets`, which are those of the files that are there now; of the others, remember the last."""
+        """Go on from `offsets`, those of the files that are there now; of the other files, remember the last ones."""
         away = {file: spot for file, spot in {**self.away, **self.offsets}.items() if file not in offsets}
         self.away = dict(list(away.items())[-_MOST_AWAY:])
         self.offsets = offsets
@@ -88,7 +88,7 @@ class Place:
 class State:
     """All of `delivery.json`. `period` is the signature of the consent that the places were made under, `covered` what
     the first run under it disclosed; `noted` and `told` are the same of a later one, which no deliverer has seen yet.
-    `lost` is whether there is a file that says nothing of all this.
+    `lost` is whether there is a file, but not as drawn above.
     """
 
     def __init__(self) -> None:
@@ -109,14 +109,14 @@ class State:
 
 
 def backoff(first: float, failures: int) -> float:
-    """Seconds until the next attempt: doubled with each failure, at most a day, between half and all of it."""
+    """Seconds until the next attempt: doubled with each failure, at most a day; by chance, between half and all."""
     jitter = 0.5 + int.from_bytes(os.urandom(2), "big") / 131_072
     return min(first * 2.0 ** min(failures - 1, 20), DAY_SECONDS) * jitter
 
 
 def load(path: str, *, strictly: bool = False) -> State:
-    """The state on disk; an empty one where it is missing, and a lost one where it is not as drawn. Never raises,
-    unless `strictly`: then `OSError` for a file that is ours, as it seems, and cannot be read just now.
+    """The state on disk; an empty one if it is missing, a lost one if it is not as drawn. Never raises, unless
+    `strictly`: then `OSError` for a file that seems to be ours, and cannot be read just now.
     """
     state = State()
     try:
@@ -171,8 +171,8 @@ def _written(state: State, newest: str) -> bytes:
 
 
 def _lines(value: "list[object]") -> "list[str]":
-    """The lines of a consent; what is not printable is none, nor has it a place in UTF-8. Of lines that are all none it
-    is lost what was agreed to, which is not the same as that nobody has noted it.
+    """The lines of a consent, without those that are not printable, which UTF-8 may not hold. If none of them is left,
+    what was agreed to is lost, which is not the same as never noted.
     """
     return [line for line in value if isinstance(line, str) and line.isprintable()] or [coverage.LOST] * bool(value)
 

@@ -1,7 +1,7 @@
 """One deliverer's work, wherever it runs: in the child, in the host's thread, or in the foreground.
 
-The rule that keeps it honest: what can go wrong with a disk, a lock or a consent that changed ends the work in silence;
-the next deliverer finds everything as it stands on disk.
+The rule that keeps it honest: a failure of the disk or the lock, or a consent that changed, ends the work in silence;
+the next deliverer goes on from what is on disk.
 """
 
 import time
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def deliver(plan: "Plan | Mapping[str, Any]", *, until: float) -> None:
-    """Deliver what is due by `until` (monotonic seconds), unless another one is at it. Never raises OSError."""
+    """Deliver what is due, ending at `until` (monotonic seconds), unless another does. Never raises OSError."""
     try:
         run(plan if isinstance(plan, Plan) else restored(plan), until=until)
     except (OSError, Withdrawn, ValueError, KeyError, TypeError):
@@ -25,7 +25,7 @@ def deliver(plan: "Plan | Mapping[str, Any]", *, until: float) -> None:
 
 
 def run(plan: Plan, *, until: float, force: bool = False, tell: "Callable[[str], None]" = lambda _: None) -> bool:
-    """As `deliver`, in the open: raises `OSError` and `Withdrawn`. False where another deliverer is at work.
+    """As `deliver`, but raises `OSError` and `Withdrawn`. False if another deliverer is at work.
 
     With `force` everything that waits is due; `tell` is given a line for each request.
     """
