@@ -1,7 +1,7 @@
-"""A connection of one request: a socket that is always in time, straight or through a proxy, plain or under TLS.
+"""A connection of one request: a socket bounded in time, direct or through a proxy, plain or under TLS.
 
 The rule that keeps it honest: every step of the socket gets the time that is left and no more, so a peer that drips
-bytes gains nothing by it; and every line that is written is printable ASCII, so a value cannot become a second line.
+bytes gains nothing. And every line that is written is printable ASCII, so a value cannot become a second line.
 """
 
 import os
@@ -16,11 +16,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
 
-HEAD_BYTES = 32 * 1024  # of an answer, 100s included; servers let clients send 8 KiB and send less themselves
+HEAD_BYTES = 32 * 1024  # of an answer, 1xx included; servers let clients send 8 KiB, and send less themselves
 PIECE_BYTES = 64 * 1024  # of one read or write
 ADDRESSES = 8  # of one name that are tried, each with its share of the time
 
-# How the system's errors are named: the first class that fits decides.
+# How errors of the system are named: the first class that fits decides.
 _NAMES = (
     (TimeoutError, "timeout"),
     (ConnectionRefusedError, "refused"),
@@ -31,7 +31,7 @@ _NAMES = (
 
 
 class Failure(Exception):
-    """An exchange failed with `error` (see `http.Outcome`), for a reason that no class of the library names."""
+    """An exchange failed with `error` (see `http.Outcome`), for which the library has no class."""
 
     def __init__(self, error: str, status: int = 0) -> None:
         self.error = error
@@ -39,7 +39,7 @@ class Failure(Exception):
 
 
 class Trust:
-    """The certificates that this process trusts: read at its first https connection, and kept, for it costs 40 ms."""
+    """The certificates that this process trusts: read at its first https connection, in 40 ms, and kept."""
 
     __slots__ = ("_context",)
 
@@ -98,7 +98,7 @@ class Connection:
     def head(self) -> tuple[int, "dict[str, str]", bytes]:
         """Status, fields (lower-case names; of several, the first) and what followed the head of an answer.
 
-        Answers of 100 to 199 are passed over. Raises `OSError`, and `Failure` for what is no answer of HTTP/1.
+        Answers of 100 to 199 are skipped. Raises `OSError`, and `Failure` for what is no answer of HTTP/1.
         """
         got, room = b"", HEAD_BYTES
         while True:
@@ -106,7 +106,7 @@ class Connection:
             if not b"HTTP/1.".startswith(got[:7]) or (end or len(got)) > room:
                 raise Failure("protocol")
             if not end:
-                more = self.receive(4096)  # little, for a flood of 100s is searched again for each of them
+                more = self.receive(4096)  # little: what was read is searched again for each of a flood of 100s
                 if not more:
                     raise Failure("protocol" if got else "closed")
                 got += more
@@ -122,11 +122,11 @@ class Connection:
             try:
                 self._socket.close()
             except OSError:
-                return  # the peer has reset it: some systems say so here, and it is closed all the same
+                return  # the peer has reset it: some systems say so here, but it is closed
 
     def _connect(self, host: str, port: int) -> None:
         """Connect to the first address that lets us, each given its share of the time."""
-        self._left()  # or the name need not be looked up
+        self._left()  # without time the name need not be looked up
         found = socket.getaddrinfo(host.encode("ascii"), port, type=socket.SOCK_STREAM)[:ADDRESSES]
         failure: OSError = socket.gaierror(socket.EAI_NONAME)
         for place, (family, kind, protocol, _, address) in enumerate(found):
@@ -147,12 +147,12 @@ class Connection:
             status, _, rest = self.head()
         except Failure:
             raise Failure("proxy") from None
-        # What a proxy refuses is no verdict of the destination's. 407 is nobody else's, and trying on may lock a user.
+        # A proxy's refusal is no verdict of the destination. But 407 holds it: trying again may lock out the user.
         if status >= 300 or rest:
             raise Failure("proxy", 407 if status == 407 else 0)
 
     def _in_time(self, shares: int = 1) -> socket.socket:
-        """The socket, its next step bounded by the time that is left, or by a share of it. Raises `TimeoutError`."""
+        """The socket, with its next step bounded by the time left, or a share of it. Raises `TimeoutError`."""
         left = self._left()
         if self._socket is None:
             raise ConnectionError  # `reach` comes first
@@ -168,7 +168,7 @@ class Connection:
 
 
 def _made(family: int, kind: int, protocol: int) -> socket.socket:
-    """A socket that nothing is printed into. Raises `OSError`."""
+    """A socket that is no standard stream's number. Raises `OSError`."""
     made = socket.socket(family, kind, protocol)
     if made.fileno() > 2:
         return made
@@ -177,13 +177,13 @@ def _made(family: int, kind: int, protocol: int) -> socket.socket:
 
 
 def named(error: OSError) -> str:
-    """The word of `http.Outcome` for an error of the system's. It says nothing of what the error says."""
-    # By its module, since naming `ssl.SSLError` would load `ssl` for every connection that has none.
+    """The word of `http.Outcome` for an error of the system. It holds nothing of the error's text."""
+    # By its module: naming `ssl.SSLError` would load `ssl` for connections without it.
     return "tls" if type(error).__module__ == "ssl" else next(name for kind, name in _NAMES if isinstance(error, kind))
 
 
 def through(scheme: str, host: str, port: int) -> "tuple[str, int, str] | None":
-    """The proxy on the way to a host: its host, its port and the credentials for it or "". None for a straight way.
+    """The proxy on the way to a host: its host, its port and the credentials for it or "". None to connect directly.
 
     By the usual variables, else by the settings of macOS or Windows, which do not concern loopback. Raises `Failure`.
     """
@@ -191,15 +191,15 @@ def through(scheme: str, host: str, port: int) -> "tuple[str, int, str] | None":
     if not any(value and name.lower() in variables for name, value in os.environ.items()) and (
         sys.platform not in ("darwin", "win32") or is_loopback(host)
     ):
-        return None  # without the 50 ms that the room of proxies takes to load `urllib.request`
+        return None  # and save the 50 ms in which `proxies` loads `urllib.request`
     from . import proxies
 
     try:
         found = proxies.proxy(scheme, authority("", host, port))
     except ValueError:
-        raise Failure("proxy") from None  # never straight instead: a user who names a proxy wants no other way
+        raise Failure("proxy") from None  # never directly instead: a user who names a proxy wants no other way
     if found is not None and scheme == "http" and is_loopback(host) and not is_loopback(found[0]):
-        return None  # plain http is allowed to this machine because it stays here: so it stays here
+        return None  # plain http is allowed to this machine because it stays here: so it must
     return found
 
 

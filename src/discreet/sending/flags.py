@@ -7,9 +7,9 @@
     "ranking":{"depth":3}
     }}
 
-The rule that keeps it honest: hostile input like every file here, so what is not as drawn is no flag. JSON as a whole
-and a flag a line, so that a command reads its flag without loading `json`, at 8 ms; a value that is neither true, false
-nor a plain text is decoded when it is asked for.
+The rule that keeps it honest: it is hostile input, like every file here: what is not as drawn is no flag. It is JSON as
+a whole, and a flag a line, so that a command reads its flag without loading `json` (8 ms). Only a value that is neither
+true, false nor a plain text needs that, when it is asked for.
 """
 
 from .. import files, names
@@ -30,7 +30,7 @@ _ROOM = names.SMALL_BYTES - 512  # what is read of the file, without its first l
 class Cache:
     """The file's content: `values` and `payloads` are JSON texts by the key of the flag, the times epoch seconds.
 
-    `source` tells the receiver that was asked from another, `failures` is how often in a row it gave no answer.
+    `source` identifies the receiver that was asked, `failures` is how often in a row it gave no answer.
     """
 
     def __init__(self, source: str = "") -> None:
@@ -45,11 +45,11 @@ class Cache:
 
     def is_stale(self, now: float) -> bool:
         """Whether the flags are too old to go by."""
-        return abs(now - self.fetched) > STALE_SECONDS  # or from the future, by a clock that was set back since
+        return abs(now - self.fetched) > STALE_SECONDS  # or from the future: the clock was set back since
 
 
 def asked(destinations: "tuple[Destination, ...]") -> "Destination | None":
-    """Of the destinations in force the one that knows of flags: PostHog, at an address whose neighbour is known."""
+    """The destination in force that knows of flags: PostHog, at an address from which that of its flags follows."""
     return next(
         (one for one in destinations if one.format == "posthog" and one.target.partition("?")[0].endswith("/batch/")),
         None,
@@ -68,7 +68,7 @@ def is_key(key: object) -> bool:
 
 
 def read(path: str) -> Cache:
-    """The flags on disk; none where the file is missing, unreadable or not as drawn. Never raises."""
+    """The flags on disk; none if the file is missing, unreadable or not as drawn. Never raises."""
     try:
         head, *lines = names.read_small(path, names.current_user()).decode("ascii").split("\n")
     except (OSError, ValueError):
@@ -89,7 +89,7 @@ def read(path: str) -> Cache:
 
 
 def save(paths: names.Paths, cache: Cache) -> None:
-    """Write the flags, as many as there is room for, and their payloads. Raises `OSError`."""
+    """Write the flags, then their payloads, as many as there is room for. Raises `OSError`."""
     room = _ROOM
     parts = []
     for part in (cache.values, cache.payloads):

@@ -3,8 +3,8 @@
     POST https://example.org/records          to a json destination, with its own headers; never compressed
     {"forget":["<uuid>", ...]}                at most 500; a 2xx says that the receiver has taken it
 
-The rule that keeps it honest: nothing is in a request but ids that a receipt names for that very host and path, so it
-tells no receiver of anything that it was not sent.
+The rule that keeps it honest: a request holds only ids that a receipt names for that very host and path, so it tells no
+receiver of anything that it was not sent.
 """
 
 import json
@@ -29,7 +29,7 @@ IDS = 500  # of one request and one receipt: 20 KB, far below any bound
 
 
 def sent(paths: "names.Paths") -> "Sent":
-    """What the receipts say was sent. Raises `OSError` where they cannot be read; what is no id is passed over."""
+    """What the receipts say was sent; what is no id is skipped. Raises `OSError` if they cannot be read."""
     found: dict[tuple[str, str], dict[str, None]] = {}
     for receipt in receipts.read(paths):
         where, form, ids = receipt.get("destination"), receipt.get("format"), receipt.get("ids")
@@ -46,7 +46,7 @@ def requests(ids: list[str], destination: "Destination", tool: str, version: str
 
 
 def keep(paths: "names.Paths", left: "Sent") -> None:
-    """Let the receipts hold these ids and where they are, and nothing else. Raises `OSError`."""
+    """Let the receipts hold only these ids, and where they were sent. Raises `OSError`."""
     lines = [
         {"destination": where, "format": form, "records": len(batch), "verdict": "forget", "ids": batch}
         for (where, form), ids in left.items()

@@ -1,7 +1,7 @@
 """Headers in one variable: `Authorization: Bearer xxxx`, or the OpenTelemetry form `k=v,k2=v2`.
 
-The rule that keeps it honest: what could smuggle in another header or line is refused as a whole, and no value is ever
-part of a message.
+The rule that keeps it honest: a text that could smuggle in another header or line is refused as a whole, and no value
+is ever part of a message.
 """
 
 from ..destination import TOKEN
@@ -11,8 +11,8 @@ def parsed(text: str) -> dict[str, str]:
     """The headers in `text`: several by comma or newline, each `Name: value` or `name=value`.
 
     Of `:` and `=`, the first one after a header's name decides; after `=` the value is percent-decoded (OpenTelemetry's
-    OTEL_EXPORTER_OTLP_HEADERS), after `:` it is not. A comma inside a value is no separator where what follows is no
-    header, and at its end it is not there. Raises `ValueError`, without any of the text.
+    OTEL_EXPORTER_OTLP_HEADERS), after `:` it is not. A comma is part of the value if what follows is no header; at the
+    end of a value it is dropped. Raises `ValueError`, without any of the text.
     """
     if not _is_text(text):
         raise ValueError("headers must be text in UTF-8")
@@ -29,7 +29,7 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def _is_text(text: str) -> bool:
-    """Whether a text has a form in UTF-8: a variable with other bytes has none, and the error would quote it."""
+    """Whether a text has a form in UTF-8. A variable with other bytes has none, and the error would quote it."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -39,7 +39,7 @@ def _is_text(text: str) -> bool:
 
 def _items(text: str) -> list[str]:
     """The headers one by one."""
-    items: list[list[str]] = []  # each in pieces, since a text that grows piece by piece is copied each time
+    items: list[list[str]] = []  # each in pieces: a text that grows piece by piece is copied each time
     for line in text.split("\n"):
         if "\r" in line:
             raise ValueError("a carriage return has no place in a header")
@@ -54,7 +54,7 @@ def _items(text: str) -> list[str]:
 
 
 def _divided(item: str) -> tuple[str, str, str]:
-    """Name, `:` or `=`, and value; no separator where no name stands before one."""
+    """Name, `:` or `=`, and value; no separator if no name comes before one."""
     ends = [at for at in (item.find(":"), item.find("=")) if at > 0]
     if not ends or _decoded(item[: min(ends)].strip()).strip(TOKEN):
         return item, "", ""
@@ -63,7 +63,7 @@ def _divided(item: str) -> tuple[str, str, str]:
 
 
 def _decoded(text: str) -> str:
-    """Percent-decoded; what is not UTF-8 then stays as it was."""
+    """Percent-decoded, or as it was if that is not UTF-8."""
     try:
         return percent_decoded(text).decode()
     except UnicodeDecodeError:

@@ -1,10 +1,10 @@
 """One HTTP/1.1 exchange of a delivering process: send a request, read the status, throw the rest away.
 
-The rule that keeps it honest: nothing raises, nothing outlives its deadline, no redirect is followed, no certificate
-goes unverified, and of what a server says only the status and Retry-After are kept, and a body where it was asked for.
+The rule that keeps it honest: nothing raises, nothing outlives its deadline, no redirect is followed, and no
+certificate goes unverified. Of what a server says only status and Retry-After are kept, and a body if it was asked for.
 
-Over sockets and not `http.client`, which bounds every read but not their sum, and loads `email`: 42 ms of the 100 ms of
-CPU that a child has. Little of HTTP is needed, since a connection serves one request, and hardly a body is looked at.
+It uses sockets, not `http.client`, which bounds each read but not their sum, and loads `email`: 42 ms of the 100 ms of
+CPU that a child has. Little of HTTP is needed, since a connection serves one request, and few bodies are looked at.
 """
 
 import datetime as dt
@@ -28,7 +28,7 @@ VERDICTS = (
     ("hold", range(600)),  # 401, 403, 404, 405, 410, every 3xx, and whatever else a server may say
 )
 
-# Of a body that is thrown away: read only because a connection closed with bytes unread looks broken there.
+# Of a body that is thrown away. It is read because to the server a connection closed with bytes unread looks broken.
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 1.0
 RETRY_AFTER_SECONDS = 86_400.0  # no server may silence a destination for longer than a day
@@ -44,8 +44,8 @@ class Outcome:
     "tls", "protocol" (no HTTP, or too much of it), "request" (refused here, before a byte was sent), "receipts" (none
     can be written, so `delivery` sent nothing) or "proxy" (no way through it; with status 407 it wants a user and a
     password, or others). `seconds` is how long it took. `verdict` is what follows: "delivered", "retry", "halve",
-    "skip" or "hold". None of it is a text of the server's, an address or the value of a header, but for `body`: what
-    was asked to be kept.
+    "skip" or "hold". None of it is text from the server, an address or the value of a header, except `body`: what was
+    asked to be kept.
     """
 
     __slots__ = ("body", "error", "retry_after", "seconds", "status", "verdict")
@@ -58,12 +58,12 @@ class Outcome:
         self.body = body
         if status:
             self.verdict = verdict(status)
-        else:  # a request that is not fit to be sent will not be the next time either; all else is worth another try
+        else:  # a request that cannot be sent now cannot be sent later either; all else is worth another try
             self.verdict = "hold" if error == "request" else "retry"
 
     @property
     def said(self) -> str:
-        """The status, or what there is in place of one, for people."""
+        """The status, or what went wrong, for people."""
         return str(self.status) if self.status else f"failed ({self.error})"
 
     def __repr__(self) -> str:
@@ -75,13 +75,13 @@ def exchange(
 ) -> Outcome:
     """Send `request` and say how that ended. Never raises.
 
-    Connecting (through a proxy and TLS where asked), sending and waiting for the answer take at most `timeout` seconds
-    each, and all together end at `deadline`, an instant of `time.monotonic()`. Hand in one `trust` for all exchanges
-    of a process, so that certificates are read once. Of the answer's body the first `keep` bytes are kept, without its
-    chunks (RFC 9112, section 7.1); reading these may take `timeout` seconds more.
+    Connecting (with proxy and TLS if needed), sending and waiting for the answer take at most `timeout` seconds each,
+    and all together end at `deadline`, an instant of `time.monotonic()`. Hand in one `trust` for all exchanges of a
+    process, so that certificates are read once. Of the answer's body the first `keep` bytes are kept, without the
+    framing of chunks (RFC 9112, section 7.1); reading them may take `timeout` seconds more.
 
-    One thing escapes both: looking up a name, which the system's resolver does in its own time (half a minute where no
-    server answers). In the child its alarm of 30 s ends that too; in the daemon thread it holds up no one's exit.
+    One step escapes both bounds: the system's resolver looks up a name in its own time (half a minute if no server
+    answers). In the child its alarm of 30 s ends that too; in the daemon thread it holds up no one's exit.
     """
     began = time.monotonic()
     connection = Connection(timeout, deadline)
@@ -154,7 +154,7 @@ def _converse(
 
 
 def _given(headers: "Mapping[str, str]") -> "Iterator[str]":
-    """The header lines of a request. Raises `ValueError` for a name that is none, or that frames the request."""
+    """The header lines of a request. Raises `ValueError` for a name that is none, or that frames a request."""
     for name, value in headers.items():
         if not name or " " in name or ":" in name or name.lower() in _FRAMING:
             raise ValueError("a header's name")
@@ -162,7 +162,7 @@ def _given(headers: "Mapping[str, str]") -> "Iterator[str]":
 
 
 def _head(request: "Request", target: str, lines: "list[str]") -> bytes:
-    """The head of a request. Raises `ValueError` where anything in it could pass for something else."""
+    """The head of a request. Raises `ValueError` if anything in it could pass for something else."""
     if not request.method.isalpha():
         raise ValueError("a method")
     if request.sent or request.method != "GET":
@@ -171,13 +171,13 @@ def _head(request: "Request", target: str, lines: "list[str]") -> bytes:
 
 
 def _answer(connection: Connection, content: bytes) -> tuple[int, "dict[str, str]", bytes]:
-    """Send a request, and read the head of the answer, and what came with it. Raises `OSError` and `Failure`."""
+    """Send a request; read the head of the answer, and what came with it. Raises `OSError` and `Failure`."""
     cut: OSError | None = None
     connection.allow()
     try:
         connection.send(content)
     except (ConnectionError, TimeoutError) as error:
-        cut = error  # it may have answered before it had read all, as a server does that answers 413
+        cut = error  # the server may have answered before it had read all, by 413 say
     connection.allow()
     try:
         status, fields, rest = connection.head()
@@ -186,12 +186,12 @@ def _answer(connection: Connection, content: bytes) -> tuple[int, "dict[str, str
             raise cut from None
         raise
     if cut and verdict(status) in ("delivered", "skip"):
-        raise cut  # what it has not received whole it can neither have taken nor judged
+        raise cut  # what it did not receive whole it can neither have taken nor judged
     return status, fields, rest
 
 
 def _body(connection: Connection, status: int, fields: "dict[str, str]", rest: bytes, most: int) -> bytes:
-    """Read a body, or its first `most` bytes, or as far as there is time. Never raises."""
+    """Read a body, or its first `most` bytes, or what comes in time. Never raises."""
     length = fields.get("content-length", "")
     wanted = float(length) if length.isascii() and length.isdigit() else most
     wanted = 0 if status in (204, 304) else min(wanted, most)
@@ -208,7 +208,7 @@ def _body(connection: Connection, status: int, fields: "dict[str, str]", rest: b
 
 
 def _joined(chunks: bytes) -> bytes:
-    """A body without its chunks, as far as they are whole."""
+    """A body without the framing of its chunks, as far as that is legal."""
     parts, at = [], 0
     while (end := chunks.find(b"\r\n", at)) >= 0:
         digits = chunks[at:end].partition(b";")[0].strip()

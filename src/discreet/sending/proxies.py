@@ -1,6 +1,6 @@
 """Which proxy lies on the way, by the standard library's own reading of the variables and the system's settings.
 
-The rule that keeps it honest: a proxy that is named but cannot be used is an error, never a reason to go straight.
+The rule that keeps it honest: a proxy that is named but cannot be used is an error, never a reason to go without.
 
 A room of its own because it loads `urllib.request`: 50 ms.
 """
@@ -14,9 +14,9 @@ from .wire.request import credentials
 def proxy(scheme: str, authority: str) -> "tuple[str, int, str] | None":
     """The proxy for `authority` (host:port): its host, its port and the credentials for it or "". None for no proxy.
 
-    `NO_PROXY` and the rest as `urllib.request` reads them, and `ALL_PROXY` where nothing is named for the scheme, as
-    with curl. Raises `ValueError` for a proxy that does not speak plain http: socks, or TLS up to the proxy, into
-    which the library cannot put the TLS of a tunnel; to speak plainly there instead would show the password.
+    `NO_PROXY` and the rest are read as by `urllib.request`; `ALL_PROXY` counts if nothing is named for the scheme, as
+    with curl. Raises `ValueError` for a proxy that does not speak plain http: for socks, and for TLS up to the proxy,
+    into which the library cannot put the TLS of a tunnel. To speak plainly there instead would show the password.
     """
     found = urllib.request.getproxies()
     url = found.get(scheme) or found.get("all")

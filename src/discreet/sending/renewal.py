@@ -1,7 +1,7 @@
 """Feature flags asked for anew: one request an hour at most, by the same deliverer, lock and consent as records.
 
-The rule that keeps it honest: the next attempt is put off on disk before one is made, and whatever goes wrong leaves
-the flags that were known as they are.
+The rule that keeps it honest: before each attempt the next one is put off on disk, and whatever goes wrong leaves the
+known flags as they are.
 """
 
 import os
@@ -32,8 +32,8 @@ def renew(
 ) -> None:
     """Ask for the flags if they are due at `now` (epoch seconds), and keep the answer.
 
-    `may_go_to` is whether the user has agreed to a receiver; `exchange` sends a request, and raises where that is no
-    longer agreed to. Raises `OSError` where the disk fails.
+    `may_go_to` is whether the user has agreed to a receiver; `exchange` sends a request, and raises if that is no
+    longer agreed to. Raises `OSError` if the disk fails.
     """
     receiver, cache = _due(plan, now)
     if receiver is None:
@@ -53,15 +53,15 @@ def renew(
         receipts.write(plan.paths, receipt)
         verdict = _take(cache, outcome.body, now)
     if verdict not in ("delivered", "retry"):
-        cache.due = int(now + states.DAY_SECONDS)  # it refuses us, and will in an hour
+        cache.due = int(now + states.DAY_SECONDS)  # it refuses us, and would in an hour
     cache.due = max(cache.due, int(now + (outcome.retry_after or 0.0)))
     flags.save(plan.paths, cache)
     tell(f"{_shown(request)}: flags, {outcome.said}: {verdict}")
 
 
 def next_request(plan: "Plan", now: float, may_go_to: "Callable[[Destination], bool]") -> "Request | None":
-    """The request for flags that is due; None where none is, or nobody wants to know. Makes no id of the installation:
-    where there is none yet, a random number stands for it.
+    """The request for flags that is due; None if none is, or if nobody wants to know. Makes no id of the installation:
+    if there is none yet, a random number stands in for it.
     """
     receiver, _ = _due(plan, now)
     if receiver is None or not may_go_to(receiver):
@@ -80,17 +80,17 @@ def _due(plan: "Plan", now: float) -> "tuple[Destination | None, flags.Cache]":
 
 
 def _who(plan: "Plan") -> str:
-    """Whom the flags are decided for: the installation where the author asked for it, else nobody twice."""
+    """Whom the flags are decided for: the installation if the author asked for that, else a random id each time."""
     try:
         if plan.flags == "install":
             return installation.install_id(plan.paths, plan.signature)
     except OSError:
-        pass  # as records go without it
+        pass  # records go without it, too
     return os.urandom(_ID_BYTES).hex()
 
 
 def _take(cache: flags.Cache, body: bytes, now: float) -> str:
-    """Change what is known by an answer; the verdict on that."""
+    """Bring what is known up to date by an answer; the verdict on that."""
     try:
         found, whole = wire.read(body)
     except ValueError:

@@ -1,15 +1,15 @@
 """The destinations in force: the code's, changed by the user's environment.
 
-The rule that keeps it honest: the environment beats the user's configuration, which beats the code; a value that makes
-no sense, or that would send in the clear, is refused and told by `explain`. Where a user's own address is refused,
-nothing goes to the one that it was to replace, nor do the headers and keys that were meant for it.
+The rule that keeps it honest: the environment beats the user's configuration, which beats the code. A value that makes
+no sense, or that would send in the clear, is refused, and `explain` says so. If a user's own address is refused,
+nothing goes to the one that it was to replace: neither records, nor headers and keys meant for the user's.
 
 | setting                                | what it does                                                                |
 |----------------------------------------|-----------------------------------------------------------------------------|
 | `ENDPOINT` (with `FORMAT`)             | replaces every destination of the code; https, or loopback                  |
 | `HEADERS`                              | go to the endpoint, else to the code's first json or otlp destination       |
 | `POSTHOG_API_KEY`, `POSTHOG_HOST`      | complete or add a posthog destination; never beside `ENDPOINT`              |
-| `BATCH_SIZE`, `BATCH_INTERVAL_SECONDS` | of every destination                                                        |
+| `BATCH_SIZE`, `BATCH_INTERVAL_SECONDS` | hold for every destination                                                  |
 """
 
 from .. import names
@@ -39,8 +39,8 @@ class Settings:
         self.waiting: tuple[Destination, ...] = ()
 
     def destinations(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
-        """What is in force where the code names `code`. Never raises."""
-        found: tuple[Destination, ...] = ()  # where the user's own address is refused nothing goes anywhere
+        """What is in force if the code names `code`. Never raises."""
+        found: tuple[Destination, ...] = ()  # if the user's own address is refused, nothing goes anywhere
         if endpoint := self._get("ENDPOINT"):
             if made := self._endpoint(endpoint):
                 found = (self._with_headers(made),)
@@ -56,7 +56,7 @@ class Settings:
         return ready
 
     def refused(self) -> "list[str]":
-        """The `problems` of all values, those among them that nothing asks for as things are. Never raises."""
+        """The `problems` of all values, even of those that are not used as things are. Never raises."""
         self._batched(self._with_headers(Destination(POSTHOG_HOST)))
         self._form()
         self._api_key()
@@ -99,7 +99,7 @@ class Settings:
         options = code[at].options() if at < len(code) else {"url": batch_url(POSTHOG_HOST), "format": "posthog"}
         options |= {"url": batch_url(host), "allow_http": False} if host else {}
         options |= {"api_key": key} if key else {}
-        made = self._made("POSTHOG_HOST", options)  # nothing goes to the code's address where the user's is refused
+        made = self._made("POSTHOG_HOST", options)  # nothing goes to the code's address if the user's is refused
         return (*code[:at], *([made] if made else []), *code[at + 1 :])
 
     def _with_headers(self, one: Destination) -> Destination:
@@ -116,11 +116,11 @@ class Settings:
             try:
                 value: object = kind(text)
             except ValueError:
-                value = text  # no number, and refused as one that is out of range
+                value = text  # no number: refused like one that is out of range
             try:
                 one = Destination(**{**one.options(), option: value})  # type: ignore[arg-type]  # of one that was made
             except ValueError as error:
-                must = str(error).removeprefix(option).partition(", not ")[0]  # behind that stands the value
+                must = str(error).removeprefix(option).partition(", not ")[0]  # what follows is the value
                 self._refuse(key, f"it{must}")
         return one
 
@@ -128,7 +128,7 @@ class Settings:
         try:
             return Destination(**options)
         except ValueError as error:
-            why = str(error).removesuffix(", or allow_http=True")  # which is for the author's code to say
+            why = str(error).removesuffix(", or allow_http=True")  # only the author's code can say that
             self._refuse(key, why)
             return None
 
@@ -159,9 +159,9 @@ class Settings:
             self.problems.append(sentence)
 
     def _get(self, key: str) -> str:
-        """The value of a setting, stripped; "" where it is not set."""
+        """The value of a setting, stripped; "" if it is not set."""
         value = self._variable(key)[1] or self._settings.get(key.lower(), "")
-        # An integer of thousands of digits, which TOML can hold in hex: the interpreter refuses to make a text of it.
+        # Of an integer of thousands of digits, which TOML can hold in hex, the interpreter refuses to make a text.
         large = isinstance(value, int) and abs(value) > names.LARGEST_INTEGER
         if isinstance(value, (str, int, float)) and not (large or isinstance(value, bool)):
             return str(value).strip()
@@ -171,7 +171,7 @@ class Settings:
         return ""
 
     def _variable(self, key: str) -> "tuple[str, str]":
-        """The variable that says a setting, and its value, stripped; "" for both where none does."""
+        """The variable that holds a setting, and its value, stripped; "" for both if none does."""
         spellings = [f"{self._head}_TELEMETRY_{key}", f"{self._head}__TELEMETRY__{key}"]
         if key.startswith("POSTHOG_"):
             spellings.append(f"{self._head}_{key}")

@@ -1,4 +1,4 @@
-"""Which certificates are believed.
+"""Which certificates are trusted.
 
 The rule that keeps it honest: certificate and name are always verified, and nothing here turns that off.
 
@@ -19,12 +19,12 @@ BUNDLE_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # a file or a direc
 def context(environ: "Mapping[str, str]") -> ssl.SSLContext:
     """What verifies a server, by the certificates that the variables name together, else by the system's.
 
-    Raises `ssl.SSLError` where a named bundle cannot be read: to go without it would be to believe somebody else.
+    Raises `ssl.SSLError` if a named bundle cannot be read: to go without it would be to trust somebody else.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # verifies certificate and name, from TLS 1.2 on
     made.set_alpn_protocols(["http/1.1"])
     named = [environ[variable] for variable in OPENSSL_VARIABLES if environ.get(variable)]
-    # A machine that sets them all sets them to the same file: 40 ms that need not be spent again.
+    # A machine that sets them all sets them to one file: this need not cost 40 ms again.
     bundles = {environ[variable] for variable in BUNDLE_VARIABLES if environ.get(variable)}.difference(named)
     try:
         if named or not bundles:

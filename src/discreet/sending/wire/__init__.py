@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["BODY_BYTES", "FORMATS", "Request", "cut", "encode", "flat", "split"]
 
 # How many records a request may carry: as many as the OpenTelemetry and PostHog clients put into one, or a single one
-# where a URL is all there is.
+# if a URL must hold it.
 FORMATS = {"beacon": 1, "json": 500, "otlp": 500, "posthog": 500}
 BODY_BYTES = 512 * 1024  # of a body before its content encoding: half of what nginx takes unless told otherwise
 
@@ -38,7 +38,7 @@ BODY_BYTES = 512 * 1024  # of a body before its content encoding: half of what n
 def encode(records: "list[Record]", destination: "Destination") -> Request:
     """The one request that carries all of `records`, 1 up to what `FORMATS` says, else `ValueError`.
 
-    Raises `TypeError` or `ValueError` for records that were not checked before, such as a NaN or a list as a value.
+    Raises `TypeError` or `ValueError` for records that were not checked before, with a NaN or a list as a value, say.
     """
     if not 1 <= len(records) <= FORMATS[destination.format]:
         raise ValueError(f"a {destination.format} request carries 1 to {FORMATS[destination.format]} records")
@@ -65,7 +65,7 @@ def split(records: "list[Record]", destination: "Destination") -> "Iterator[tupl
     One record alone may be over `BODY_BYTES`: it cannot be split. Lazy: a batch is encoded when it is asked for. To
     halve a batch that was too large for a server, hand its halves in again.
     """
-    start, ratio = 0, 0.0  # bytes of body for a byte of the records as they are: known once a body was too large
+    start, ratio = 0, 0.0  # bytes of body per character of its records (`size`): known once a body was too large
     while start < len(records):
         batch = records[start : start + FORMATS[destination.format]]
         if ratio:
@@ -73,7 +73,7 @@ def split(records: "list[Record]", destination: "Destination") -> "Iterator[tupl
         request = encode(batch, destination)
         while len(request.body) > BODY_BYTES and len(batch) > 1:
             ratio = len(request.body) / sum(map(size, batch))
-            batch = _fitting(batch, ratio)  # fewer, since all of them are over the bound by this very ratio
+            batch = _fitting(batch, ratio)  # fewer: by this very ratio all of them are over the bound
             request = encode(batch, destination)
         yield batch, request
         start += len(batch)

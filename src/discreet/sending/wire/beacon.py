@@ -9,8 +9,8 @@
     POST https://example.org/t      where the URL would be over 2,000 bytes: the same keys, as one JSON object
     {"t":"mytool","e":"search",...,"n":12,"results.returned":5,"fmt":"json"}
 
-The rule that keeps it honest: a key of the first three lines is the record's and nobody else's: a property of such a
-name gets a `_` at its end. The POST is never compressed: what receives beacons is a few lines long.
+The rule that keeps it honest: a key listed above is the record's and nobody else's: a property of such a name gets a
+`_` at its end. The POST is never compressed, since what receives beacons is a few lines long.
 
 Source: the "Anonymous Telemetry Expert" document, whose example lets a property called `t` replace the tool, and says
 `True`.

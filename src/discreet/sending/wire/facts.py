@@ -23,7 +23,7 @@ def cut(time: str, precision: str) -> str:
 def flat(properties: "Mapping[str, Any]") -> "dict[str, Any]":
     """Properties without nesting: `{"results": {"candidates": 40}}` is `{"results.candidates": 40}`.
 
-    A field's own name may hold dots. Where it has taken the name that a flattened one would get, that one has as many
+    A field's own name may hold dots. If it is the name that a flattened one would get, the flattened one gets as many
     `_` at its end as it takes.
     """
     taken = {name for name, value in properties.items() if type(value) is not dict}
@@ -42,9 +42,9 @@ def flat(properties: "Mapping[str, Any]") -> "dict[str, Any]":
 
 
 def apart(name: str, reserved: "Collection[str]") -> str:
-    """`name`, with one more `_` at its end where it is a reserved name, or one with such marks already.
+    """`name`, with one more `_` at its end if it is a reserved name, or one with such marks already.
 
     So a property never stands in for a fact of the record, no two become one, and a receiver that takes the mark off
-    again has every name as it was.
+    has every name as it was.
     """
     return f"{name}_" if name.rstrip("_") in reserved else name

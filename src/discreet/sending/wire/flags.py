@@ -43,9 +43,9 @@ def ask(receiver: "Destination", tool: str, who: str) -> Request:
 
 
 def read(body: bytes) -> "tuple[Found, bool]":
-    """The flags of an answer, and whether they are all: errors while computing leave some out.
+    """The flags of an answer, and whether these are all: errors while computing leave some out.
 
-    Raises `ValueError` where there are none to be had: no answer of a known shape, or the project's quota is used up.
+    Raises `ValueError` if it has none: no answer of a known shape, or the project's quota is used up.
     """
     said = decoded(body.decode())
     if not isinstance(said, dict) or "feature_flags" in str(said.get("quotaLimited")):
@@ -79,7 +79,7 @@ def _payload(given: object) -> str:
 
 def _text(value: object) -> str:
     try:
-        # What 1e999 is read as, an infinity, has no JSON either: `ValueError`.
+        # An infinity, as 1e999 is read, has no JSON either: `ValueError`.
         return json.dumps(False if value is None else value, separators=(",", ":"), allow_nan=False)
     except RecursionError:
         raise ValueError("nested too deeply") from None

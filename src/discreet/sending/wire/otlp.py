@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from ..records import Record
     from .request import Request
 
-# `discreet.__version__` once more, since a deliverer does not load that module; a test holds the two together.
+# `discreet.__version__` once more, since a deliverer does not load that module; a test compares the two.
 SDK = {"telemetry.sdk.name": "discreet", "telemetry.sdk.language": "python", "telemetry.sdk.version": "0.1.0"}
 SCOPE = "discreet"
 RESOURCE = {
@@ -56,7 +56,7 @@ RESOURCE = {
 RESERVED = ("event.name", "session.id", "process.exit.code", "error.type")
 _OS_TYPES = {"win32": "windows"}  # the conventions' name where it is not Python's
 _UNNAMED_ERROR = "_OTHER"  # what the conventions call an error without a name; `other` in a record
-_LATEST = 2**63 - 1  # nanoseconds, in the year 2262: times are unsigned 64-bit integers, but many readers are not
+_LATEST = 2**63 - 1  # nanoseconds, in the year 2262: times are unsigned 64-bit integers, but signed in many readers
 _LONGEST = _LATEST // 1_000_000  # milliseconds
 
 
@@ -133,7 +133,7 @@ def _any_value(value: object) -> "dict[str, Any]":
 
 
 def _elapsed(properties: "Mapping[str, Any]") -> int:
-    """Nanoseconds of the property `duration_ms`; 0 where it is missing, negative, or no number."""
+    """Nanoseconds of the property `duration_ms`; 0 if it is missing, negative, or no number."""
     duration = properties.get("duration_ms")
     if type(duration) not in (int, float):
         return 0

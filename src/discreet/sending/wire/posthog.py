@@ -11,8 +11,8 @@
         "$process_person_profile":false,      no person is made of this
         "$geoip_disable":true,"$ip":null}}]}  nor a place, and no address is kept
 
-The rule that keeps it honest: a name with a `$` is PostHog's, and no property can have one. No `sent_at`, which would
-make every attempt other bytes, and none of the properties that the official clients add unasked.
+The rule that keeps it honest: a name with a `$` is PostHog's, and no property can have one. There is no `sent_at`,
+which would make other bytes of each attempt, and none of the properties that the official clients add unasked.
 
 Source: https://posthog.com/docs/api/capture, and what the official Python client (7.91) sends.
 """

@@ -7,8 +7,8 @@
     Authorization: Basic dXNlcjpzZWNyZXQ=           from `https://user:secret@...`, unless a header says otherwise
     ...                                             the destination's own headers
 
-The rule that keeps it honest: a header of the destination replaces none of the first three: two say what the body is,
-and what the first one says of the user's machine is fixed. The URL never carries user information.
+The rule that keeps it honest: a header of the destination replaces none of the first three. The first one fixes what is
+said of the user's machine, the others say what the body is. The URL never carries user information.
 """
 
 from json import JSONEncoder
@@ -57,8 +57,8 @@ class Request:
 
     @property
     def content(self) -> bytes:
-        """What preview shows and a receipt's bytes and sha256 are of: the body, or the request target of a GET, as it
-        may be shown.
+        """What preview shows, and what a receipt's bytes and sha256 are of: the body, or the request target of a GET as
+        it may be shown.
         """
         return _target(self.shown).encode("ascii") if self.method == "GET" else self.body
 
@@ -89,7 +89,7 @@ def _query(destination: "Destination") -> str:
 
 
 def size(content: object) -> int:
-    """Characters of `content` as compact JSON: what it weighs, before it is known what it will take in bytes."""
+    """Characters of `content` as compact JSON: an estimate of what it will take in a body."""
     return len(_COMPACT.encode(content))
 
 
@@ -100,8 +100,8 @@ def address(destination: "Destination") -> str:
 
 
 def agent(record: "Record") -> str:
-    """`<tool>/<version>`, or `<tool>` where there is no version; what is legal in none is a `_`."""
-    # All of them are token characters (RFC 9110, section 5.6.2): of a legal version nothing is lost.
+    """`<tool>/<version>`, or `<tool>` without a version; each character that is legal in no version becomes `_`."""
+    # All legal ones are token characters (RFC 9110, section 5.6.2), so a legal version stays as it is.
     legal = names.VERSION_CHARACTERS
     version = "".join(character if character in legal else "_" for character in record["version"])
     return f"{record['tool']}/{version}" if version else str(record["tool"])
@@ -109,7 +109,7 @@ def agent(record: "Record") -> str:
 
 def gzip(body: bytes) -> bytes:
     """`body` as a gzip file of one member (RFC 1952), which depends on nothing but `body` and the zlib at hand."""
-    import zlib  # here, since most requests are short; the module `gzip` costs 2 ms more, and takes a time
+    import zlib  # here, since most requests are short; the module `gzip` costs 2 ms more, and writes the time
 
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     tail = zlib.crc32(body).to_bytes(4, "little") + (len(body) & 0xFFFFFFFF).to_bytes(4, "little")
@@ -117,7 +117,7 @@ def gzip(body: bytes) -> bytes:
 
 
 def _headers(destination: "Destination", ours: dict[str, str]) -> dict[str, str]:
-    """All headers; of two that are the same but for their case, the later one."""
+    """All headers; of two whose names differ only in case, the later one."""
     basic = {"Authorization": credentials(destination.user)} if destination.user else {}
     chosen = {name.lower(): (name, value) for name, value in {**basic, **destination.headers, **ours}.items()}
     return dict(chosen.values())
