@@ -86,10 +86,11 @@ class Telemetry(Recorder):
     a mapping of event to fields or as `Event` classes, and `fields` what any event may carry. `consent` is "opt-in",
     "opt-out" (records only after a notice was shown), "local" (never any network) or "off". `settings` is the user's
     own configuration as a mapping. `data_dir` moves the files (`~/.<name>/telemetry`), `files` renames them. `identity`
-    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent). With
-    `once_per_tree` a tool that calls itself records the outer command only.
+    is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
+    `destination` is a URL, a `Destination` or a list of these; `delivery` is "auto" or "thread" (no child process).
+    With `once_per_tree` a tool that calls itself records the outer command only.
 
-    Raises `ValueError` naming the option that is wrong; nothing later raises or prints. Makes no file and starts no
+    Raises `ValueError` naming the option that is wrong; recording never raises or prints. Makes no file and starts no
     thread before the first event of a user who agreed.
     """
 
@@ -161,8 +162,7 @@ class Telemetry(Recorder):
         return {} if room is None else room.of(self).known()
 
     def disclosure(self) -> str:
-        """What the author declared, as Markdown: what is recorded and what never, where it goes, how long it stays, and
-        every way to turn it off.
+        """As Markdown: what is recorded and what never, where it goes, how long it stays, and every way to turn it off.
 
         The same declaration gives the same text, on every machine and in every environment.
         """

@@ -75,7 +75,7 @@ class Destination:
 
     @classmethod
     def posthog(cls, api_key: str, host: str = POSTHOG_HOST, **options: object) -> "Destination":
-        """PostHog, cloud or self-hosted: `host` is its address, or the whole URL where it ends in `/batch/`."""
+        """PostHog, cloud or self-hosted: `host` is its address, or the whole URL if that ends in `/batch/`."""
         if not isinstance(host, str):
             raise ValueError("host must be a text")
         return cls(batch_url(host), format="posthog", api_key=api_key, **options)  # type: ignore[arg-type]  # checked there
@@ -152,7 +152,7 @@ def authority(scheme: str, host: str, port: int) -> str:
 
 
 def batch_url(host: str) -> str:
-    """The address that takes the events of a PostHog host, or of one whose whole URL is given."""
+    """The address that takes the events of a PostHog host; a URL that ends in `/batch/` is one."""
     return host if host.endswith("/batch/") else f"{host.rstrip('/')}/batch/"
 
 

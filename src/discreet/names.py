@@ -120,7 +120,7 @@ def checked_directory(data_dir: "str | os.PathLike[str] | None") -> str:
 
 
 def prefix(tool: str) -> str:
-    """The head of a tool's environment variables: upper case, every other character a `_`."""
+    """The head of a tool's environment variables: in upper case, with `_` for any `-`."""
     return tool.upper().replace("-", "_")
 
 
@@ -173,7 +173,7 @@ def word(value: object) -> str:
 
 
 def current_user() -> "int | None":
-    """The user id that files of ours must have; None where the system has none (Windows)."""
+    """The user id that files of ours must have; None if the system has none (Windows)."""
     return os.geteuid() if hasattr(os, "geteuid") else None
 
 

@@ -179,7 +179,7 @@ class Recorder:
             sender.record(event, cleaned, encoder)
 
     def _open(self) -> "Filter | None":
-        """Pass the gate, and build the road behind it; None where telemetry is off."""
+        """Pass the gate, and build the road behind it; None if telemetry is off."""
         try:
             return self._build()
         except KeyError:  # importlib's, before 3.12, if a signal handler's `track` interrupted an import

@@ -116,7 +116,7 @@ class Sender:
         elif encoder is not self.encoder:
             self.owner.lose("consent")  # which has just changed: the line has the run, and the id, of before
         elif self._show:
-            if sys.__stderr__ is not None:  # else 2 may be any file of the host's
+            if sys.__stderr__ is not None:  # else 2 may be any file of the host
                 os.write(2, line)
         elif len(self.queue) >= QUEUE_RECORDS or self.bytes >= QUEUE_BYTES:
             self.owner.lose("queue_full")

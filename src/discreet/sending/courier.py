@@ -123,7 +123,7 @@ def _has_streams() -> bool:
         for number in (0, 1, 2):
             os.fstat(number)
     except OSError:
-        return os.name == "nt"  # whose sockets have no such numbers
+        return os.name == "nt"  # there sockets have no such numbers
     return True
 
 
@@ -175,7 +175,7 @@ class Courier:
         return running.acquire(blocking=False)
 
     def forked(self) -> None:
-        """In the child of a fork, which has no thread that delivers: the lock is the parent's."""
+        """In the child of a fork, which has no thread that delivers: leave the lock to the parent."""
         if self._plan is not None and self._plan.lock is not None:
             self._plan.lock.abandon()
         self._plan = None

@@ -1,4 +1,4 @@
-"""The start of a child where Python has no `posix_spawn`: on Windows, and in PyPy.
+"""The start of a child if Python has no `posix_spawn`: on Windows, and in PyPy.
 
 The rule that keeps it honest: the child is as detached as on other systems, and nobody waits for it.
 """

@@ -39,7 +39,7 @@ def sent(paths: "names.Paths") -> "Sent":
 
 
 def requests(ids: list[str], destination: "Destination", tool: str, version: str) -> "Iterator[tuple[int, Request]]":
-    """The requests that name all of `ids`, each with how many."""
+    """The requests that together name all of `ids`, each with the number of its ids."""
     agent = {"tool": tool, "version": version}
     for batch in batches(ids):
         yield len(batch), post({"forget": batch}, [agent], destination, compress=False)

@@ -1,6 +1,6 @@
 """A fork of the host: the thread ends before, the child begins anew.
 
-The rule that keeps it honest: nothing of the parent's is written by the child, and no fork waits for a disk.
+The rule that keeps it honest: the child writes nothing of the parent's, and no fork waits long for a disk.
 """
 
 import os
@@ -19,8 +19,8 @@ _THREADS = "/proc/self/task"  # of this process, as Linux has them
 def rest(sender: "Sender") -> None:
     """Before: let the thread end; the next record starts another one.
 
-    Python 3.12 warns where a process with threads forks (3.15 raises, where warnings are errors), and the child would
-    inherit what is open.
+    Python 3.12 warns if a process with threads forks (3.15 raises, if warnings are errors), and the child would inherit
+    what is open.
     """
     if sender.running.locked() and not sender.closed:
         sender.end(FORK_SECONDS)
@@ -53,7 +53,7 @@ def renew(sender: "Sender") -> None:
 
 
 def finish_worker(sender: "Sender") -> None:
-    """Drain when a worker of `multiprocessing` ends. Called only where its modules are loaded."""
+    """Drain when a worker of `multiprocessing` ends. Called only if its modules are loaded."""
     from multiprocessing.process import parent_process
     from multiprocessing.util import Finalize
 

@@ -29,7 +29,7 @@ HEAD_BYTES = len(HEAD) + ID_BYTES  # of a log file, which identify it
 SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
 _PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
 _LOOK_BYTES = 1 << 20  # of the log that are looked at for waiting records; more than that is due anyway
-# What the child's HTTPS and proxies are configured by, and what some systems need to start a program at all.
+# What configures the child's HTTPS and proxies, and what some systems need to start a program at all.
 _KEPT = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
@@ -184,7 +184,7 @@ def can_start() -> bool:
     return (
         bool(python)
         and os.path.isabs(python)
-        # An application with Python inside names itself there, and would be started a second time.
+        # An application with Python inside is named there, and would be started a second time.
         and "py" in os.path.basename(python).lower()
         and not getattr(sys, "frozen", False)
         and GUARD not in os.environ
@@ -202,7 +202,7 @@ def start(plan: "dict[str, Any]") -> bool:
         paths: dict[str, Any] = {key: os.fsencode(plan[key]) for key in ("directory", "below")}
         paths["files"] = {key: os.fsencode(name) for key, name in plan["files"].items()}
         content = marshal.dumps({**plan, **paths})
-    except ValueError:  # a value that is no plain one
+    except ValueError:  # a value that is not plain
         return False
     large, most = len(content) > PIPE_BYTES, MEMORY_BYTES if hasattr(os, "memfd_create") else PIPE_BYTES
     if len(content) > most or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
@@ -253,7 +253,7 @@ def _bytecode() -> "list[str]":
 
 
 def _program() -> str:
-    file = globals().get("__file__", "")  # none where an application carries its modules inside itself
+    file = globals().get("__file__", "")  # none if an application carries its modules inside itself
     return os.path.join(os.path.dirname(os.path.abspath(file)), "child.py") if file else ""
 
 
@@ -291,4 +291,4 @@ def _is_inheritable(descriptor: int) -> bool:
     try:
         return os.get_inheritable(descriptor)
     except OSError:
-        return False  # the directory's own, closed by now
+        return False  # that of the directory, closed by now

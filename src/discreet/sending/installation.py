@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SALT_BYTES = 32
 _ID_BYTES = 16
 _LOT_BYTES = 32
-# BLAKE2's personalization, at most 16 bytes: no draw, no flag and no hash share a function.
+# BLAKE2's personalization, at most 16 bytes: draws, flags and hashes share no function.
 _LOT, _FLAG = b"discreet.answer", b"discreet.flag"
 
 

@@ -104,7 +104,7 @@ def _lock_on_windows(descriptor: int) -> bool:
     try:
         # A byte far after the text: there others cannot read a locked byte.
         os.lseek(descriptor, 1 << 20, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # only there
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # on Windows only
     except OSError:
         return False
     return True

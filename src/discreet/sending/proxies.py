@@ -1,4 +1,4 @@
-"""Which proxy lies on the way, by the standard library's own reading of the variables and the system's settings.
+"""Which proxy is on the way, as the standard library reads the variables and the system's settings.
 
 The rule that keeps it honest: a proxy that is named but cannot be used is an error, never a reason to go without.
 

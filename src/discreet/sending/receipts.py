@@ -3,8 +3,8 @@
     {"time":"2026-11-20T10:30:00Z","destination":"https://example.org/t","format":"json","records":12,"bytes":3400,
      "sha256":"<64 hex>","status":200,"verdict":"delivered","ids":["<uuid>", ...]}
 
-The rule that keeps it honest: written before the place in the log is moved on, so nothing leaves without one; the bytes
-and the digest are those of the body before its content encoding, or of the request target of a GET.
+The rule that keeps it honest: written before the place in the log is moved on, so what has none is sent again. Bytes
+and digest are those of the body before its content encoding, or of the request target of a GET.
 """
 
 import errno

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Record: TypeAlias = dict[str, Any]
 
-_TEXTS = ("id", "run", "version", "py", "os")  # "" where a line has none: not every wire format carries them all
+_TEXTS = ("id", "run", "version", "py", "os")  # "" if a line has none: not every wire format carries them all
 _KEYS = frozenset(("v", "time", "event", "tool", "install", "properties", *_TEXTS))
 _DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SHAPE = "0000-00-00T00:00:00Z"

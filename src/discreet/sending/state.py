@@ -87,7 +87,7 @@ class Place:
 
 class State:
     """All of `delivery.json`. `period` is the signature of the consent that the places were made under, `covered` what
-    the first run under it disclosed; `noted` and `told` are the same of a later one, which no deliverer has seen yet.
+    the first run under it disclosed; `noted` and `told` are the same for a later one, which no deliverer has seen yet.
     `lost` is whether there is a file, but not as drawn above.
     """
 

@@ -32,7 +32,7 @@ __all__ = ["BODY_BYTES", "FORMATS", "Request", "cut", "encode", "flat", "split"]
 # How many records a request may carry: as many as the OpenTelemetry and PostHog clients put into one, or a single one
 # if a URL must hold it.
 FORMATS = {"beacon": 1, "json": 500, "otlp": 500, "posthog": 500}
-BODY_BYTES = 512 * 1024  # of a body before its content encoding: half of what nginx takes unless told otherwise
+BODY_BYTES = 512 * 1024  # of a body before its content encoding: half of what nginx takes by default
 
 
 def encode(records: "list[Record]", destination: "Destination") -> Request:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Any
 
-# Characters of `2026-11-20T10:30:00Z` that each precision keeps; the rest is as it was at the beginning.
+# Characters of `2026-11-20T10:30:00Z` that each precision keeps; the rest is that of `_BEGINNING`.
 _KEPT = {"second": 19, "minute": 16, "hour": 13, "day": 10}
 _BEGINNING = "0000-01-01T00:00:00Z"
 

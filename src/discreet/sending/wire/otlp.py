@@ -54,7 +54,7 @@ RESOURCE = {
     "install": "app.installation.id",
 }
 RESERVED = ("event.name", "session.id", "process.exit.code", "error.type")
-_OS_TYPES = {"win32": "windows"}  # the conventions' name where it is not Python's
+_OS_TYPES = {"win32": "windows"}  # the conventions' name, if it is not Python's
 _UNNAMED_ERROR = "_OTHER"  # what the conventions call an error without a name; `other` in a record
 _LATEST = 2**63 - 1  # nanoseconds, in the year 2262: times are unsigned 64-bit integers, but signed in many readers
 _LONGEST = _LATEST // 1_000_000  # milliseconds
