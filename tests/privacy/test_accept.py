@@ -171,6 +171,7 @@ def test_near_misses_are_refused(row: Conversion, value: Any) -> None:
 ACCEPTED: list[tuple[Conversion, list[Any]]] = [
     (Boolean(), [True, False]),
     (Count(), [0, 1, LARGEST]),
+    (TextCount(), [0, 1, LARGEST]),
     (Hash(), [DIGEST]),
     (Distribution("py", "js"), [{}, {"py": 1}, {"py": 2, "other": 3}]),
     (Aggregate(), [0, -1, 0.5, LARGEST]),
@@ -278,6 +279,7 @@ def test_hex() -> None:
         ("command", "exit_code", 99_999_999_999, False), ("command", "exit_code", 2**32, False),
         ("command", "exit_code", -(2**31) - 1, False), ("command", "exit_code", -15, True),
         ("command", "exit_code", 255, True), ("command", "exit_code", 0xC0000005, True),
+        ("command", "exit_code", 2**32 - 1, True), ("command", "exit_code", -(2**31), True),
         ("command", "exit_code", 0xC0000005 - 2**32, True), ("session", "duration_ms", -1, False),
         ("session", "part", 0, False), ("session", "part", 1, True),
     ],

@@ -341,6 +341,7 @@ def test_sampling_is_no_addition(before: Declaration) -> None:
         ("number low=0 high=9", "number low=0 high=10"),
         ("number buckets=0,100", "number buckets=0,10,100"),
         ("number buckets=powers_of_two", "number"),
+        ("number low=0 buckets=powers_of_two", "number buckets=powers_of_two"),
     ],
 )
 def test_less_needs_nothing_and_more_does(less: str, more: str) -> None:

@@ -1,5 +1,6 @@
 """What an author is told under `DISCREET_DEBUG=1`: which event was dropped, and which field; and never a value."""
 
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -171,6 +172,18 @@ def test_an_error_that_is_raised_again(
         telemetry.track(event, Lazy(n=1))
         made().explain(*swallowed[-1])
         assert capfd.readouterr().err == f"discreet: dropped event {event}: conversion\n"
+
+
+def test_a_stream_that_was_closed() -> None:
+    """What cannot be told costs the event nothing more."""
+    held = os.dup(2)
+    os.close(2)
+    try:
+        cleaned = made().clean("search", {"n": 1, "q": SECRET})
+    finally:
+        os.dup2(held, 2)
+        os.close(held)
+    assert cleaned == {"n": 1}
 
 
 def test_near_the_end_of_the_stack() -> None:
