@@ -148,7 +148,7 @@ class Filter:
 
             debug.tell(reason, *about)
         except (ImportError, OSError, RecursionError):
-            pass  # the interpreter is ending, no descriptor is left, no frame is left
+            pass  # the interpreter is ending, no descriptor or no stream is left, no frame is left
         except (KeyError, AttributeError, NameError):
             pass  # a signal handler, or a finalizer, came in between while this thread was importing the same
 

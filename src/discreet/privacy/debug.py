@@ -26,7 +26,7 @@ _FRAMES = {
 
 def tell(reason: str, about: object, *fields: object) -> None:
     """Print a line: that the event `about`, or its field, was dropped for this reason; or which event an error cost, if
-    it was one. Never raises.
+    it was one. Raises `OSError` where the stream was closed since.
     """
     failed = isinstance(about, Exception)
     place = _place(about) if isinstance(about, Exception) else (about, *fields)
@@ -36,10 +36,7 @@ def tell(reason: str, about: object, *fields: object) -> None:
     what = f"{event} at its field {field}" if failed else f"field {field} of {event}"
     what = what if field else event
     if sys.__stderr__ is not None:  # else 2 may be any file of the host's
-        try:
-            os.write(2, f"discreet: dropped {what}: {reason}\n".encode())
-        except OSError:
-            pass  # it was closed since
+        os.write(2, f"discreet: dropped {what}: {reason}\n".encode())
 
 
 def _place(error: Exception) -> "tuple[object, ...]":
