@@ -379,3 +379,22 @@ def test_a_pipe_that_takes_little(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     began = time.monotonic()
     assert not handover.start(plan)
     assert time.monotonic() - began < 4
+
+
+def test_what_is_handed_over_has_an_end(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_telemetry: Any) -> None:
+    """A child comes to it while the host lives, which keeps no descriptor open."""
+    import marshal
+
+    from discreet.destination import Destination
+    from discreet.sending import courier, handover
+
+    copies = tmp_path / "python-copies"
+    copies.write_text(f"#!/bin/sh\ncd '{tmp_path}' && cat > part && mv part whole\n")
+    copies.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(copies))
+    plan = courier.plain(make_telemetry(), (Destination("http://127.0.0.1:9/t"),), "", None)
+    before = os.listdir("/proc/self/fd")
+    assert handover.start(plan)
+    assert os.listdir("/proc/self/fd") == before
+    assert wait_until((tmp_path / "whole").exists)
+    assert marshal.loads((tmp_path / "whole").read_bytes())["tool"] == "mytool"

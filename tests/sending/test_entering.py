@@ -15,7 +15,7 @@ from discreet.destination import Destination
 from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
-from discreet.sending import courier, period, work
+from discreet.sending import courier, entering, period, work
 from discreet.sending import state as states
 from sending.outboxes import OTHER_RUN, URL, World, line, own_world
 
@@ -292,6 +292,15 @@ def test_what_a_yes_covered_may_be_lost(world: World, content: bytes, noted: boo
     world.record(3, properties={"n": 3, "m": 8}, run="c" * 16)
     world.deliver(world.plan("c" * 16, own=()))
     assert properties(world) == [{"n": 1}, {"n": 3, "m": 8}]
+
+
+def test_an_answer_that_cannot_be_read_just_now(world: World) -> None:
+    """It may say less than what is disclosed now, so nobody goes on without it."""
+    plan, signature = strict(world), consent.signature(world.paths)
+    (world.directory / "opt-in").unlink()
+    (world.directory / "opt-in").mkdir()
+    with pytest.raises(OSError, match="opt-in"):
+        entering.enter(plan, states.load(world.paths["delivery"]), signature, "stored consent", world.now)
 
 
 @pytest.mark.parametrize("covers", [False, True], ids=["without a disclosure", "with one"])

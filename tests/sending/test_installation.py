@@ -259,11 +259,12 @@ def test_a_record_between_two_consents(
     assert [record["properties"] for record in read_log(directory)] == [{"n": 4}]
 
 
+@pytest.mark.parametrize("meanwhile", [False, True], ids=["gone", "made anew"])
 def test_what_clear_erased_is_used_no_more_under_a_variable(
-    make_telemetry: MakeTelemetry, read_log: Any, monkeypatch: pytest.MonkeyPatch
+    make_telemetry: MakeTelemetry, read_log: Any, monkeypatch: pytest.MonkeyPatch, meanwhile: bool
 ) -> None:
     """No file holds the yes, so none tells of `clear` but the id and the salt themselves: both are others after it, as
-    is the run, and what waited is not written.
+    is the run, and what waited is not written. So it is where another process has made new ones meanwhile.
     """
     monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "true")
     telemetry = make_telemetry(opted_in=False, identity="install", fields={"word": "hash"})
@@ -272,13 +273,19 @@ def test_what_clear_erased_is_used_no_more_under_a_variable(
     assert telemetry.flush(LONG)
     (before,) = read_log(directory)
     assert make_telemetry(opted_in=False).main(["clear", "--yes"]) == 0
+    if meanwhile:
+        another = make_telemetry(opted_in=False, identity="install", fields={"word": "hash"})
+        another.track("search", word="v")
+        assert another.flush(LONG)
     telemetry.track("search", word="w", n=1)
     assert not telemetry.flush(LONG)
     telemetry.track("search", word="w", n=2)
     assert telemetry.flush(LONG)
-    (after,) = read_log(directory)
+    *others, after = read_log(directory)
+    assert len(others) == meanwhile
     assert after["properties"]["n"] == 2
     assert all(before[key] != after[key] for key in ("install", "run"))
+    assert after["install"] == (directory / "id").read_text().strip()
     assert before["properties"]["word"] != after["properties"]["word"]
 
 

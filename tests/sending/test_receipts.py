@@ -185,3 +185,18 @@ def test_a_receipt_of_the_largest_batch_fits(world: World) -> None:
     assert [len(one["ids"]) for one in read(world)] == [500]
     assert json.loads((world.directory / "receipts.jsonl").read_bytes())["records"] == 500
     assert names.FILES["receipts"] == "receipts.jsonl"
+
+
+def test_no_descriptor_stays_open(world: World) -> None:
+    """A host that lives long writes many of them."""
+
+    def free() -> int:
+        os.close(number := os.open(os.devnull, os.O_RDONLY))
+        return number
+
+    before = free()
+    for number in range(3):
+        receipts.write(world.paths, {"n": number})
+        assert receipts.problem(world.paths) == ""
+        assert len(read(world)) == number + 1
+    assert free() == before

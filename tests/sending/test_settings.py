@@ -281,3 +281,20 @@ def test_who_delivers_knows_the_settings(make_telemetry: Callable[..., Any]) -> 
     assert courier.engaged(make_telemetry()) is None
     assert courier.engaged(make_telemetry(destination=WAITING)) is None
     assert courier.engaged(make_telemetry(settings={"endpoint": "https://mine.example.org/t"})) is not None
+
+
+@pytest.mark.parametrize(
+    ("environ", "hosts"),
+    [
+        ({}, ()),
+        ({"BATCH_SIZE": "5", "POSTHOG_HOST": "nonsense"}, ()),
+        ({"ENDPOINT": "https://mine.example.org/t"}, ("mine.example.org",)),
+        ({"POSTHOG_HOST": "https://ph.example.org"}, ("ph.example.org",)),
+        ({"POSTHOG_API_KEY": "phc_mine"}, ("us.i.posthog.com",)),
+        ({"POSTHOG_API_KEY": "phc_mine", "POSTHOG_HOST": "https://ph.example.org"}, ("ph.example.org",)),
+    ],
+)
+def test_the_hosts_of_the_users_own(environ: dict[str, str], hosts: tuple[str, ...]) -> None:
+    """Those that the environment names, and no other, need no agreement: PostHog's own where only a key is named."""
+    whole = {f"MYTOOL_TELEMETRY_{name}": text for name, text in environ.items()}
+    assert Settings("mytool", whole, {}).hosts() == hosts

@@ -249,3 +249,19 @@ def test_what_the_exit_reads_agrees_with_the_deliverer(world: World) -> None:
             number += 1
             world.record(number)
     assert world.now > NOON
+
+
+def test_the_exit_waits_for_a_full_batch_and_for_the_end_of_a_backoff(world: World) -> None:
+    """Until then no host starts a deliverer, which would find nothing to do."""
+    world.destinations = (Destination("https://example.org/n", batch_size=5, batch_interval=60),)
+    world.deliver()  # gives it its place, before two records
+    due = []
+    for number in (101, 102, 103):
+        world.record(number)
+        due.append(handover.due(world.paths, world.destinations, world.now))
+    assert due == [False, False, True]
+    world.answers = [(503, 200.0)]
+    world.deliver()
+    for seconds, expected in ((0, False), (199, False), (2, True)):
+        world.now += seconds
+        assert handover.due(world.paths, world.destinations, world.now) is expected
