@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from discreet.destination import FORMATS, PRECISIONS, Destination, inferred, is_loopback, made, of_url, split
+from discreet.destination import FORMATS, PRECISIONS, Destination, identity, inferred, is_loopback, made, of_url, split
 
 SECRET = "s3cret-7f"
 URL = "https://example.org/t"
@@ -183,6 +183,14 @@ def test_the_key_tells_destinations_apart() -> None:
     different = [Destination(url, format=form).key for url in (URL, f"{URL}a", f"{URL}/") for form in FORMATS]
     assert len(set(different)) == len(different)
     assert all(len(key) == 16 and not key.strip("0123456789abcdef") for key in different)
+
+
+@pytest.mark.parametrize(
+    ("text", "known"), [("", "cbf29ce484222325"), ("a", "af63dc4c8601ec8c"), ("foobar", "85944171f73967e8")]
+)
+def test_the_key_is_fnv_1a(text: str, known: str) -> None:
+    """As published: what lies on disk under a key is found again by any later version."""
+    assert identity(text) == known
 
 
 def test_options_make_the_same_again() -> None:

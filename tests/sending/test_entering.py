@@ -452,6 +452,21 @@ def test_a_first_run_that_cannot_look(world: World, monkeypatch: pytest.MonkeyPa
     assert (world.directory / "delivery.json").read_bytes() == before
 
 
+def test_who_comes_second_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What another process has noted since this one looked stays: its records may lie on the log already."""
+    content, written = first._content, []
+
+    def slowly(*given: Any) -> bytes:
+        monkeypatch.setattr(first, "_content", content)
+        first.note(Noted(world, None), (ONE,))
+        written.append((world.directory / "delivery.json").read_bytes())
+        return content(*given)
+
+    monkeypatch.setattr(first, "_content", slowly)
+    first.note(Noted(world, None), (OTHER,))
+    assert [(world.directory / "delivery.json").read_bytes()] == written
+
+
 def refuse(patch: pytest.MonkeyPatch, call: str) -> None:
     """Let a call of the system fail."""
 
