@@ -88,3 +88,9 @@ def test_wrapped(room: int) -> None:
     assert "".join(lines).replace(" ", "") == "".join(words).replace(" ", "")
     for word in words:
         assert width(word) > room or any(word in line for line in lines)
+
+
+def test_no_line_ends_too_early() -> None:
+    """A word that just fits is not put on the next line."""
+    assert wrapped(["one", "two"], 7) == ["one two"]
+    assert wrapped(["one", "two"], 6) == ["one", "two"]

@@ -41,6 +41,31 @@ def test_a_bar_begins_at_zero() -> None:
     assert bar(0, 0) == ""
 
 
+def test_the_last_part_of_a_bar_is_bad() -> None:
+    """It begins where the good one ends, and both together are as long as the whole."""
+    parts = re.findall(r'<rect(?: x="([\d.]+)%")? width="([\d.]+)%" height="12" class="(\w+)"/>', bar(4, 8, bad=1))
+    assert parts == [("", "37.50", "good"), ("37.50", "12.50", "bad")]
+
+
+@pytest.mark.parametrize("days", [1, 2, 3, 10, 11, 366])
+def test_columns_stand_side_by_side(days: int) -> None:
+    """Each in its part of the width and as high as its number, with the name of the one in the middle below it."""
+    text = columns([(f"day {at}", at + 1) for at in range(days)], "a title", "what is told")
+    found = re.findall(r'<rect x="([\d.]+)%" y="[\d.]+" width="([\d.]+)%" height="([\d.]+)"', text)
+    assert len(found) == days
+    tallest = float(found[-1][2])
+    for at, (left, width, height) in enumerate(found):
+        middle = float(left) + float(width) / 2
+        assert middle == pytest.approx(100 * (2 * at + 1) / (2 * days), abs=0.02)
+        assert 0 < float(width) < 100 / days
+        assert float(height) == pytest.approx(tallest * (at + 1) / days, abs=0.1)
+    names = re.findall(r'<text(?: class="between")? x="([\d.]+)%"[^>]*text-anchor="middle">day (\d+)<', text)
+    assert [at for _, at in names] == ([] if days == 2 else [str(days // 2)])
+    assert all(float(x) == pytest.approx(100 * (2 * int(at) + 1) / (2 * days), abs=0.02) for x, at in names)
+    ends = re.findall(r'<text x="([\d.]+)%"[^>]*text-anchor="(start|end)">day (\d+)<', text)
+    assert ends == ([("0.00", "start", "0"), ("100.00", "end", str(days - 1))] if days > 1 else [])
+
+
 @pytest.mark.parametrize("most", [1, 90, 1234, 12_000_000, 10**13])
 def test_the_figures_of_the_axis_have_room(most: int) -> None:
     """Left of the plot there are seven pixels for each of their characters, and more."""

@@ -120,6 +120,14 @@ def test_another_behaviour(script: Script, case: str) -> None:
         assert_same_behaviour(script(more, status=status))
 
 
+def test_what_differs_is_shown(script: Script) -> None:
+    """Both outputs, of which a long one is cut."""
+    command = script("print('x' * 100_000, end='the end') if on else print('short')")
+    with pytest.raises(AssertionError, match=r"\noff: out\nshort\n\non:  out\nx+\.\.\. and \d+ more") as caught:
+        assert_same_behaviour(command)
+    assert len(str(caught.value)) < 20_000
+
+
 def test_a_command_that_differs_anyway(script: Script) -> None:
     """One that prints something else each time fails with a hint, and passes with a normalization."""
     command = script("print('took', time.perf_counter_ns())")
