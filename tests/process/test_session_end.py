@@ -64,6 +64,19 @@ another = discreet.Telemetry("mytool").session(n=4)
     assert [each["n"] for each in said(read_log())] == [1, 4, 3, 2, 3]
 
 
+def test_a_signal_at_the_end(directory: Path, environment: dict[str, str]) -> None:
+    """What a handler of the host's raises while a session that was left open is recorded is printed by nobody."""
+    program = """
+class Interrupts:
+    def __len__(self):
+        raise KeyboardInterrupt
+left_open = discreet.Telemetry("mytool", fields={"x": "count"}).session()
+left_open.add(x=Interrupts())
+"""
+    done = run(environment, program)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 @pytest.mark.parametrize("end", ["os.kill(os.getpid(), signal.SIGKILL)", "os._exit(0)"])
 def test_what_an_interval_recorded_stays(

@@ -74,6 +74,18 @@ def test_the_figures_of_the_axis_have_room(most: int) -> None:
     assert int(re.findall(r'<svg width="(\d+)"', text)[0]) - 8 >= 7 * max(map(len, ticks))
 
 
+@pytest.mark.parametrize("most", [1, 3, 90, 1234, 12_000_000])
+def test_a_column_is_as_high_as_the_axis_says(most: int) -> None:
+    """Its end is where its number would stand, and the lines of the grid are where theirs do."""
+    text = columns([("2026-11-19", most / 3), ("2026-11-20", most)], "a title", "what is told")
+    ticks = re.findall(r'y="([\d.]+)" text-anchor="end">([\d,]+)</text>', text)
+    zero, scale = float(ticks[0][0]), (float(ticks[0][0]) - float(ticks[-1][0])) / int(ticks[-1][1].replace(",", ""))
+    assert all(zero - float(y) == pytest.approx(int(told.replace(",", "")) * scale, abs=0.2) for y, told in ticks)
+    assert [float(y) + 4 for y in re.findall(r'<line x2="100%" y1="([\d.]+)"', text)] == [float(y) for y, _ in ticks]
+    heights = [float(height) for height in re.findall(r'height="([\d.]+)" class="good"', text)]
+    assert heights == [pytest.approx(most / 3 * scale, abs=0.2), pytest.approx(most * scale, abs=0.2)]
+
+
 def test_what_is_told_is_text() -> None:
     """A title is no tag."""
     assert "<b>" not in columns([("2026-11-20", 1)], "<b>", "<b>")

@@ -15,7 +15,7 @@ from discreet.destination import Destination
 from discreet.log import timestamp
 from discreet.privacy import coverage
 from discreet.privacy.declaration import Declaration
-from discreet.sending import courier, entering, period, work
+from discreet.sending import courier, entering, handover, period, work
 from discreet.sending import state as states
 from sending.outboxes import OTHER_RUN, URL, World, line, own_world
 
@@ -163,7 +163,9 @@ def test_a_new_event_is_counted(world: World) -> None:
 
 
 def test_a_new_host_gets_nothing(world: World) -> None:
-    """A destination on a host that was not disclosed is left alone, until the user agrees; the others go on."""
+    """A destination on a host that was not disclosed is left alone, until the user agrees; the others go on. For a day
+    no host starts anybody for it.
+    """
     version(world, BEFORE)
     agree(world, ONE)
     world.record(1, properties={"n": 1})
@@ -172,6 +174,8 @@ def test_a_new_host_gets_nothing(world: World) -> None:
     world.record(2, properties={"n": 2})
     world.deliver(strict(world), force=True)
     assert (world.got(), world.got(OTHER_URL)) == ([1, 2], [])
+    hours = [hour for hour in (0, 1, 23, 25) if handover.due(world.paths, (OTHER,), world.now + 3600 * hour)]
+    assert hours == [25]
     agree(world, ONE, OTHER)
     world.record(3, properties={"n": 3})
     world.deliver(strict(world))

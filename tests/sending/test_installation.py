@@ -98,6 +98,24 @@ def test_a_pseudonym_changes_with_the_month(paths: names.Paths, monkeypatch: pyt
     assert found[0] == found[1] != found[2] == found[3]
 
 
+def test_what_cannot_be_read_just_now_is_there(paths: names.Paths, directory: Path) -> None:
+    """A salt in use, and an id, are erased where their files are gone, or hold others, and not where a disk fails."""
+    install, pseudonyms = install_id(paths, consent.signature(paths)), Pseudonyms(paths, None, agreed)
+    pseudonyms("search", "word", b"value")
+    assert not pseudonyms.erased(install)
+    for key in ("salt", "id"):
+        file, kept = directory / key, (directory / key).read_text()
+        file.unlink()
+        assert pseudonyms.erased(install)
+        file.mkdir()
+        assert not pseudonyms.erased(install)
+        file.rmdir()
+        file.write_text(kept[::-1])
+        assert pseudonyms.erased(install)
+        file.write_text(kept)
+    assert not pseudonyms.erased(install)
+
+
 def test_a_lot_is_for_good(paths: names.Paths, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lot is drawn from the salt that hashes are keyed by, made at the first of either; no month changes it."""
     pseudonyms = Pseudonyms(paths, None, agreed)

@@ -126,6 +126,13 @@ def test_a_receipt_cut_short(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     assert read(world) == [{"n": 2}, {"n": 3}]
 
 
+def test_a_line_each(world: World) -> None:
+    """For `cat`: no empty one between them."""
+    for number in (1, 2, 3):
+        receipts.write(world.paths, {"n": number})
+    assert (world.directory / "receipts.jsonl").read_text() == '{"n":1}\n{"n":2}\n{"n":3}\n'
+
+
 def test_the_file_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the file is full the older half goes, at the end of a line; the newest receipts are always there."""
     monkeypatch.setattr(receipts, "MOST_BYTES", 4096)
