@@ -279,10 +279,12 @@ def test_a_step_of_a_name(name: object, expected: str) -> None:
     ("options", "expected"),
     [
         (["-o", "--out-dir", "--output"], "out_dir"),
+        (["-o", "--to", "--dest"], "to"),
         (["-x"], "x"),
         (["-long"], "long"),
         (["+f"], "f"),
         (["/all"], "all"),
+        (["-", "--stdin"], "stdin"),
         ([], ""),
     ],
 )

@@ -231,6 +231,14 @@ def test_what_a_span_of_days_is_called(days: int, expected: str) -> None:
     assert spans(days) == expected
 
 
+def test_how_long_the_slow_ones_take() -> None:
+    """Half of them less than the median, and 95 of 100 less than the percentile."""
+    found = document(summed(record("command", command="sync", duration_ms=100 * n) for n in range(1, 101)))
+    (row,) = found["rows"]
+    assert row["duration_ms"]["median"] == pytest.approx(5000, abs=50)
+    assert row["duration_ms"]["p95"] == pytest.approx(9500, abs=50)
+
+
 def test_the_timeline_shows_estimates() -> None:
     """A sampled event counts for what it stands for."""
     assert timeline([{"day": "2026-11-20", "count": 3, "estimate": {"value": 30.0, "error": 1}}], 5) == (

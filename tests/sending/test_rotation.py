@@ -158,6 +158,25 @@ def test_what_the_dead_left_half_written_is_erased(paths: names.Paths, directory
     assert {path.name for path in directory.iterdir()} == {FILES[0], "salt.2.deadbeef.tmp", *hers}
 
 
+def test_a_directory_that_cannot_be_listed(
+    paths: names.Paths, directory: Path, read_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that may be searched and not read takes records all the same, whenever it was last written to."""
+
+    def refuse(*_: object) -> None:
+        refused.append(True)
+        raise PermissionError(13, "Permission denied")
+
+    refused: list[bool] = []
+    fill(Log(paths), 1)
+    os.utime(directory / FILES[0], (time.time() - 3601, time.time() - 3601))
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "listdir", refuse)
+        fill(Log(paths), 1, 1)
+    assert refused
+    assert numbers(read_log()) == [0, 1]
+
+
 def test_old_files_are_looked_for_at_a_rotation(paths: names.Paths, directory: Path) -> None:
     """A process that never pauses still erases old files, whenever it rotates."""
     log = Log(paths, file_bytes=2000)
