@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from discreet import consent, directories, first
+from discreet import consent, directories, first, names
 from discreet.consent import stored
 from discreet.destination import Destination
 from discreet.log import timestamp
@@ -454,6 +454,17 @@ def test_a_first_run_that_cannot_look(world: World, monkeypatch: pytest.MonkeyPa
         first.note(Noted(world, None), (ONE,))
     first.note(Noted(world, None), (ONE,))
     assert (world.directory / "delivery.json").read_bytes() == before
+
+
+def test_a_first_run_makes_no_home(world: World, tmp_path: Path) -> None:
+    """A home that is missing, of a disk that is not there yet say, stays so."""
+    owner, home = Noted(world, None), tmp_path / "homes" / "mine"
+    owner.paths = names.Paths("mytool", {"HOME": str(home)})
+    owner.signature = consent.signature(owner.paths)
+    for exists in (False, True):
+        first.note(owner, (ONE,))
+        assert home.exists() is (home / ".mytool" / "telemetry" / "delivery.json").exists() is exists
+        home.mkdir(parents=True, exist_ok=True)
 
 
 def test_who_comes_second_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

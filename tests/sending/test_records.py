@@ -1,10 +1,11 @@
 """What may stand in a record, looked at as hostile input: the moment at which it happened."""
 
 import datetime as dt
+import json
 
 import pytest
 
-from discreet.sending.records import is_time
+from discreet.sending.records import is_time, parse
 
 
 @pytest.mark.parametrize("year", [1, 1900, 2000, 2023, 2024, 9999])
@@ -32,3 +33,13 @@ def test_every_day_there_was(year: int) -> None:
 def test_every_hour_there_was(text: str, real: bool) -> None:
     """Hours, minutes and seconds end where those of a clock do, and there was no year 0."""
     assert is_time(text) is real
+
+
+def test_what_a_line_may_lack() -> None:
+    """A record of a wire format that does not carry all texts is one, with "" for each that is absent."""
+    least = {"v": 1, "time": "2026-11-20T10:00:00Z", "event": "search", "tool": "mytool", "properties": {}}
+    absent = dict.fromkeys(("id", "run", "version", "py", "os"), "")
+    assert parse(json.dumps(least)) == {**least, **absent}
+    for key in least:
+        with pytest.raises(LookupError):
+            parse(json.dumps({name: value for name, value in least.items() if name != key}))
