@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from discreet import directories, files
+from discreet.sending import handover
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 HOLDER = """
@@ -68,6 +69,25 @@ for number in range(64):
         pass
 os.write(2, repr((ends, moved, held, [os.get_inheritable(one) for one in moved])).encode())
 """
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such numbers")
+@pytest.mark.parametrize("closed", [0, 1, 2])
+@pytest.mark.parametrize("move", [files.past_streams, handover._past_streams])
+def test_past_one_stream(closed: int, move: Callable[..., tuple[int, ...]]) -> None:
+    """Whichever of the three a host has closed, nothing of ours has its number."""
+    held = os.dup(closed)
+    os.close(closed)
+    try:
+        ends = os.pipe()
+        moved = move(*ends)
+    finally:
+        os.dup2(held, closed)
+        os.close(held)
+    assert min(ends) == closed
+    assert min(moved) > 2
+    for descriptor in moved:
+        os.close(descriptor)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such numbers")
