@@ -170,6 +170,13 @@ def test_charts_are_told_in_words_and_tables() -> None:
     assert "From 2026-11-11 to 2026-11-20; most, " in tree.text
 
 
+def test_the_busiest_day_is_told() -> None:
+    """With its number, wherever it stands."""
+    days = ["2026-11-18", "2026-11-19", "2026-11-19", "2026-11-20"]
+    tree = Tree(page(summed(record(day=day) for day in days)))
+    assert "From 2026-11-18 to 2026-11-20; most, 2, on 2026-11-19." in tree.text
+
+
 def luminance(colour: str) -> float:
     """The relative luminance of a colour, as WCAG 2.2 defines it."""
     digits = colour.lstrip("#")
