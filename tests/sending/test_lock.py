@@ -272,6 +272,25 @@ def test_of_several_hosts_one_starts_a_child(world: World) -> None:
         assert held
 
 
+NOTING = """
+import os, sys
+os.lockf(os.open(sys.argv[1], os.O_RDWR | os.O_CREAT, 0o600), os.F_LOCK, 0)
+print("holds", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_of_two_hosts_the_later_one_waits_for_nobody(world: World) -> None:
+    """While another one notes that its child is about to come, this one starts none."""
+    path = str(world.directory / "lock")
+    other = started(NOTING, path)
+    assert other.stdout is not None
+    assert other.stdout.readline() == "holds\n"
+    assert not handover._claim(path)
+    other.communicate("\n")
+    assert handover._claim(path)
+
+
 def test_a_claim_takes_nothing_for_its_own(world: World) -> None:
     """A note is written to a file of ours and to nothing else; what cannot be noted hinders nobody."""
     path = world.directory / "lock"

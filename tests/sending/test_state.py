@@ -251,6 +251,13 @@ def test_what_the_exit_reads_agrees_with_the_deliverer(world: World) -> None:
     assert world.now > NOON
 
 
+def test_without_a_log_nothing_is_due(world: World) -> None:
+    """Somebody has erased it, or a rotation is about to make a new one: nobody is started for nothing."""
+    assert handover.due(world.paths, world.destinations, world.now)
+    world.log.unlink()
+    assert not handover.due(world.paths, world.destinations, world.now)
+
+
 def test_the_exit_waits_for_a_full_batch_and_for_the_end_of_a_backoff(world: World) -> None:
     """Until then no host starts a deliverer, which would find nothing to do."""
     world.destinations = (Destination("https://example.org/n", batch_size=5, batch_interval=60),)
