@@ -70,13 +70,8 @@ __all__ = [
 
 _CONVERSIONS = "Aggregate Boolean Count Distribution Forbidden Hash Number OneOf TextCount Version"
 # Public names that live in rooms which a host may never enter: name -> room.
-_ROOMS = {
-    "Decision": "consent",
-    "Destination": "destination",
-    "Event": "privacy.declaration",
-    "serialize": "hosts.serialize",
-    **dict.fromkeys(_CONVERSIONS.split(), "privacy.conversions"),
-}
+_ROOMS = {"Decision": "consent", "Destination": "destination", "Event": "privacy.declaration"}
+_ROOMS |= {"serialize": "hosts.serialize", **dict.fromkeys(_CONVERSIONS.split(), "privacy.conversions")}
 
 
 class Telemetry(Recorder):
@@ -89,7 +84,6 @@ class Telemetry(Recorder):
     is "run" (a random id a process, never kept) or "install" (one kept in a file, made only under consent).
     `destination` is a URL, a `Destination` or a list of these; `delivery` is "auto" or "thread" (no child process).
     With `once_per_tree` a tool that calls itself records the outer command only.
-
     Raises `ValueError` naming the option that is wrong; recording never raises or prints. Makes no file and starts no
     thread before the first event of a user who agreed.
     """
@@ -120,8 +114,7 @@ class Telemetry(Recorder):
         `error`, the `facts`, and what `scope.add(...)` adds inside. The host's exception passes unchanged.
         """
         hosts = self._room("command")
-        if name is None:
-            name = facts.pop("name", None)  # type: ignore[assignment]  # by keyword, and else a fact
+        name = facts.pop("name", None) if name is None else name  # type: ignore[assignment]  # by keyword, else a fact
         made = self._nothing() if hosts is None else hosts.Command(self, None if callable(name) else name, facts)
         return made(name) if callable(name) else made
 
@@ -149,9 +142,7 @@ class Telemetry(Recorder):
         True, the others False; or a mapping of variants to their shares, and then the rest gets `default`. Without it
         PostHog decides, if it is a destination: the value is its last answer, renewed in the background for the next
         process. With `payload` the result is the payload that PostHog has for the flag, instead of its value.
-
-        While telemetry is off it is always `default`. `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits,
-        never raises.
+        Always `default` while telemetry is off. `<TOOL>_TELEMETRY_FLAG_<KEY>` beats all of this. Never waits or raises.
         """
         room = self._room("flag", "flags")
         return default if room is None else room.of(self).look(key, default, rollout, payload)
@@ -162,9 +153,8 @@ class Telemetry(Recorder):
         return {} if room is None else room.of(self).known()
 
     def disclosure(self) -> str:
-        """As Markdown: what is recorded and what never, where it goes, how long it stays, and every way to turn it off.
-
-        The same declaration gives the same text, on every machine and in every environment.
+        """As Markdown: what is recorded and what never, where it goes, how long it stays, and every way to turn it off. The
+        same declaration gives the same text, on every machine and in every environment.
         """
         from .privacy.disclosure import content
         from .privacy.page import markdown
@@ -172,14 +162,12 @@ class Telemetry(Recorder):
         return markdown(content(self))
 
     def ask(self, timeout: float = 30.0) -> "bool | None":
-        """Ask the user for consent, once, on the terminal: True for a yes, False for a no, both stored; None if nobody
-        was asked.
+        """Ask the user once, on the terminal, for consent: True for yes, False for no, both stored; None if not asked.
 
         Asks only in the modes "opt-in" and "local", only if nothing is decided yet, and only a person: stdin, stdout
         and stderr are the terminal, and the process is in its foreground. Never asks in tests, under CI or a coding
         agent, at `--help`, or for a shell's completion. The default is no: for Enter, for the end of the input, and
         after `timeout` seconds (1 to 600; for others the nearest) in which nothing was typed.
-
         Prints only on stderr. Raises only `KeyboardInterrupt`: Ctrl-C is for the host to handle, and no answer.
         """
         room = self._room("ask", "asking")
@@ -188,9 +176,8 @@ class Telemetry(Recorder):
     def notice(self) -> bool:
         """Show the notice of an "opt-out" tool, unless all it would say was shown before; whether it was shown now.
 
-        On stderr, and only to a person, as `ask` does; but stdin and stdout may be anything. The run that shows it
-        records nothing, nor do processes that it starts: `<TOOL>_NO_TELEMETRY` is set for them. Call it before the
-        first event. Never raises.
+        On stderr, and only to a person, as `ask`; but stdin and stdout may be anything. The run that shows it records
+        nothing, nor do processes it starts (`<TOOL>_NO_TELEMETRY` is set). Call it before any event. Never raises.
         """
         room = self._room("notice", "asking")
         return room is not None and bool(self.border("notice", room.tell, self))
@@ -210,6 +197,14 @@ class Telemetry(Recorder):
         from .hosts.argparse import mount
 
         return mount(subparsers, self, name=name, dest=dest)
+
+    def __copy__(self, *_: object) -> "Telemetry":  # with an object of the host's
+        return self
+
+    __deepcopy__ = __copy__
+
+    def __reduce__(self) -> "tuple[Any, tuple[str]]":  # nothing else goes to another process, or to a file
+        return _found, (self.name,)
 
     def _room(self, reason: str, name: str = "") -> "Any":
         """A room of `hosts`; None if it cannot be loaded (no descriptor is left, say), which is counted."""
@@ -265,6 +260,11 @@ def init(name: str, **options: "Any") -> Telemetry:
     close()
     _default = telemetry
     return telemetry
+
+
+def _found(name: str) -> Telemetry:
+    """What was pickled as `name`: the default instance, if it is of that name where this runs; else one that is off."""
+    return _default if isinstance(_default, Telemetry) and _default.name == name else Telemetry(name, consent="off")
 
 
 def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:

@@ -329,6 +329,38 @@ sys.exit(worker.exitcode)
 
 
 @pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_an_object_that_holds_telemetry(run_python: Any, read_log: Any, method: str) -> None:
+    """A pool is given a method of an object that has the telemetry in an attribute: it is that of the worker there,
+    which records.
+    """
+    program = f"""
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+import discreet
+
+
+class Tool:
+    def __init__(self):
+        self.telemetry = telemetry
+
+    def work(self, n):
+        with self.telemetry.command("child"):
+            return n
+
+
+telemetry = discreet.init("mytool", version="1.0")
+if __name__ == "__main__":
+    telemetry.track("parent", n=1)
+    with ProcessPoolExecutor(2, multiprocessing.get_context("{method}")) as pool:
+        print(*pool.map(Tool().work, range(4)))
+"""
+    result = run_python(program, flags=[])  # concurrent.futures has warnings of its own about threads and forks
+    assert (result.returncode, result.stdout, result.stderr) == (0, "0 1 2 3\n", "")
+    assert Counter(record["event"] for record in read_log()) == {"parent": 1, "command": 4}
+
+
+@pytest.mark.usefixtures("directory")
 def test_a_program_that_is_started(run_python: Any, read_log: Any) -> None:
     """A tool that runs another program of the same tool has both events, each once, under two runs."""
     program = HEAD + "discreet.track('child' if sys.argv[1:] else 'parent', n=1)\nif not sys.argv[1:]:\n"

@@ -25,7 +25,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextvars import ContextVar
-    from types import TracebackType
     from typing import Any, Self, TypeVar
 
     from ..telemetry import Recorder
@@ -58,7 +57,22 @@ class Silent:
 SILENT = Silent()
 
 
-class Scope:
+class Unique:
+    """What measures in this process: copied with an object of the host's it stays itself, pickled it is silent."""
+
+    __slots__ = ()
+    silence: "type[Silent]" = Silent
+
+    def __copy__(self, *_: object) -> "Any":
+        return self
+
+    __deepcopy__ = __copy__
+
+    def __reduce__(self) -> "tuple[type[Silent], tuple[()]]":
+        return self.silence, ()
+
+
+class Scope(Unique):
     """One run of one command. `add` gives it facts; leaving it records the event."""
 
     def __init__(self, recorder: "Recorder", owner: "Command", name: str, facts: "dict[str, object]") -> None:
@@ -155,10 +169,8 @@ class Command:
         self._entered.append(scope)
         return scope.__enter__()
 
-    def __exit__(
-        self, kind: "type[BaseException] | None", error: "BaseException | None", trace: "TracebackType | None"
-    ) -> None:
-        self._recorder.border("command", self._leave, kind, error, trace)
+    def __exit__(self, *ending: object) -> None:
+        self._recorder.border("command", self._leave, *ending)
 
     def _leave(self, *ending: "Any") -> None:
         scope = self._innermost()
@@ -268,9 +280,7 @@ def meant(error: "BaseException | None") -> "BaseException | None":
 
 
 def _is_of_click(error: BaseException, name: str) -> bool:
-    """Whether an error is of this class of Click. Its name tells: Typer has its own, asyncclick is a third one, and any
-    may be vendored.
-    """
+    """Whether an error is of this class of Click, told by its name: Typer and asyncclick have their own."""
     return any(each.__name__ == name for each in type(error).__mro__) and hasattr(error, "exit_code")
 
 

@@ -29,7 +29,7 @@ import sys
 import time
 
 from .. import names
-from . import Silent, exit_code, meant
+from . import Silent, Unique, exit_code, meant
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class SilentSession(Silent):
 SILENT = SilentSession()
 
 
-class Session:
+class Session(Unique):
     """One session. All of its methods return at once and never raise; what cannot be taken is counted as `session`."""
 
     __slots__ = (
@@ -78,6 +78,7 @@ class Session:
         "_since",
         "_spread",
     )
+    silence = SilentSession
 
     def __init__(self, recorder: "Recorder", every: float | None, facts: "dict[str, object]") -> None:
         self._recorder = recorder
