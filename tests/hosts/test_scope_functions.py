@@ -40,6 +40,30 @@ def test_a_decorated_function_is_what_it_was(telemetry: Telemetry, recorded: Rec
     assert [properties["success"] for properties in recorded()] == [True, True, False]
 
 
+def test_decorated_functions_are_told_apart(telemetry: Telemetry) -> None:
+    """Their codes are as equal as those of the functions: Invoke takes tasks of one name and equal codes for the same
+    one, and runs the first of them.
+    """
+
+    def one() -> Callable[[], str]:
+        def build() -> str:
+            return "documents"
+
+        return build
+
+    def other() -> Callable[[], str]:
+        def build() -> str:
+            return "wheel"
+
+        return build
+
+    decorated = [telemetry.command(function) for function in (one(), one(), other())]
+    assert [function() for function in decorated] == ["documents", "documents", "wheel"]
+    first, again, another = (function.__code__ for function in decorated)  # type: ignore[attr-defined]
+    assert first == again
+    assert first != another
+
+
 def test_the_name_by_keyword(telemetry: Telemetry, recorded: Recorded) -> None:
     """`name=` is the name, as a decorator and as a context manager, and no fact."""
     with telemetry.command(name="import.from_code", n=1):

@@ -286,6 +286,11 @@ def _is_of_click(error: BaseException, name: str) -> bool:
 
 def _dressed(wrapper: "Callable[..., Any]", function: "Function") -> "Function":
     """`wrapper` in the clothes of `function`, for help texts, signatures and tracebacks."""
+    try:  # with a code that equals another one as the function's does: Invoke runs only the first of equal tasks
+        code = wrapper.__code__.replace(co_consts=(*wrapper.__code__.co_consts, function.__code__))
+        wrapper = type(wrapper)(code, globals(), None, None, wrapper.__closure__)  # type: ignore[misc]
+    except (AttributeError, TypeError):
+        pass  # of a callable that has no code; or compiled, as by Nuitka, a function is none that can be made so
     annotations = "__annotate__" if hasattr(function, "__annotate__") else "__annotations__"
     for name in (*_COPIED, annotations):
         if hasattr(function, name):
