@@ -153,8 +153,8 @@ class Telemetry(Recorder):
         return {} if room is None else room.of(self).known()
 
     def disclosure(self) -> str:
-        """As Markdown: what is recorded and what never, where it goes, how long it stays, and every way to turn it off. The
-        same declaration gives the same text, on every machine and in every environment.
+        """As Markdown: what is recorded and what never, where it goes, how long it stays, and every way to turn it off.
+        The same declaration gives the same text, on every machine and in every environment.
         """
         from .privacy.disclosure import content
         from .privacy.page import markdown

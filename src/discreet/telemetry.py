@@ -220,13 +220,13 @@ class Recorder:
         from .consent import decide, signature
 
         now = signature(self.paths, strictly=True)
-        # If no file holds the yes, `clear` leaves no other trace.
-        kept = self.salted() if self._pseudonyms or self.identity == "install" else None
+        kept = self.salted() if self._pseudonyms or self.identity == "install" else None  # may alone tell of a `clear`
         if now == self.signature and not (kept and kept.erased(self._sender.id if self._sender else "")):
             return not self.off
-        self.signature = now
+        from .sending import withdraw  # noqa: F401  # before all else: if it cannot be loaded the next look tells again
+
         self._decision = decide(facts_of(self))
-        self.off = self.off or not self._decision.enabled
+        self.signature, self.off = now, self.off or not self._decision.enabled
         self._filter = self._pseudonyms = None  # another level, another salt
         return False
 

@@ -268,3 +268,40 @@ def test_a_new_yes_is_noticed_too(directory: Path, talk: Callable[[int], str], r
     assert talk(2) == "False True"
     assert talk(3) == "True True"
     assert [record["properties"]["n"] for record in read_log()] == [1, 3]
+
+
+OUT_OF_SIGHT = {
+    "no": "answer('false')\nsys.modules['discreet.sending.withdraw'] = None",
+    "another yes": "answer('enhanced')\nsys.modules['discreet.sending.withdraw'] = None",
+    "no descriptor": "answer('enhanced')\nresource.setrlimit(resource.RLIMIT_NOFILE, (0, 9))",
+    "chroot": "os.chroot(sys.argv[1])",
+}
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX")
+@pytest.mark.parametrize("what", OUT_OF_SIGHT)
+def test_a_change_when_nothing_can_be_loaded(run_python: Any, read_log: Any, tmp_path: Path, what: str) -> None:
+    """The code that withdraws what waits is out of reach when the answer has changed, or is out of sight itself: what
+    waits is never written, nobody waits for it, and nothing is printed.
+    """
+    if what == "chroot" and os.geteuid():
+        pytest.skip("for root only")
+    program = f"""
+import os, resource, sys
+import discreet
+
+def answer(text):
+    with open(os.path.expanduser("~/.mytool/telemetry/opt-in"), "w") as file:
+        file.write(text + chr(10))
+
+telemetry = discreet.init("mytool", version="1.0")
+discreet.track("before", n=1)
+assert discreet.flush(10.0)
+{OUT_OF_SIGHT[what]}
+discreet.track("after", n=2)
+print(discreet.flush(600.0), discreet.flush(600.0), discreet.close(600.0))
+"""
+    result = run_python(program, str(tmp_path))
+    assert (result.returncode, result.stdout, result.stderr) == (0, "False False False\n", "")
+    assert [record["event"] for record in read_log()] == ["before"]

@@ -270,8 +270,8 @@ class Sender:
                 discard(self)
             elif batch:
                 self.held = batch[self._log.append(batch) :]
-        except OSError:
-            pass  # full, read-only, gone: tried again
+        except (ImportError, OSError):
+            pass  # full, read-only, gone, out of sight behind a `chroot`: tried again
         if self.held and self.closed:
             self.drop("disk")
         if self.owner.losses and not self._show:
@@ -279,7 +279,7 @@ class Sender:
                 from .losses import save_of  # a module that no process without descriptors can open
 
                 save_of(self.owner, patient=patient)
-            except OSError:
+            except (ImportError, OSError):
                 pass  # they wait for the next write
         return not self.held
 
