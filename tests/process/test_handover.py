@@ -4,6 +4,7 @@ import contextlib
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -203,6 +204,24 @@ os.posix_spawn = spawn
         server.wait(1)
         pid = hosts.child()
         assert os.getsid(pid) == pid
+
+
+def test_a_host_that_is_killed_as_it_starts_a_child(hosts: Hosts) -> None:
+    """The child has all it needs before it is there: `with Pool()`, for one, kills its workers at their end."""
+    first = """
+import signal
+plain_spawn = os.posix_spawn
+def spawn(*arguments, **options):
+    plain_spawn(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+os.posix_spawn = spawn
+"""
+    with serving(BEHAVIOURS["ok"]) as server:
+        assert hosts.run(hosts.program(server.url, first=first)).returncode == -signal.SIGKILL
+        server.wait(1)
+        hosts.wait_for_the_end()
+        assert arrived(server.requests) == hosts.logged()
+    assert len(hosts.logged()) == 1
 
 
 def test_a_child_starts_no_child(hosts: Hosts) -> None:

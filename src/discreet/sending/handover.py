@@ -205,9 +205,8 @@ def start(plan: "dict[str, Any]") -> bool:
     except ValueError:  # a value that is not plain
         return False
     large, most = len(content) > PIPE_BYTES, MEMORY_BYTES if hasattr(os, "memfd_create") else PIPE_BYTES
-    if len(content) > most or not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
+    if len(content) > most:
         return False
-    command = [sys.executable, "-I", "-S", *_bytecode(), _program()]
     try:
         if large:
             from .plan import in_memory
@@ -216,12 +215,16 @@ def start(plan: "dict[str, Any]") -> bool:
     except OSError:
         return False
     try:
-        if os.name != "nt":
-            # A user with many pipes gets small ones, and the child may not be reading: then it gets a part, and ends.
-            # The reading end stays open meanwhile, since SIGPIPE may be set to kill the host.
+        if ahead := os.name != "nt":  # where a pipe takes less at once
+            # The whole plan before there is a child: if the host is killed meanwhile, as `with Pool()` kills its
+            # workers, the child still works. A user with many pipes gets small ones, which do not take it.
             os.set_blocking(writing, False)
-        _spawn(command, _environment(), reading)
-        return large or os.write(writing, content) == len(content)
+            if not large and os.write(writing, content) != len(content):
+                return False
+        if not _claim(f"{plan['directory']}{os.sep}{plan['files']['lock']}"):
+            return False
+        _spawn([sys.executable, "-I", "-S", *_bytecode(), _program()], _environment(), reading)
+        return ahead or os.write(writing, content) == len(content)
     except OSError:
         return False
     finally:
