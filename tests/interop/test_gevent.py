@@ -32,6 +32,8 @@ def work(n):
 
 gevent.joinall([gevent.spawn(work, n) for n in range(100)])
 print(discreet.flush(10.0), flush=True)
+import signal
+assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])  # a thread of ours takes no signals, a greenlet all
 child = os.fork()
 discreet.track("search", n=100 if child else 101)
 if not child:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -260,3 +261,28 @@ def test_streams_that_are_closed(
     assert outcomes[0] == outcomes[1]
     if "full" not in closed:  # there the host fails at its first `print`
         assert {record["event"] for record in read_log()} == {"search", "command"}
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT", "SIGUSR1", "SIGALRM"])
+def test_signals_that_the_host_blocks(run_python: Any, read_log: Any, name: str) -> None:
+    """A host blocks a signal while it must not be disturbed: our thread does not take it in the place of the host's."""
+    program = f"""
+import os, signal, time
+import discreet
+discreet.init("mytool", version="1.0")
+discreet.track("search", n=1)
+assert discreet.flush(10.0)  # the thread is there, and sleeps
+before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.{name}])
+os.kill(os.getpid(), signal.{name})
+time.sleep(0.05)
+discreet.track("search", n=2)
+assert discreet.flush(10.0)
+print(signal.sigpending() == {{signal.{name}}}, signal.sigwait([signal.{name}]).name)
+signal.pthread_sigmask(signal.SIG_SETMASK, before)
+print(len(before), len(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+"""
+    result = run_python(program)
+    assert (result.returncode, result.stdout, result.stderr) == (0, f"True {name}\n0 0\n", "")
+    assert len(read_log()) == 2

@@ -15,6 +15,7 @@ the daemon thread does, and the end of the process waits for it no longer than a
 What the thread has not written when the process is killed is lost: docs/design.md, "The window".
 """
 
+import _signal  # type: ignore[import-not-found]
 import _thread
 import atexit
 import os
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 QUEUE_RECORDS, QUEUE_BYTES = 10_000, 8 * 1024 * 1024
 BATCH_RECORDS, BATCH_BYTES = 2048, 256 * 1024  # of one write: cheap, and little beside the size of a file
 RETRY_SECONDS = (0.05, 5.0)  # the first and the longest pause after the disk refused; doubled in between
+_native = getattr(_thread, "get_native_id", int)  # what the system calls a thread; not every one tells
 
 
 class Ticket:
@@ -154,8 +156,7 @@ class Sender:
         self._tickets.append(ticket)
         self.queue.append(ticket)
         self._rouse()
-        if not self._drain(here=self.closed):
-            self._drain(here=True)
+        _ = self._drain(here=self.closed) or self._drain(here=True)
         return ticket.wait(timeout)
 
     def _rouse(self) -> None:
@@ -184,7 +185,7 @@ class Sender:
                     last = self._drain_once()
                 elif self.queue:  # else another was quicker
                     try:
-                        taken += map(_thread.start_new_thread, (self._run,), ((running,),))
+                        taken += map(_thread.start_new_thread, (self._run,), ((running, _native()),))
                     except RuntimeError:  # no thread can be had, or the interpreter is ending
                         return False
                     return True
@@ -197,18 +198,19 @@ class Sender:
                 return True  # the disk refuses
         return True
 
-    def _run(self, running: "_thread.LockType") -> None:
+    def _run(self, running: "_thread.LockType", caller: int) -> None:
         """The thread's life: write what there is, then sleep until there is more, or to try again."""
         pause, ours = RETRY_SECONDS[0], True
         try:
+            if _native() != caller and hasattr(_signal, "pthread_sigmask"):  # no greenlet, in a thread of the host's
+                _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())  # or it took what these block
             while (last := self._drain_once()) is None:
                 if self.held:
                     self._wake.acquire(timeout=pause)
                     pause = min(2 * pause, RETRY_SECONDS[1])
                 elif not self.queue:
                     pause = RETRY_SECONDS[0]
-                    self._idle = True
-                    # Looked at again: a record queued before `_idle` was set woke nobody.
+                    self._idle = True  # and then look again: a record queued before that woke nobody
                     woken = self.queue or self._wake.acquire(timeout=self.courier.pause() if self.courier else -1)
                     self._idle = False
                     if not woken and self.courier and not (ours := self.courier.deliver(self, running)):
@@ -218,7 +220,7 @@ class Sender:
             return
         finally:
             if ours:
-                self.thread = getattr(_thread, "get_native_id", int)()  # not every system has it
+                self.thread = _native()
                 running.release()
         last.answer()
         if self.queue:  # queued while this thread was ending, by a caller who left the writing to it
@@ -290,11 +292,9 @@ class Sender:
 
 
 def _hook(weak: "ref[Sender]", when: str) -> "Any":
-    """What the interpreter calls around a fork, and keeps to its very end with all that this refers to. So it refers
-    neither to the sender nor, having empty globals, to this room: every command would end later (docs/performance.md).
-    """
+    """What the interpreter calls around a fork, and keeps to its end: so it holds neither the sender nor this room."""
     hook: Any = lambda: (sender := weak()) and sender._fork(when)  # noqa: E731  # `def` would be typed, its class not
     try:
-        return type(hook)(hook.__code__, {}, None, None, hook.__closure__)
+        return type(hook)(hook.__code__, {}, None, None, hook.__closure__)  # why: docs/performance.md
     except TypeError:  # a compiled function, as of Nuitka, cannot be made so
         return hook
