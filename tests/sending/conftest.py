@@ -105,6 +105,7 @@ class Owner:
     name, version = "mytool", "1.4.0"
     declaration = None
     mode, identity, delivery = "opt-in", "run", "auto"
+    destinations = ()
 
     def __init__(self, paths: names.Paths) -> None:
         self.paths = paths

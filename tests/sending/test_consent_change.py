@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from discreet import Telemetry
+from discreet import Telemetry, first
 from discreet.consent import signature
 from discreet.sending import BATCH_BYTES, losses
 from discreet.sending import state as states
@@ -183,6 +183,30 @@ def test_another_yes_is_noted(make_telemetry: MakeTelemetry, delivery: str) -> N
         assert noted.covered == before.covered
         assert noted.seen
         assert not noted.empty, "there is a log of before"
+
+
+def test_a_note_that_fails(
+    running: Telemetry,
+    data: Path,
+    read_log: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    swallowed: list[tuple[str, Exception]],
+) -> None:
+    """Where the note cannot be made the thread lives on, so whoever waits is answered, and recording goes on."""
+
+    def broken(*_: object) -> None:
+        raise ImportError("no descriptor is left")
+
+    monkeypatch.setattr(first, "note", broken)
+    say(data, "enhanced\n")
+    running.track("search", n=1)
+    assert not running.flush(LONG)
+    assert running._sender is not None
+    assert not running._sender.thread, "it has ended"
+    running.track("search", n=2)
+    assert running.flush(LONG)
+    assert numbers(read_log(data)) == [0, 2]
+    assert [reason for reason, _ in swallowed] == ["thread"]
 
 
 @pytest.mark.usefixtures("no_threads")  # so that nothing is written before `flush`

@@ -32,6 +32,10 @@ def discard(sender: "Sender") -> None:
     sender.drop("consent")
     # If its directory is gone (`clear`, under a yes by variable), nothing is made again before there is a record.
     if not owner.off and owner.delivery != "none" and os.path.isdir(owner.paths.directory):
-        from .. import first
+        owner.border("thread", _note, sender)  # after all else, and whoever waits is answered if it cannot be loaded
 
-        first.note(owner, sender.courier.destinations if sender.courier is not None else ())
+
+def _note(sender: "Sender") -> None:
+    from .. import first
+
+    first.note(sender.owner, sender.courier.destinations if sender.courier is not None else ())
