@@ -1,8 +1,8 @@
-"""The filter: what of an event may leave, in the caller's frame, before anything is queued.
+"""The filter: what of an event may leave. It runs in the caller's frame, before anything is queued.
 
-The rule that keeps it honest: a value comes out of its row's conversion or it does not come out at all. A field without
-a row passes only where the author declared no event, and only as a bare number or boolean. Everything else is dropped
-and counted; an exception from a conversion (which may run the caller's own `__len__` or `__bool__`) drops the event.
+The rule that keeps it honest: a value leaves through its row's conversion or not at all. A field without a row passes
+only if the author declared no event, and only as a bare number or boolean. Everything else is dropped and counted. An
+exception in a conversion (which may run the caller's own `__len__` or `__bool__`) drops the event.
 """
 
 import builtins
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .declaration import Declaration
     from .rows import Rows
 
-OTHER = "other"  # what is not among the declared
-SAMPLE_RATE = "sample_rate"  # the field of a sampled event that says at which rate
-# An integer of ten digits may be a telephone number, an account or a time: none passes unnamed.
+OTHER = "other"  # in place of a text that is not declared
+SAMPLE_RATE = "sample_rate"  # the field of a sampled event that holds its rate
+# An integer of ten digits may be a telephone number, an account or a time: none passes without a row.
 UNDECLARED_LIMIT = 10**9
-_REMEMBERED = 256  # prepared rows and legal names kept; a host that makes up more pays for them each time
+_REMEMBERED = 256  # prepared events, and legal names, that are kept; any more are made and checked each time
 
 
 def command_name(value: object) -> str:
@@ -30,7 +30,7 @@ def command_name(value: object) -> str:
 
 
 def error_name(value: object) -> "str | None":
-    """The name of a built-in exception class, or `other`; some Pythons have private ones, which are other."""
+    """The name of a built-in exception class, or `other`, also for the private classes that some Pythons have."""
     kind = vars(builtins).get(value) if type(value) is str and value[:1] != "_" else None
     if isinstance(kind, type) and issubclass(kind, BaseException):
         return value  # type: ignore[return-value]  # a str: it was looked up as one
@@ -44,8 +44,8 @@ def _number(value: object) -> "Clean | None":
     return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None  # type: ignore[operator, return-value]
 
 
-# The events that `Telemetry.command` and `session` record, where the author declared nothing. `declaration` has the
-# same rows with their purposes, and a test holds the two together.
+# The events that `Telemetry.command` and `session` record if the author declared nothing. `declaration` has the same
+# rows with their purposes; a test compares the two.
 OWN: "dict[str, dict[str, Convert]]" = {
     "command": {
         "command": command_name,
@@ -56,8 +56,8 @@ OWN: "dict[str, dict[str, Convert]]" = {
     },
     "session": {"part": _number, "duration_ms": _number, "success": bool, "error": error_name},
 }
-# The same and the default rule, as lines of what a consent covers: here and not in `coverage`, which would make the
-# first run of a tool that declares nothing and sends nowhere a twentieth dearer. A test holds them to an empty one.
+# The lines of `coverage` for an empty declaration (a test compares): these rows and the default rule. They are here
+# since loading that module would make the first run of a tool that declares nothing and sends nowhere 5 % slower.
 UNDECLARED_LINES = (
     "*",
     "command",
@@ -75,10 +75,10 @@ UNDECLARED_LINES = (
 
 
 class Filter:
-    """The rows of one tool, prepared: `clean(event, properties)` is all that the caller's frame runs.
+    """The rows of one tool, prepared. The caller's frame runs only `clean(event, properties)`.
 
     `lose(reason)` is called for each thing dropped: `event_name`, `field_name`, `undeclared_event`, `undeclared_field`,
-    `undeclared_value`, `too_many_fields`. Where `environ` has `DISCREET_DEBUG=1`, it is told on stderr as well.
+    `undeclared_value`, `too_many_fields`. If `environ` has `DISCREET_DEBUG=1`, each is reported on stderr as well.
     """
 
     def __init__(
@@ -101,12 +101,12 @@ class Filter:
 
             self._declared = rows.Rows(declaration, *self._installation)
         self._rows: dict[str, dict[str, Convert]] = {}
-        self._bare: set[str] = set()  # legal names that no row knows, where such may pass
+        self._bare: set[str] = set()  # legal names without a row, if such may pass
 
     def clean(self, event: str, properties: "Mapping[str, object]") -> "dict[str, Clean] | None":
-        """The properties that may leave, as new objects; None where the whole event may not.
+        """The properties that may leave, as new objects; None if the whole event may not.
 
-        Raises whatever a value raises while it is converted: the caller drops the event then.
+        Raises whatever a value raises while it is converted; the caller then drops the event.
         """
         cleaned: dict[str, Clean] = {}
         rows = self._rows.get(event) if type(event) is str else None
@@ -118,7 +118,7 @@ class Filter:
                 cleaned[SAMPLE_RATE] = rows[SAMPLE_RATE](None)  # type: ignore[assignment]  # the rate, whatever it is given
         bare, most, low, high = self._bare, names.PROPERTIES, -UNDECLARED_LIMIT, UNDECLARED_LIMIT
         for name, value in properties.items():
-            # A subclass of `str` (a member of a text enum is one) may be equal to a name and yet be written as another.
+            # A subclass of `str` (such as a member of a text enum) may equal one name and yet be written as another.
             if type(name) is str and (convert := rows.get(name)) is not None:
                 result = convert(value)
             elif (
@@ -127,7 +127,7 @@ class Filter:
                 and name in bare
                 and low < value < high  # type: ignore[operator]
             ):
-                result = value  # type: ignore[assignment]  # the default rule where it is plain, for hosts in a hurry
+                result = value  # type: ignore[assignment]  # the default rule in its simplest case, inlined for speed
             else:
                 result = self._undeclared(event, name, value)
             if result is not None:
@@ -138,19 +138,19 @@ class Filter:
         return cleaned
 
     def explain(self, reason: str, *about: object) -> None:
-        """Say on stderr what was dropped: an event, its field and the one within that; or what of it an error cost.
-        Never raises.
+        """Say on stderr what was dropped. `about` is an event, its field and the field within that; or the error that
+        cost an event. Never raises.
         """
-        if not __name__:  # a finalizer may be the last to call, when the names of this module are gone
+        if not __name__:  # a finalizer may call this when the names of this module are gone
             return
         try:
             from . import debug
 
             debug.tell(reason, *about)
         except (ImportError, OSError, RecursionError):
-            pass  # the interpreter is ending, no descriptor or no stream is left, no frame is left
+            pass  # the interpreter is ending, or no descriptor, no stream or no frame is left
         except (KeyError, AttributeError, NameError):
-            pass  # a signal handler, or a finalizer, came in between while this thread was importing the same
+            pass  # a signal handler or a finalizer interrupted this thread while it imported the same module
 
     def _drop(self, reason: str, event: object, *fields: object) -> None:
         self._lose(reason)
@@ -180,7 +180,7 @@ class Filter:
         return None
 
     def _prepare(self, event: str) -> "dict[str, Convert] | None":
-        """The rows of an event that is new or sampled; None where it may not leave, or where no lot falls on it."""
+        """The rows of an event that is new or sampled; None if it may not leave, or was not drawn this time."""
         if not names.legal_name(event):
             self._drop("event_name", event)
             return None

@@ -1,7 +1,7 @@
 """Distrust: what of a record read back from the log may leave now.
 
 The rule that keeps it honest: a value leaves only if the *current* declaration's conversion could have produced it. So
-neither a line that somebody forged, nor one of an older and more generous version, gets further than the disk.
+neither a forged line nor one that an older, more generous version wrote gets further than the disk.
 """
 
 from .. import names
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from .conversions import Conversion
 
 _HEX = "0123456789abcdef"
-# What the numbers of the package's own events lie between: a duration is not below 0, and an exit status has 32 bits,
-# with a sign or without (Windows has both). Their rows are plain numbers, and every consent says so.
+# The least and the largest number in a field of the package's own events: a duration is not negative, and an exit
+# status has 32 bits, signed or unsigned (Windows has both). The rows are plain numbers, as every consent says.
 _BETWEEN = {
     ("command", "duration_ms"): (0, names.LARGEST_INTEGER),
     ("command", "exit_code"): (-(2**31), 2**32 - 1),
     ("session", "duration_ms"): (0, names.LARGEST_INTEGER),
     ("session", "part"): (1, names.LARGEST_INTEGER),
 }
-# Conversions whose results are not converted to themselves, and what their results look like.
+# For each conversion that does not turn its own result into the same again: what its results look like.
 _RESULTS: "dict[type[Conversion], Callable[[object], bool]]" = {
     conversions.Forbidden: lambda _: False,
     conversions.Count: lambda value: type(value) is int and 0 <= value <= names.LARGEST_INTEGER,
@@ -40,10 +40,10 @@ class Acceptor:
         self._level = level
 
     def properties(self, event: str, recorded: "Mapping[str, object]") -> "dict[str, object] | None":
-        """The recorded properties without those of a level that is not agreed to, and without what no command and no
-        session can have come to; None where one must not leave.
+        """The recorded properties that may leave; None if the current declaration could not have produced one of them.
 
-        `event` and the names are legal, as `sending.records` saw. Never raises.
+        Left out are fields of a level that was not agreed to, and impossible numbers in the package's own events.
+        `event` and the names are legal: `sending.records` has checked them. Never raises.
         """
         rows = self._declaration.rows(event)
         if rows is None:
@@ -78,9 +78,9 @@ class Acceptor:
 
 
 def _can_be(event: str, field: str, row: "Conversion", value: object) -> bool:
-    """Whether a number of the package's own events is one that they can have. `row` has produced it."""
+    """Whether a number in the package's own events is possible there. `row` could have produced it."""
     if row is not OWN_NUMBERS.get((event, field)):
-        return True  # of the author's own
+        return True  # the author's own row
     low, high = _BETWEEN[event, field]
     return low <= value <= high  # type: ignore[operator]  # a number, as its row is one
 
@@ -102,10 +102,10 @@ def produces(row: "Conversion", value: object) -> bool:
 
 
 def _multiples(row: conversions.Number, value: object) -> "tuple[float, ...]":
-    """The two multiples of the step next to a value, one of which was cut to its digits if `row` has made it.
+    """The two multiples of the step next to a value: if `row` made it, it rounded one of these to its digits.
 
-    Rounded both to a step and to digits, a result is not always rounded to itself: 13, to sevens, is 14, to one digit
-    10; and 10, to sevens, is 7.
+    With both a step and digits, a result does not always round to itself: 13 becomes 14 (by sevens) and then 10 (one
+    digit), but 10 becomes 7.
     """
     if row.round_to is None or row.significant is None or type(value) not in (int, float):
         return ()
@@ -119,12 +119,12 @@ def is_hex(value: object, length: int) -> bool:
 
 
 def _same(again: object, value: object) -> bool:
-    """Equal and of the same types, so that neither True for 1 nor 1.0 for 1 passes."""
+    """Whether both are equal and of the same types: neither True nor 1.0 passes for 1."""
     if isinstance(again, dict) and isinstance(value, dict):
         return again.keys() == value.keys() and all(_same(again[key], value[key]) for key in again)
     return type(again) is type(value) and again == value
 
 
 def _is_bare(value: object) -> bool:
-    """What the default rule lets out without a row: a boolean, or a number too short for an account or a time."""
+    """Whether the default rule lets a value out: a boolean, or a number too short for an account or a time."""
     return isinstance(value, (bool, int, float)) and -UNDECLARED_LIMIT < value < UNDECLARED_LIMIT

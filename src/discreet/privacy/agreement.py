@@ -1,8 +1,8 @@
-"""What was agreed to, asked about the present declaration: what of an event is covered, and what was added since.
+"""Compares what was agreed to with the present declaration: what of an event is covered, and what was added since.
 
-The rule that keeps it honest: what a later version adds is not covered, and stays on this machine until the user agrees
-again: a new event or field, a conversion that lets out more, a new host, an id. What lets out less needs nothing. In
-doubt it is more.
+The rule that keeps it honest: what a later version adds (a new event or field, a conversion that lets out more, a new
+host, an id) is not covered, and stays on this machine until the user agrees again. What lets out less needs no new
+agreement. In doubt it counts as more.
 """
 
 from . import SAMPLE_RATE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Agreement:
-    """Lines that were agreed to, asked about the present declaration. Lines that are none of ours cover nothing."""
+    """Lines that were agreed to, compared with the present declaration. A line of no known form covers nothing."""
 
     def __init__(self, agreed: "Iterable[str]", declaration: "Declaration | None") -> None:
         if declaration is None:
@@ -28,7 +28,7 @@ class Agreement:
         self._declaration = declaration
         self._lines = set(agreed)
         self._spelled: dict[tuple[str, str], str] = {}
-        # What was said of all events at once, and of an event by itself: of two versions used in turn it may be both.
+        # Fields agreed to for all events at once, and for one event alone. After two versions in turn, one may be both.
         self._common: set[tuple[str, str]] = set()
         self._single: set[tuple[str, str]] = set()
         for parts in (line.split(" ", 2) for line in self._lines):
@@ -44,7 +44,7 @@ class Agreement:
         return self.precision(host) != ""
 
     def precision(self, host: str) -> str:
-        """What the times of records that go to a host are at least to be cut to; "" where none may go there."""
+        """To what the times of records for a host must at least be cut; "" if no record may go there."""
         for precision in PRECISIONS:
             if (f"> {host}" if precision == PLAIN else f"> {host} {precision}") in self._lines:
                 return precision
@@ -56,7 +56,7 @@ class Agreement:
         return INSTALL in self._lines
 
     def narrowed(self, event: str, properties: "Mapping[str, object]") -> "dict[str, object] | None":
-        """The properties that are covered; None where the whole event is not."""
+        """The properties that are covered; None if the whole event is not."""
         if event not in self._events:
             self._events[event] = self._held_back(event)
         held_back = self._events[event]
@@ -73,12 +73,12 @@ class Agreement:
         return found
 
     def additions(self, hosts: "Iterable[str]" = (), *, identity: str = "run") -> "list[str]":
-        """What of the present declaration, hosts (as `coverage` names them) and identity is not covered: `the host x`,
-        `search`, `search.fmt`.
+        """What is not covered of the present declaration, `hosts` (as `coverage` names them) and `identity`, such as
+        `the host x`, `search` or `search.fmt`.
         """
         if LOST in self._lines:
             return ["all of it, since what was agreed to has been lost"]
-        found = self._of_hosts(hosts)  # first, where a list is cut
+        found = self._of_hosts(hosts)  # first, since a list may be cut at its end
         found += ["the id of this installation"] if identity == "install" and not self.install else []
         for event in self._declaration.events:
             held_back = self._held_back(event)
@@ -104,19 +104,19 @@ class Agreement:
         return self._declaration.rows(event) or self._declaration.fields
 
     def _held_back(self, event: str) -> "set[str] | None":
-        """The fields of an event that are not covered, `*` for those that no row names; None for the whole event."""
+        """The fields of an event that are not covered, `*` for those without a row; None for the whole event."""
         if event not in self._lines and ANY not in self._lines:
             return None
         declared = self._declaration.rows(event) is not None
         if declared and event not in self._lines:
-            return None  # it was none of the declared ones, so nobody was told what for
+            return None  # it was not declared then, so the user did not see its purpose
         if not self._as_rarely(event):
             return None
         found = set() if ANY in self._lines else {ANY}
         for field, row in fields(self._rows(event)):
             line = spelled(row)
             if line.startswith(("forbid", "sample_rate")):
-                continue  # nothing leaves; or no more than of the events that are covered
+                continue  # nothing leaves; or only the rate, which `_as_rarely` checks
             at = (event if place(event, field) in self._own else ANY), field
             if not self._covers(at, line) or not (row.epsilon is None or self._is_asked_once(event, field, at, line)):
                 found.add(field)
@@ -127,8 +127,8 @@ class Agreement:
         return agreed is not None and (agreed == line or agreed == digest(line) or narrower(agreed, line))
 
     def _is_asked_once(self, event: str, field: str, at: "tuple[str, str]", line: str) -> bool:
-        """Whether an answer by lot, agreed to `at` a place, is the one that is given now, and none that is drawn anew:
-        a field common to all events is one question (see `rows`), and one of an event's own is another.
+        """Whether the answer by lot that was agreed to `at` a place is the one given now, and not a new draw: a field
+        common to all events is one question (see `rows`), a field of one event is another.
         """
         _, top = place(event, field)
         if self._declaration.fields.get(top) is self._rows(event)[top]:
@@ -136,7 +136,7 @@ class Agreement:
         return at in self._single
 
     def _as_rarely(self, event: str) -> bool:
-        """Whether no more of the events are recorded than was said, of those that are sampled."""
+        """Whether an event is recorded no more often than was agreed to: at most at the old rate, if it had one."""
         said = self._spelled.get((event, SAMPLE_RATE))
         now = dict(fields(self._rows(event))).get(SAMPLE_RATE)
         return said is None or (now is not None and narrower(said, spelled(now)))
@@ -148,7 +148,7 @@ def is_finer(precision: str, other: str) -> bool:
 
 
 def narrower(agreed: str, line: str) -> bool:
-    """Whether a spelling lets out no more than one that was agreed to. In doubt it lets out more. Never raises."""
+    """Whether the spelling `line` lets out no more than the `agreed` one. In doubt, no. Never raises."""
     try:
         old, new = read(agreed), read(line)
     except ValueError:
@@ -156,7 +156,7 @@ def narrower(agreed: str, line: str) -> bool:
     if old.word != new.word or (old.level, new.level) == ("enhanced", "basic") or not set(new.texts) <= set(old.texts):
         return False
     if "epsilon" in old.options and (old.options, old.texts) != (new.options, new.texts):
-        return False  # another question, drawn anew: what both answers give away adds up
+        return False  # another question, and a new draw: what the two answers give away adds up
     return all(name in new.options and _tightened(name, old, new) for name in old.options)
 
 

@@ -1,7 +1,7 @@
-"""What a disclosure needs of the recorder: what its author declared.
+"""What a disclosure needs to know of the recorder: what its author declared.
 
-The rule that keeps it honest: a type and nothing else. The recorder lies above, and is not imported here; this module
-is never loaded at all. Nothing of the user or the machine is in it.
+The rule that keeps it honest: types and nothing else. The recorder is on a higher floor, so it is not imported here;
+only type checkers read this module. Nothing of the user or the machine is in it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from .declaration import Declaration
 
 
 class Receiver(Protocol):
-    """A destination, as far as a disclosure tells of it."""
+    """A destination, as far as a disclosure describes it."""
 
     format: str
     user: str

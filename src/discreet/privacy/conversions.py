@@ -1,8 +1,8 @@
 """Conversions: the only ways a value may leave, one class a row.
 
 The rule that keeps it honest: `convert` returns a new value of a closed type (bool, int, float, a declared text, or a
-mapping of declared names to counts), or None for nothing; what it cannot convert it refuses by an exception, and then
-the whole event is dropped. It never changes its argument, nor returns it unless that is already a closed value.
+mapping of declared names to counts), or None for nothing. What it cannot convert, it refuses by an exception, and the
+whole event is dropped. It never changes its argument, and returns it only if that is already of such a type.
 
 | conversion   | leaves                                                       |
 |--------------|--------------------------------------------------------------|
@@ -14,7 +14,7 @@ the whole event is dropped. It never changes its argument, nor returns it unless
 | Distribution | how often each declared item occurs, the rest as `other`     |
 | Aggregate    | the sum of numbers                                           |
 | Number       | a finite number, rounded, clamped, or its bucket             |
-| OneOf        | that choice, or `other`; by lot with `epsilon`               |
+| OneOf        | the declared choice, or `other`; by lot with `epsilon`       |
 | Version      | two or three numbers with an optional aN, bN or rcN          |
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Clean: TypeAlias = "bool | int | float | str | dict[str, Clean]"
     Pseudonymize: TypeAlias = Callable[[str, str, bytes], str]  # (event, field, raw value) -> 16 hex digits
-    Draw: TypeAlias = Callable[[str, str, bytes], int]  # (event, field, message) -> its lot, below 2**256
+    Draw: TypeAlias = Callable[[str, str, bytes], int]  # (event, field, message) -> its draw, below 2**256
     Convert: TypeAlias = Callable[[object], Clean | None]  # the conversion of one field of one event
 
 LEVELS = ("basic", "enhanced")
@@ -43,7 +43,7 @@ class Conversion:
 
     __slots__ = ("example", "level", "purpose")
     word = ""  # the same conversion in mappings and manifests
-    domain: "tuple[bool, ...] | tuple[str, ...]" = ()  # all that can come out, of those that take an epsilon
+    domain: "tuple[bool, ...] | tuple[str, ...]" = ()  # of one that takes an epsilon: all that can come out
     epsilon: float | None = None  # of a row that is answered by lot; see privacy/randomized.py
 
     def __init__(self, *, purpose: str = "", example: object = None, level: str = "basic") -> None:
@@ -56,8 +56,8 @@ class Conversion:
         self.level = level
 
     def convert(self, value: object) -> "Clean | None":
-        """The clean value, or None for nothing; with an epsilon the truth, which only what `bind` makes answers by lot.
-        Raises what the value itself raises, or `Refused`.
+        """The clean value, or None for nothing. Even with an epsilon it is the truth: only what `bind` returns answers
+        by lot. Raises `Refused`, and what the value itself raises.
         """
         raise NotImplementedError
 
@@ -143,8 +143,8 @@ class TextCount(Conversion):
 
 
 class Distribution(Conversion):
-    """How often each declared item occurs in a container of texts (or what a mapping of text to count says), the rest
-    as `other`. An iterator is refused: counting it would use it up, and the caller's objects are never changed.
+    """How often each declared item occurs in a container of texts (or in a mapping of texts to counts), the rest as
+    `other`. An iterator is refused: counting it would use it up, and the caller's objects are never changed.
     """
 
     __slots__ = ("items",)
@@ -177,10 +177,10 @@ class Aggregate(Conversion):
 class Number(Conversion):
     """A finite number: clamped to `low` and `high`, then put into its bucket, or rounded.
 
-    `round_to` is the step to round to (10: to tens), `significant` the number of significant digits, `buckets` the
-    ascending lower edges: the value leaves as the largest edge not above it (the first edge, for what is below all).
-    With "powers_of_two" for edges it leaves as 0, 1, 2, 4, 8, ..., and what is below 0 as its mirror image.
-    Infinities and NaN leave nothing, nor do numbers beyond 2**53 that no clamp brings back; text is refused. Raises
+    `round_to` is the step to round to (10: to tens), `significant` the number of significant digits. `buckets` are
+    ascending lower edges: the value leaves as the largest edge that is not above it, or as the first if all are. With
+    "powers_of_two" for edges it leaves as 0, 1, 2, 4, 8, ..., and below 0 as their mirror images.
+    Infinities and NaN leave nothing, nor do numbers beyond 2**53 that no clamp brings back. Text is refused. Raises
     `ValueError` for a step, digits or edges that make no sense.
     """
 
@@ -214,7 +214,7 @@ class Number(Conversion):
         if value is None:
             return None
         number = numbers.plain(value)
-        if number - number != 0:  # NaN or an infinity, which no clamp makes a number of
+        if number - number != 0:  # NaN or an infinity, which no clamp makes a number
             return None
         number = number if self.low is None or number >= self.low else self.low
         number = number if self.high is None or number <= self.high else self.high
@@ -226,7 +226,7 @@ class Number(Conversion):
 
 
 class OneOf(Conversion):
-    """The choice that the text equals, or `other`, as for what is no text. With `epsilon` (0.01 to 10) one by lot."""
+    """The choice that a text equals; `other` for anything else. With `epsilon` (0.01 to 10) an answer by lot."""
 
     __slots__ = ("choices", "domain", "epsilon")
     word = "one_of"
@@ -291,7 +291,7 @@ def _raw(value: object) -> bytes:
 
 
 def _choices(items: "tuple[str, ...]", length: int) -> "dict[str, None]":
-    """Declared texts in their order, checked: that is what lets `convert` trust them."""
+    """Declared texts in their order, checked here so that `convert` can trust them."""
     if not items:
         raise ValueError("at least one text must be declared")
     for item in items:

@@ -3,16 +3,16 @@
     > telemetry.example.org             a host that records may go to, with their times cut to the hour
     > telemetry.example.org day         the same with another precision
     + install                           an id of the installation, which links all its records
-    search                              the event, whatever fields of it are covered
+    search                              the event itself; each field has a line of its own
     search fmt one_of "json" "table"    a field of it, in its conversion (see `spelled`)
-    search fmt #5f1c9a0b7d3e4f21...     the same by a digest, where all lines as they are would be too many bytes
-    *                                   the default rule: bare numbers and booleans of events that nobody declared
+    search fmt #5f1c9a0b7d3e4f21...     the same by a digest, if the full lines would be too many bytes
+    *                                   the default rule: bare numbers and booleans that nobody declared
     * n count                           a field common to all events that are covered
-    search n * count                    the same of one event, beside lines of a declaration that has others
+    search n * count                    the same for one event, beside lines of a declaration with other events
     -                                   nothing any more: what was agreed to has been lost
 
-The rule that keeps it honest: what has no line is not covered; `agreement` asks. Light: a process writes this down at
-the first run under a consent given without a disclosure.
+The rule that keeps it honest: what has no line is not covered; `agreement` compares. It loads little, since a process
+writes these lines at its first run under a consent that was given without a disclosure.
 """
 
 from . import UNDECLARED_LINES
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 ANY = "*"  # no event has this name
 INSTALL = "+ install"
-PRECISIONS = ("second", "minute", "hour", "day")  # of times, the finest first; a test holds them to a destination's
-PLAIN = "hour"  # needs no word
+PRECISIONS = ("second", "minute", "hour", "day")  # of times, finest first; a test compares them with a destination's
+PLAIN = "hour"  # not written in a line
 LOST = "-"  # no event has this name either
 MOST_BYTES = 48 * 1024  # of all lines, as delivery.json holds them; what has no room is not covered
-_LONG = 60  # characters of a conversion: one below is hardly longer than its digest
+_LONG = 60  # characters; a shorter conversion is hardly longer than its digest
 
 
 def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity: str = "run") -> "list[str]":
-    """What a disclosure of this declaration, these hosts (as `hosts` has them) and this identity covers, a line each;
-    bounded.
+    """What a disclosure of this declaration, these hosts (as returned by `hosts`) and this identity covers: a line
+    each, at most `MOST_BYTES` in all.
     """
     found = sorted({f"> {host}" for host in hosts})
     found += [INSTALL] if identity == "install" else []
@@ -44,17 +44,17 @@ def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity
 
 
 def hosts(destinations: "Iterable[Destination]") -> "list[str]":
-    """The hosts of destinations, as their lines name them: each with the finest of the precisions of its times."""
+    """The hosts of destinations, as their lines name them: each with the finest precision of the times it gets."""
     finest: dict[str, str] = {}
     for one in destinations:
-        now = "" if one.format == "beacon" else one.time_precision  # a beacon has none
+        now = "" if one.format == "beacon" else one.time_precision  # a beacon has no time
         finest[one.host] = min(finest.get(one.host, ""), now, key=(*PRECISIONS, "").index)
     return [host if precision in ("", PLAIN) else f"{host} {precision}" for host, precision in finest.items()]
 
 
 def bounded(lines: "list[str]", most: int) -> "list[str]":
-    """As many of the lines as fit into `most` bytes, the long ones by their digests if they must be. Never none: who
-    finds none asks what is disclosed now.
+    """As many of the lines as fit into `most` bytes, the long ones by their digests if need be. Never an empty list:
+    that would be read as a consent to what is disclosed now.
     """
     if size(lines) < most:
         return lines
@@ -63,20 +63,20 @@ def bounded(lines: "list[str]", most: int) -> "list[str]":
     while at < len(short) and held + size(short[at : at + 1]) < most:
         held += size(short[at : at + 1])
         at += 1
-    # An event without all of its lines would pass for one that has the common fields as they are.
+    # An event keeps all of its lines or none: for a field whose own line was cut, the common one would count.
     cut = short[at].partition(" ")[0] if at < len(short) else ""
     return [line for line in short[:at] if cut in ("", ">") or line.partition(" ")[0] != cut] or [LOST]
 
 
 def size(lines: "Iterable[str]") -> int:
-    """How many bytes printable lines are as texts of JSON, which escapes no more than these two characters."""
+    """How many bytes printable lines take as JSON strings, in which only these two characters are escaped."""
     return sum(len(line.encode()) + line.count('"') + line.count("\\") + len('"",') for line in lines)
 
 
 def apart(lines: "Iterable[str]") -> "list[str]":
-    """The lines, with those of common fields written for each event that they were said of, and marked as such: beside
-    lines of another declaration, which has other events, they would say more. In an open world they are said of any
-    event all the same.
+    """The lines, with each line of a common field replaced by one for each of these events, marked `*`: beside lines
+    of another declaration it would cover that one's events, too. In an open world it stays as well, since it covers
+    any event there.
     """
     held = list(lines)
     events = [line for line in held if " " not in line and line != ANY]
@@ -89,7 +89,7 @@ def apart(lines: "Iterable[str]") -> "list[str]":
 
 
 def place(event: str, field: str) -> tuple[str, str]:
-    """Where a field stands, alone or as a mapping: an event that has it there in a form of its own has no other."""
+    """The place of a field, single or a mapping: if an event has its own line there, no common line counts for it."""
     return event, field.partition("/")[0]
 
 

@@ -9,9 +9,9 @@ value with fields of its own, one level deep.
 
 Four spellings of an event: an `Event` class, another class with a class method `_telemetry_keys` (see keys.py), the
 short form (`{"results": "count"}`, its rows alone), and the long form (`{"fields": {"results": "count"}, "purpose":
-"...", "sample": 0.1}`). A mapping is the long form when its key `fields` holds a mapping, and no other key stands
-beside it but `purpose` with a text and `sample` with a number. So an event whose only field is called `fields` and is a
-mapping needs the long form: `{"fields": {"fields": {...}}}`.
+"...", "sample": 0.1}`). A mapping is the long form if its key `fields` holds a mapping, and its only other keys are
+`purpose` with a text and `sample` with a number. So an event whose only field is called `fields` and is a mapping needs
+the long form: `{"fields": {"fields": {...}}}`.
 """
 
 from .. import names
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     Row: TypeAlias = Conversion | dict[str, Conversion]
     Rows: TypeAlias = dict[str, Row]
 
-# A new conversion is one class there.
+# A new conversion is one more class in that module.
 CONVERSIONS: "dict[str, type[Conversion]]" = {
     kind.word: kind
     for kind in vars(conversions).values()
     if isinstance(kind, type) and issubclass(kind, Conversion) and kind is not Conversion
 }
-OWN_EVENTS = ("command", "session", "flag_exposure")  # the package's: adding fields to them closes nothing
-# Their numbers. By these very rows they are told from what an author put in their place (see accept.py).
+OWN_EVENTS = ("command", "session", "flag_exposure")  # the package's: fields added to them do not close the world
+# Their numbers. accept.py knows these very objects, and so tells them from rows that an author put in their place.
 OWN_NUMBERS: "dict[tuple[str, str], Conversion]" = {
     ("command", "duration_ms"): conversions.Number(purpose="how long it took, in milliseconds", example=4280),
     ("command", "exit_code"): conversions.Number(purpose="the exit status", example=0),
@@ -60,7 +60,7 @@ class ErrorName(conversions.OneOf):
     def __init__(self, *declared: str) -> None:
         Conversion.__init__(self, purpose="the kind of error it ended with, never its text", example="ValueError")
         self.choices = dict.fromkeys(declared)
-        self.domain, self.epsilon = (), None  # not few: all built-in names come out, and never by lot
+        self.domain, self.epsilon = (), None  # any built-in name can come out, and never by lot
 
     def convert(self, value: object) -> "str | None":
         name = error_name(value)
@@ -90,11 +90,11 @@ class Event:
     The name is the class name in snake case, or `class Search(Event, name="search.local")`. `Search(results=found)`
     holds the values until `track` converts them; it never raises, and what is not declared never leaves.
 
-    `class Search(Event, sample=0.1)` records one in ten. Of name, docstring and rate a subclass inherits none.
+    `class Search(Event, sample=0.1)` records one in ten. A subclass does not inherit name, docstring or rate.
     """
 
     event_name = ""
-    _sample: object = None  # no legal name of a field, so none is taken from the author
+    _sample: object = None  # not a legal field name, so the author can use all of those
 
     def __init_subclass__(cls, name: str = "", sample: object = None, **more: object) -> None:
         super().__init_subclass__(**more)
@@ -108,8 +108,8 @@ class Event:
 class Declaration:
     """All rows of a tool: `events` by name, `fields` common to all events, and whether the world is `closed`.
 
-    By the name of an event, `purposes` holds why it is recorded ("" where nothing was said), and `samples` at which
-    rate it is recorded (above 0, at most 1), where one was given. An event with a rate has a row `sample_rate` more.
+    By event name, `purposes` holds why an event is recorded ("" if that was not stated), and `samples` its rate (above
+    0, at most 1) if one was given. An event with a rate has another row, `sample_rate`.
     """
 
     __slots__ = ("closed", "events", "fields", "purposes", "samples")
@@ -135,7 +135,7 @@ class Declaration:
             self.closed = self.closed or name not in OWN_EVENTS
 
     def rows(self, event: str) -> "Rows | None":
-        """The rows of an event, the common ones included; None where the event is not declared."""
+        """The rows of an event, the common ones included; None if the event is not declared."""
         own = self.events.get(event)
         return None if own is None else {**self.fields, **own}
 
@@ -159,7 +159,7 @@ def row(where: str, spec: object) -> "Row":
 
 
 def _from_mapping(spec: "dict[Any, Any]") -> "Conversion | None":
-    """`{"one_of": [...], "purpose": ...}`; None where the mapping is not of this form."""
+    """`{"one_of": [...], "purpose": ...}`; None if the mapping is not of this form."""
     words = [key for key in spec if key in CONVERSIONS and not isinstance(spec[key], (str, Conversion))]
     if len(words) != 1 or any(key not in _BESIDE for key in spec if key != words[0]):
         return None
@@ -171,7 +171,7 @@ def _from_mapping(spec: "dict[Any, Any]") -> "Conversion | None":
         return kind(**options, **remarks)
     if isinstance(options, (list, tuple)):
         return kind(*options, **remarks)
-    raise TypeError  # and what it takes is told in mistakes.py
+    raise TypeError  # mistakes.py says what it takes
 
 
 def _nested(where: str, spec: "dict[object, object]") -> "dict[str, Conversion]":
@@ -232,7 +232,7 @@ def _title(kind: type) -> str:
 
 
 def _is_long(spec: "dict[Any, Any]") -> bool:
-    """Whether a mapping is the long form of an event; its purpose and its rate are of the right kind then."""
+    """Whether a mapping is the long form of an event; if so, its purpose and its rate are of the right types."""
     return (
         isinstance(spec.get("fields"), dict)
         and all(key in ("fields", "purpose", "sample") for key in spec)
@@ -248,18 +248,18 @@ def _rate(where: str, sample: object) -> float:
 
 
 def _class_rows(kind: "type[Event]") -> "dict[str, object]":
-    """The fields that a class declares, inherited ones first. No method of the class, where `rows` may be a field."""
+    """The fields that a class declares, inherited ones first. Not a method: a field of the class may have its name."""
     found: dict[str, object] = {}
     for parent in reversed(kind.__mro__):
         found |= {name: row for name, row in vars(parent).items() if _is_meant(row) and name[0] != "_"}
-    found.pop("event_name", None)  # that of `class Count(Event)` is a word
+    found.pop("event_name", None)  # for `class Count(Event)` it is `count`, a conversion's word
     return found
 
 
 def _is_meant(row: object) -> bool:
-    """Whether an attribute is a row, or its class, which is refused: nobody would notice a field that is none."""
+    """Whether an attribute is meant as a row. So is a conversion's class; it gets refused, not silently ignored."""
     if isinstance(row, str):
-        return row in CONVERSIONS  # any other text is no row, as the title of an event
+        return row in CONVERSIONS  # any other text is not a row: a title, say
     return isinstance(row, (Conversion, dict)) or (isinstance(row, type) and issubclass(row, Conversion))
 
 
@@ -267,7 +267,7 @@ def _own_rows(fields: "Rows") -> "dict[str, Rows]":
     """The events that the package records itself; `fields={"error": OneOf(...)}` adds names to the built-in ones."""
     declared = fields.get("error")
     if isinstance(declared, conversions.OneOf) and declared.epsilon is not None:
-        # Those of the built-in exceptions are not drawn by lot, and so neither would these be.
+        # The names of built-in exceptions are not answered by lot, so these would not be either.
         raise ValueError("fields, field 'error': the names of errors cannot have an epsilon")
     error = ErrorName(*(declared.choices if isinstance(declared, conversions.OneOf) else ()))
     success = conversions.Boolean(purpose="whether it worked", example=True)

@@ -1,11 +1,10 @@
-"""The disclosure: what a tool records, what never, where it goes, how long it stays, and every way to turn it off.
+"""The disclosure: what a tool records and never records, where it goes, how long it stays, and how to turn it off.
 
 The rule that keeps it honest: it is made of the very rows, bounds and destinations that the code works with, and of
-nothing else: no date, no version, no path of a home and no variable of the environment. So the same declaration gives
-the same bytes on every machine, and a machine can check what a README says. What holds for one user, `explain` tells.
+nothing else: no date, version, home directory or environment variable. So the same declaration gives the same bytes on
+every machine, and a CI job can check what a README says. `explain` shows what holds for one user.
 
-This room holds what is said, as plain values (`content`, which is the form of `--format json`); `page` makes Markdown
-of it.
+This module makes the content, as plain values (`content`, which `--format json` prints); `page` makes Markdown of them.
 """
 
 from .. import names
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
     Content: TypeAlias = dict[str, Any]
 
-VERSION = 1  # of the form: a key that changes its meaning makes it another
-# The package's own events, where the author says nothing else.
+VERSION = 1  # of this form; another one if a key changes its meaning
+# For the package's own events, if the author states no other.
 _PURPOSES = {
     "command": "Which commands are used, how long they take, and whether they work.",
     "session": "What was done in one run, added up.",
@@ -72,7 +71,7 @@ _LOOK = (
 
 
 def content(author: "Author") -> "Content":
-    """All that is to be said, as values that JSON can hold; the keys are in docs/cli.md."""
+    """The whole disclosure, as values that JSON can hold; the keys are in docs/cli.md."""
     declared = author.declaration or Declaration()
     silent = author.mode in ("local", "off")
     facts = {"tool": author.name, "kept": _path(author, "id")}
@@ -119,7 +118,7 @@ def _event(name: str, declared: Declaration) -> "dict[str, Any]":
 
 
 def _fields(rows: "Mapping[str, Row]", own: "Mapping[str, Row]") -> "list[dict[str, Any]]":
-    """The rows; a field of the package's `own` has its purpose also where the author put a row without one."""
+    """The rows in words. If the author replaced one of the package's `own` without a purpose, its purpose stays."""
     why = {name: row.purpose for name, row in fields(own)}
     return [
         {
@@ -148,7 +147,7 @@ def _destination(one: "Receiver") -> "dict[str, Any]":
 
 
 def _path(author: "Author", key: str) -> str:
-    """A file as it may be shown everywhere: below `~`, or its name alone, the rest being a matter of the machine."""
+    """A file's path as it is on every machine: below `~`, or else its name alone."""
     name = author.paths.files[key]
     return f"{author.paths.named}/{name}" if author.paths.named.startswith("~/") else name
 

@@ -1,7 +1,7 @@
-"""An example of what a field records: the author's, if the conversion could have made it, else one of our own.
+"""An example of what a field records: the author's, if the conversion could have made it, else a standard one.
 
-The rule that keeps it honest: what is shown is something that could stand in a record, and is the same every time. An
-author who writes the value before its conversion (`example="/home/ada"` of a hash, say) shows what becomes of it.
+The rule that keeps it honest: what is shown could stand in a record, and is the same every time. If the author gave a
+value before its conversion (`example="/home/ada"` of a `TextCount`), its result is shown (9).
 """
 
 from . import OTHER
@@ -22,12 +22,12 @@ _OURS: "dict[str, Clean]" = {
     "text_count": 19,
     "version": "3.11.7",
 }
-_NUMBER = 42  # put through the row, of which no option makes nothing of it
-_PLAIN = (bool, int, float, str, list, tuple, dict)  # what is converted here runs no code of the author's
+_NUMBER = 42  # converted by the row; no option turns it into nothing
+_PLAIN = (bool, int, float, str, list, tuple, dict)  # converting these runs no code of the author's
 
 
 def example(row: "Conversion") -> "Clean | None":
-    """A value that `row` could record; None where it records nothing. Never raises for a conversion of this package."""
+    """A value that `row` could record; None if it records nothing. Never raises for a conversion of this package."""
     word = spelling(row).word
     if word == "forbid":
         return None
@@ -48,7 +48,7 @@ def example(row: "Conversion") -> "Clean | None":
 
 
 def _made(row: "Conversion", value: object) -> "Clean | None":
-    """What the row makes of a value, before any lot; None for nothing, as of a hash, which needs a secret."""
+    """What the row makes of a value, without chance; None for nothing, and for a hash, which needs a secret."""
     try:
         return row.convert(value)
     except (TypeError, ValueError, OverflowError):

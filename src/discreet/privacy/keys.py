@@ -1,13 +1,13 @@
-"""The protocol `_telemetry_keys()`: what a class of the host's own says about how its fields leave.
+"""The protocol `_telemetry_keys()`: a class of the host says how its fields leave.
 
     class SearchResponse:                     # a plain class, a dataclass, a pydantic model, ...
         _telemetry_event = "search"           # else the class name in snake case
         @classmethod
-        def _telemetry_keys(cls):             # a method of the instance, too; None is an empty mapping
+        def _telemetry_keys(cls):             # or an instance method; None is an empty mapping
             return {"results": "count", "query": Conversion.TEXT_COUNT, "cached": None}
 
-The rule that keeps it honest: only what the mapping names is ever looked at, and it is looked for on the class, so that
-no object that answers to every name (a mock, a proxy) is taken for one that speaks this protocol.
+The rule that keeps it honest: only attributes that the mapping names are ever read. The method is looked up on the
+class, so that an object which answers to every name (a mock, a proxy) is not taken for one that speaks this protocol.
 
 A conversion is spelled as in any declaration, or as a member of an enumeration with the names FORBIDDEN, BOOLEAN,
 COUNT, HASH, DISTRIBUTION, AGGREGATE and TEXT_COUNT. None is a field without a row of its own.
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 METHOD, TITLE = "_telemetry_keys", "_telemetry_event"
 FORBID = "forbid"
-# A word that is written otherwise in an enumeration, and one that needs its items. Nothing declares items there, so a
-# distribution tells how many there are, all of them as `other`.
+# In an enumeration one word is written differently, and one lacks its items. Since none are declared there, a
+# distribution says how many items there are, all of them as `other`.
 _SPELLED: "dict[str, object]" = {"forbidden": FORBID, "distribution": {"distribution": [OTHER]}}
 
 
@@ -33,7 +33,7 @@ def speaks(kind: type) -> bool:
 
 
 def title(thing: object) -> str:
-    """The event's name that an object or a class gives itself; "" where it gives none, or one that is no text."""
+    """The event name that an object or a class gives itself; "" if it gives none, or one that is no text."""
     name = getattr(thing, TITLE, "")
     return name if type(name) is str else ""
 
@@ -41,7 +41,7 @@ def title(thing: object) -> str:
 def specs(thing: "Any") -> "dict[str, object]":
     """The mapping of an object, or of a class with a class method: field to a row's spelling, or None.
 
-    Raises `TypeError` for what is no mapping of texts, without its content, and whatever the method raises.
+    Raises `TypeError`, which shows no content, for anything but None or a mapping of texts, and what the method raises.
     """
     given = getattr(thing, METHOD)()
     if given is None:
@@ -53,14 +53,14 @@ def specs(thing: "Any") -> "dict[str, object]":
         if not isinstance(field, str):
             raise TypeError(f"{METHOD} must return a mapping of field names")
         spelled = _spelled(spec)
-        # What never leaves needs no legal name: attributes like `_client` are forbidden by the name they have.
+        # What never leaves needs no legal name: an attribute such as `_client` is forbidden under its own.
         if not is_forbidden(spelled) or names.legal_name(field):
             found[str.__str__(field)] = spelled
     return found
 
 
 def declared(kind: type) -> "dict[str, object]":
-    """The rows that a class declares for all its objects. Raises `ValueError` where only an object could tell."""
+    """The rows that a class declares for all its objects. Raises `ValueError` if it takes an object to know them."""
     try:
         found = specs(kind)
     except TypeError as error:
@@ -69,7 +69,7 @@ def declared(kind: type) -> "dict[str, object]":
 
 
 def purpose(kind: type) -> str:
-    """The docstring of a class, without the one that `dataclasses` makes up: the signature."""
+    """The docstring of a class; "" for the one that `dataclasses` makes up (the signature)."""
     text = (kind.__doc__ or "").strip()
     return "" if text.startswith(f"{kind.__name__}(") else text
 

@@ -1,7 +1,7 @@
 """What is wrong with a row of a declaration, in a sentence for whoever wrote it.
 
-The rule that keeps it honest: it judges nothing. What comes here was refused already; the sentence says what was most
-likely meant, by what was typed. Whoever is right never loads it.
+The rule that keeps it honest: it decides nothing. What comes here was refused already; the sentence guesses from what
+was typed what was meant. A correct declaration never loads it.
 """
 
 from .conversions import Conversion
@@ -21,25 +21,25 @@ def mistake(where: str, spec: object, error: Exception | None, kinds: "Kinds", b
     if not isinstance(spec, dict):
         return f"{where}: {_of_value(spec, kinds)}{_of_event(where)}"
     told = _of_mapping(spec, kinds, beside)
-    if not told and str(error).startswith(where):  # of a field within, which says where it is
+    if not told and str(error).startswith(where):  # it is about a field within, and says where
         return str(error)
     return f"{where}: {told or error}"
 
 
 def meant(key: object, known: "Iterable[str]") -> str:
-    """The end of a sentence about a key that is none: which one was meant, or which there are."""
+    """The end of a sentence about an unknown key: which one was meant, or which there are."""
     near = _nearest(key, known)
     return f"; did you mean {near!r}?" if near else f"; there are {', '.join(known)}"
 
 
 def _nearest(key: object, known: "Iterable[str]") -> str:
-    from difflib import get_close_matches  # for a sentence that ends the program, and no other time
+    from difflib import get_close_matches  # only for a sentence that ends the program
 
     return next(iter(get_close_matches(str(key), known, 1)), "")
 
 
 def _of_event(where: str) -> str:
-    """The end of a sentence about a field that is called as what is said of an event."""
+    """The end of a sentence about a field whose name is a key of an event's long form."""
     event, _, field = where.partition(", field ")
     if event.startswith("event ") and field in ("'purpose'", "'sample'"):
         return "; if it is said of the event, the fields stand beside it, under 'fields'"
@@ -59,7 +59,7 @@ def _of_value(spec: object, kinds: "Kinds") -> str:
 
 
 def _of_mapping(spec: "dict[Any, Any]", kinds: "Kinds", beside: "tuple[str, ...]") -> str:
-    """What is wrong where a conversion was meant; "" where fields were, or where the conversion itself says it."""
+    """What is wrong, if a conversion was meant; "" if fields were, or if the conversion itself says it."""
     keys = [key for key in spec if key not in beside]
     if spec and not keys and not any(_is_row(value, kinds) for value in spec.values()):
         return f"no conversion is named beside {' and '.join(map(repr, spec))}; there are {', '.join(kinds)}"
@@ -71,7 +71,7 @@ def _of_mapping(spec: "dict[Any, Any]", kinds: "Kinds", beside: "tuple[str, ...]
         return _of_misspelled(keys[0], spec[keys[0]], kinds) if alone else ""
     word, others = words[0], [key for key in keys if key != words[0]]
     if others and all(_is_row(spec[key], kinds) for key in others):
-        return ""  # fields, of which one is called like a conversion
+        return ""  # fields, one of which has the name of a conversion
     for key in others:
         if key in _options(kinds[word]):
             return f"{key!r} is an option of {word}, and stands within it, as in {{{word!r}: {{{key!r}: ...}}}}"
@@ -80,14 +80,14 @@ def _of_mapping(spec: "dict[Any, Any]", kinds: "Kinds", beside: "tuple[str, ...]
 
 
 def _of_misspelled(key: object, value: object, kinds: "Kinds") -> str:
-    """What is wrong where the only key holds what a conversion takes, and is nearly the word of one."""
+    """What is wrong, if the only key is nearly a conversion's word, and holds what a conversion takes."""
     takes = value is True or (isinstance(value, (list, tuple, dict)) and not _is_row(value, kinds))
     near = _nearest(key, kinds) if takes else ""
     return f"{key!r} is not a conversion; did you mean {near!r}?" if near else ""
 
 
 def _of_options(word: str, kind: "type[Conversion]", options: object, remarks: "list[str]") -> str:
-    """What is wrong with what stands at a conversion's word, and with the remarks beside it."""
+    """What is wrong with the options at a conversion's word, or with the remarks beside it."""
     known, places, texts = _options(kind), _places(kind), _takes_texts(kind)
     listed = isinstance(options, (list, tuple)) and (texts or len(options) <= len(places))
     if not listed and (texts or not (options is True or isinstance(options, dict))):
@@ -104,7 +104,7 @@ def _of_options(word: str, kind: "type[Conversion]", options: object, remarks: "
 
 
 def _is_row(value: object, kinds: "Kinds", alone: bool = False) -> bool:
-    """Whether a value looks like a row, at first sight; a mapping at the only key that is a word is its options."""
+    """Whether a value looks like a row at first sight. A mapping `alone`, at the only key, is a word's options."""
     if isinstance(value, dict):
         return not alone and any(key in kinds for key in value)
     return value in kinds if isinstance(value, str) else isinstance(value, Conversion)
@@ -114,15 +114,15 @@ def _code(kind: "type[Conversion]") -> "Any":
     return vars(kind).get("__init__", Conversion.__init__).__code__
 
 
-# By hand: a tool that is running may come here with an object of its own, and `inspect` costs it 10 ms.
+# Without `inspect`, which costs 10 ms: a running tool may come here with an object of its own.
 def _options(kind: "type[Conversion]") -> "tuple[str, ...]":
-    """The options of a conversion, those that every one has included."""
+    """The options of a conversion, including those that every conversion has."""
     code = _code(kind)
     return tuple(code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount])
 
 
 def _places(kind: "type[Conversion]") -> "tuple[str, ...]":
-    """Those of its own that need no name."""
+    """Its own options that may be given by position."""
     return _options(kind)[: _code(kind).co_argcount - 1]
 
 

@@ -1,4 +1,4 @@
-"""Arithmetic of the conversions: what a number is, how it is bounded, rounded and summed, and what a version's are.
+"""Arithmetic of the conversions: what a number is, how it is bounded, rounded and summed, and what a version is.
 
 The rule that keeps it honest: what comes out is an exact `int` or `float`, finite and within 2**53, or None; never an
 instance of a subclass, whatever that overrides.
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 POWERS = "powers_of_two"  # in place of the edges of the buckets
-# Below the lowest epsilon a hundred million answers are needed to know a share within a percent. Above the highest a
-# lie is told one time in 22,000: that is no answer by lot, and a row without epsilon says so more honestly.
+# Below the lowest epsilon, it takes a hundred million answers to know a share within a percent. Above the highest, one
+# answer in 22,000 is a lie: that is hardly chance, and a row without epsilon is more honest.
 LOWEST_EPSILON, HIGHEST_EPSILON = 0.01, 10.0
-ITEMS = 2**20  # looked at in one container, in its caller's thread: about a tenth of a second
+ITEMS = 2**20  # at most, of one container, in its caller's thread: about a tenth of a second
 
 
 class Refused(ValueError):
-    """A value of a kind that the conversion has no row for. Its text never holds the value."""
+    """A value of a kind that the conversion does not take. The error's text never holds the value."""
 
 
 def plain(value: object) -> "int | float":
-    """An exact int or float of a number: of ints, floats, their subclasses, and what has `__index__` or `__float__`.
+    """A number as an exact int or float. Takes ints, floats, their subclasses, and what has `__index__` or `__float__`.
 
-    Raises `Refused` for anything else, text above all, and whatever the value's own method raises.
+    Raises `Refused` for anything else, above all for text, and whatever the value's own method raises.
     """
     kind = type(value)
     if kind is int or kind is float:
@@ -44,12 +44,12 @@ def plain(value: object) -> "int | float":
 
 
 def finite(number: "int | float") -> "int | float | None":
-    """The number, or None where it is infinite, not a number, or beyond 2**53 and so not exact everywhere."""
+    """The number, or None if it is infinite, not a number, or beyond 2**53 and so not exact everywhere."""
     return number if -names.LARGEST_INTEGER <= number <= names.LARGEST_INTEGER else None
 
 
 def bounded(count: int) -> int:
-    """A count that JSON holds exactly; raises `Refused` for one that it does not."""
+    """A count that JSON holds exactly. Raises `Refused` for any other."""
     if 0 <= count <= names.LARGEST_INTEGER:
         return count
     raise Refused("not a count")
@@ -63,7 +63,7 @@ def rounded(number: "int | float", step: "float | None", digits: "int | None") -
         number = round(number / step) * step
     if digits is not None and number:
         number = type(number)(float(f"{number:.{digits - 1}e}"))
-    # 3 * 0.1 is 0.30000000000000004: what was rounded should look it. 15 digits are what a double always holds.
+    # 3 * 0.1 is 0.30000000000000004, which does not look rounded. A double always holds 15 digits.
     return float(f"{number:.15g}") if type(number) is float else number
 
 
@@ -96,7 +96,7 @@ def total(value: object) -> "int | float":
 
 
 def occurrences(value: object) -> "Iterator[tuple[object, int]]":
-    """Each item of a container with how often it stands for: 1, or what a mapping says. One text is one item."""
+    """Each item of a container, and how many it counts for: 1, or what a mapping says. One text is one item."""
     if isinstance(value, (str, bytes, bytearray)):
         yield value, 1
     elif hasattr(type(value), "items"):
@@ -111,7 +111,7 @@ def occurrences(value: object) -> "Iterator[tuple[object, int]]":
 
 
 def _contents(value: object, method: str) -> "Iterator[Any]":
-    """The items of a container (those of its `method`, if it has one), never more than it says it has.
+    """The items of a container (those from its `method`, if it has that), never more than its length says.
 
     Raises `Refused` for an iterator, which this would use up, and for more than `ITEMS`.
     """
@@ -122,7 +122,7 @@ def _contents(value: object, method: str) -> "Iterator[Any]":
     if number > ITEMS:
         raise Refused("too large a container")
     items: Iterable[object] = getattr(value, method)() if hasattr(kind, method) else value  # type: ignore[assignment]
-    for _, item in zip(range(number), items, strict=False):  # an `__iter__` may lie, and never end
+    for _, item in zip(range(number), items, strict=False):  # an `__iter__` may go on without end
         yield item
 
 

@@ -1,8 +1,8 @@
 """Events that come as objects: instances of `Event`, and objects with `_telemetry_keys()`.
 
-The rule that keeps it honest: an object can take away from the declaration and never add to it. Of its attributes only
-those are read that its mapping names; each leaves by the declared row of the field, if there is one, and by the
-object's own only where nothing is declared; what the object forbids stays, whatever is declared.
+The rule that keeps it honest: an object can take away from the declaration and never add to it. Only the attributes
+that its mapping names are read. Each leaves by the declared row of the field; by the object's own only if there is none
+and the author declared no event. What the object forbids stays, whatever is declared.
 """
 
 from .. import names
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 def clean_object(cleaner: Filter, thing: object, more: "Mapping[str, object]") -> "tuple[str, dict[str, Clean] | None]":
     """The event's name and what of it may leave: `Filter.clean` for an object, with `more` properties beside its own.
 
-    What is no event has an illegal name, and is counted as such. Raises what the object's methods, its attributes and
-    its values raise; the text of an error of ours holds no value.
+    Anything that is no event has an illegal name, and is counted as such. Raises what the object's methods, attributes
+    and values raise. The text of this package's own errors holds no value.
     """
     if isinstance(thing, Event):
-        name = thing.event_name  # read once: what is judged is what is recorded, whatever the object says next time
+        name = thing.event_name  # read once, so that the name judged is the name recorded
         return name, cleaner.clean(name, {**thing.values, **more})
     if not keys.speaks(type(thing)):
         return "", cleaner.clean("", more)
@@ -51,11 +51,11 @@ def event_name(thing: object) -> str:
 
 def _narrowed(cleaner: Filter, event: str, own: "Mapping[str, Row]") -> "tuple[Filter, dict[str, object]] | None":
     """The filter for one object of an event, which has rows of its `own`, and the properties that the event has by
-    itself; None where the event may not leave, or where no lot falls on it.
+    itself; None if the event may not leave, or was not drawn this time.
 
-    A declared row comes before the object's; where the author declared events, a field without one has none. What the
-    object forbids, or keeps for a level that is not agreed to, stays. So it lets out what the declaration lets out, or
-    less.
+    A declared row beats the object's. If the author declared events, a field without a declared row has none. What the
+    object forbids, or keeps for a level that was not agreed to, stays. So the filter lets out what the declaration
+    does, or less.
     """
     declared = cleaner._rows.get(event) or cleaner._prepare(event)
     if declared is None:
@@ -73,5 +73,5 @@ def _row(field: str, spec: "Any") -> "Row":
     try:
         return row(field, spec)
     except ValueError:
-        # Without the spelling: somebody returned the value itself in the place of its conversion.
+        # The spelling is not shown: it may be the value itself, returned in place of its conversion.
         raise Refused(f"{keys.METHOD}: field {field!r} has no conversion of this package") from None

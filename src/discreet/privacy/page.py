@@ -1,7 +1,7 @@
 """The disclosure as Markdown: about a page that a stranger can read.
 
-The rule that keeps it honest: it adds nothing to what `disclosure.content` holds but sentences around it, and whatever
-an author wrote stands in it as text: no cell, heading, comment or marker can be made of a purpose or an example.
+The rule that keeps it honest: to what `disclosure.content` holds it adds only sentences. Whatever an author wrote stays
+text: a purpose or an example cannot become a cell, a heading, a comment or a marker.
 """
 
 import json
@@ -34,8 +34,8 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 def markdown(said: "Content", level: int = 1, *, titled: bool = True) -> str:
     """What `content` said, as Markdown that ends in a newline.
 
-    With `titled` it begins with a heading of `level` (1 to 6), and its sections are a level deeper; without, they are
-    of `level` themselves.
+    With `titled` it begins with a heading of `level` (1 to 6), and its sections are a level deeper; without, the
+    sections have that level.
     """
     deeper = min(level + titled, _DEEPEST)
     parts = [f"{'#' * level} What {said['tool']} records about its use"] if titled else []
@@ -156,13 +156,13 @@ def _look(said: "Content") -> "Iterator[str]":
 
 
 def _log(said: "Content") -> str:
-    """The log, and how to find it where it lies at no place that is the same everywhere."""
+    """The log, and how to find it if its place is not the same on every machine."""
     log = code(said["kept"]["log"])
     return log if "/" in log else f"{log} (`{said['command']} status` says where)"
 
 
 def _links(said: "Content") -> str:
-    """What of a record links it to another one."""
+    """What in a record links it to another one."""
     hashes = [field["name"] for field in _every_field(said) if field["conversion"].startswith("hash")]
     if said["identity"] == "install":
         return "So `install` links all records of this installation, until then."
@@ -216,7 +216,7 @@ def _fields(found: "Sequence[dict[str, Any]]", *, leveled: bool) -> str:
 
 
 def table(head: "Sequence[str]", rows: "Sequence[Sequence[str]]") -> str:
-    """A table of Markdown, whatever stands in its cells but a line break."""
+    """A table in Markdown. A cell may hold anything but a line break."""
     lines = [head, ["---"] * len(head), *[[cell.replace("|", "\\|") for cell in row] for row in rows]]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
@@ -237,7 +237,7 @@ def _prose(text: str) -> str:
 
 
 def _duration(seconds: float) -> str:
-    """`60.0` as "a minute"; "" for none."""
+    """`60.0` as "a minute"; "" for 0."""
     for size, unit in _UNITS:
         if seconds >= size and seconds % size == 0:
             number = int(seconds // size)

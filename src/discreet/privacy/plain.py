@@ -1,7 +1,7 @@
 """A declaration as plain values, and back: what crosses the pipe to a deliverer.
 
-The rule that keeps it honest: what comes out of `restored(plain(declaration))` has the same rows, or an exception says
-that it has not; a deliverer without a declaration sends nothing that needs one.
+The rule that keeps it honest: `restored(plain(declaration))` returns the same rows or raises. A deliverer without a
+declaration sends nothing that needs one.
 """
 
 from . import conversions
@@ -32,7 +32,7 @@ def plain(declaration: Declaration) -> "dict[str, Any]":
 def restored(values: "Mapping[str, Any]") -> Declaration:
     """The declaration that `plain` was given. Raises `ValueError`, `KeyError` or `TypeError` for anything else."""
     samples = values["samples"]
-    # The long form, always: a lone field that is called `fields` would be taken for it.
+    # Always the long form: a lone field called `fields` would be taken for it.
     events = {
         event: {"fields": _made_all(rows), **({"sample": samples[event]} if event in samples else {})}
         for event, rows in values["events"].items()
@@ -41,7 +41,7 @@ def restored(values: "Mapping[str, Any]") -> Declaration:
 
 
 def _row(row: "Conversion | dict[str, Conversion]") -> "list[Any] | dict[str, Any]":
-    """A row as [word, options, level], with its epsilon if it has one; a mapping's rows by their names."""
+    """A row as [word, options, level], and its epsilon if it has one; for a mapping, its rows by name."""
     if isinstance(row, dict):
         return {field: _row(inner) for field, inner in row.items()}
     return [row.word, _options(row), row.level, *([] if row.epsilon is None else [row.epsilon])]
@@ -52,7 +52,7 @@ def _made_all(rows: "Mapping[str, Any]") -> "dict[str, Any]":
 
 
 def _made(word: str, options: "list[str] | dict[str, Any]", level: str, *epsilon: float) -> "Conversion":
-    # Made here, and not by the spellings of a declaration, which take a mapping with one field called `count` for one.
+    # Made here, since to a declaration a mapping with one field called `count` is a conversion.
     more: dict[str, Any] = {"epsilon": epsilon[0]} if epsilon else {}
     if isinstance(options, dict):
         return CONVERSIONS[word](**options, **more, level=level)
@@ -74,5 +74,5 @@ def _options(row: "Conversion") -> "list[str] | dict[str, Any]":
 
 def _is_own(row: "Conversion | dict[str, Conversion]") -> bool:
     """Whether a row is of the package's own events, which every declaration has anyway."""
-    own = row in OWN_NUMBERS.values()  # these very rows, as which they would not come back
+    own = row in OWN_NUMBERS.values()  # these very objects, which could not be made again
     return own or (isinstance(row, conversions.Conversion) and (not row.word or type(row).__name__ == "ErrorName"))

@@ -1,4 +1,4 @@
-"""Randomized response: an answer that its own giver can deny, and what many of them still tell together.
+"""Randomized response: an answer that its giver can deny, and what many such answers still say together.
 
     the truth   with probability e^epsilon / (e^epsilon + k - 1)
     each lie    with probability         1 / (e^epsilon + k - 1)         k: how many answers there are
@@ -9,17 +9,17 @@ Eliminating Evasive Answer Bias", 1965), for k that of Kairouz, Bonawitz and Ram
 under Local Privacy", 2016, section 3.1).
 
 The rule that keeps it honest: one truth has one answer. Fresh noise at each event would average out, so an installation
-answers as it did before: the permanent randomized response of RAPPOR (Erlingsson, Pihur and Korolova, 2014). There it
-is a memo of random draws; here no memo is kept. The draw is a number of 256 bits, made by BLAKE2b, keyed by the salt of
+answers as it did before: the permanent randomized response of RAPPOR (Erlingsson, Pihur and Korolova, 2014). RAPPOR
+keeps a memo of random draws; here none is kept. The draw is a number of 256 bits, made by BLAKE2b, keyed by the salt of
 the installation, from the event, the field, the declared answers, epsilon and the true value. The salt is random and
-never leaves, and a keyed BLAKE2b is made to be a pseudo-random function: who has no salt cannot tell its numbers for
-different messages from independent random ones, and the same message has the same number each time, as if it had been
-looked up. So it is that memo, with two gains: no file holds a true value, and processes that begin at once agree. A new
-salt (`clear`) is an empty memo. Who can read the salt can work the answers out backwards, as who can read a memo could.
+never leaves, and keyed BLAKE2b is designed as a pseudo-random function. Without the salt, its numbers for different
+messages cannot be told from independent random ones; yet the same message has the same number each time, as if looked
+up. So this serves as the memo, with two gains: no file holds a true value, and processes that begin at once agree. A
+new salt (`clear`) is an empty memo. Whoever reads the salt can work the truth out, as whoever reads a memo can.
 
 The answers and epsilon are part of the message, since one draw must not serve two declarations: a row that answered
-truly under one epsilon and not under another would give the truth away with certainty. Independent draws only add up:
-what was asked under two declarations is private within the sum of both epsilons.
+truly under one epsilon and not under another would give the truth away with certainty. With independent draws, what was
+asked under two declarations is private within the sum of both epsilons.
 
 Nothing here has state, a file, a clock or a source of randomness.
 """
@@ -57,10 +57,10 @@ def probabilities(size: int, epsilon: float) -> tuple[float, float]:
 
 
 def answer(true: int, size: int, epsilon: float, draw: int) -> int:
-    """Which of `size` answers is given, by its index, where the `true` one is the truth.
+    """The index of the answer that is given, of `size` answers; `true` is the index of the truth.
 
-    `draw` is uniform below 2^256. The total of the weights is below 2^32 * (2^15 + size), so what its remainder favours
-    is off by less than one part in 2^190.
+    `draw` is uniform below 2^256. The total of the weights is below 2^32 * (2^15 + size), so the bias of the remainder
+    is less than one part in 2^190.
     """
     truth, lie = weights(epsilon)
     place = draw % (truth + (size - 1) * lie)
@@ -73,8 +73,8 @@ def answer(true: int, size: int, epsilon: float, draw: int) -> int:
 def bound(row: "Conversion", event: str, field: str, draw: "Draw | None") -> "Convert":
     """The conversion of `row` for one field of one event, answered by lot.
 
-    In which order the answers were declared makes no difference. Raises `ValueError` where there is nothing to draw
-    from; what it makes raises what the conversion and `draw` raise, and then there is no answer.
+    The order in which the answers were declared makes no difference. Raises `ValueError` if there is nothing to draw
+    from. The function returned raises what the conversion and `draw` raise; then there is no answer.
     """
     if draw is None or row.epsilon is None:
         raise ValueError("an answer by lot needs an epsilon, and the salt of an installation")
@@ -100,15 +100,15 @@ def estimate(
 ) -> "dict[Choice, tuple[float, float]]":
     """How often each of `domain` was the truth, with the standard error, from how often each was the answer.
 
-    With n answers in all, the truth answered with probability p and each lie with q, a choice that was answered c times
-    was true (c - n q) / (p - q) times (Kairouz et al., section 3.1; Warner for k = 2). That is right on average, so it
-    may be below 0 or above n where little is known, and the estimates add up to n. The standard error is that of the
-    answers given the truths, the square root of (t p (1 - p) + (n - t) q (1 - q)) / (p - q)^2 with the estimate,
-    brought within 0 and n, for t. It says nothing of who did not answer. It takes each answer for a draw of its own: an
-    installation that repeats its one answer m times adds m^2 to the variance and not m, so where answers repeat the
-    error is larger, by the square root of (sum of m^2) / (sum of m).
+    Of n answers in all, the truth has probability p and each lie q. Then a choice that was answered c times was true
+    (c - n q) / (p - q) times (Kairouz et al., section 3.1; Warner for k = 2). This is unbiased, so with few answers it
+    may be below 0 or above n; the estimates add up to n. The standard error is that of the answers given the truths:
+    the square root of (t p (1 - p) + (n - t) q (1 - q)) / (p - q)^2, where t is the estimate, clamped to 0..n. It
+    says nothing about those who did not answer. It takes each answer for a draw of its own. An installation that
+    repeats its one answer m times adds m^2 to the variance, not m; so with repeated answers the error is larger, by
+    the square root of (sum of m^2) / (sum of m).
 
-    Raises `ValueError` for an epsilon that no row can have, a domain of fewer than two, and a count of anything else.
+    Raises `ValueError` for an epsilon that no row can have, for fewer than two choices, and for a count of another.
     """
     choices = tuple(dict.fromkeys(domain))
     if numbers.checked_epsilon(epsilon, choices) is None:

@@ -1,8 +1,8 @@
 """The rows of a declaration, bound to one installation: a function of the value alone for each field.
 
-The rule that keeps it honest: a field of a level that is not agreed to leaves nothing, an event that a closed world
-does not know leaves nothing, and a sampled one leaves only where a lot falls on it. A process whose author declared
-nothing never loads this, unless it tracks an object that has rows of its own.
+The rule that keeps it honest: nothing leaves of a field whose level was not agreed to, nor of an event that a closed
+world does not know. A sampled event leaves only if it is drawn. A process whose author declared nothing never loads
+this module, unless it tracks an object that has rows of its own.
 """
 
 TYPE_CHECKING = False
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Rows:
-    """What the filter asks once an event: `prepare(event)`. `sampled` are the events that are drawn each time.
+    """The filter calls `prepare(event)` once for each event, and every time for those in `sampled`.
 
     `drop(reason, event, *fields)` is called for what is dropped: `undeclared_event`, `undeclared_value`,
-    `undeclared_field`; the field, and the one within it, where it is about one.
+    `undeclared_field`. `fields` are the field and the field within it, if it is about one.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Rows:
         self.sampled: dict[str, dict[str, Convert]] = {}
 
     def prepare(self, event: str) -> "dict[str, Convert] | None":
-        """The functions of an event's fields; None where it may not leave, or where no lot falls on it this time."""
+        """The functions of an event's fields; None if it may not leave, or is not drawn this time."""
         declaration = self._declaration
         rate = declaration.samples.get(event)
         if rate is not None:
@@ -61,8 +61,8 @@ class Rows:
     def own(
         self, event: str, rows: "Mapping[str, Row]", declared: "Mapping[str, Convert]"
     ) -> "tuple[dict[str, Convert], dict[str, Convert]]":
-        """The functions of the rows that an object of an event has of its own; and those that are to stand in place of
-        the `declared` ones: which let nothing out, or nothing of what the object keeps within a field.
+        """The functions of the rows that an object of an event has of its own; and those that replace `declared` ones,
+        since the object lets nothing of the field out, or not all that is within it.
         """
         bound = {field: self._bind(event, field, row, common=False) for field, row in rows.items()}
         less: dict[str, Convert] = {}
@@ -90,7 +90,7 @@ class Rows:
             return lambda value: self._nested(event, field, inner, value)
         if self._withholds(row):
             return lambda _: None
-        # A row common to all events is one question: answered anew by each of them, the lots would average out.
+        # A row common to all events is one question: if each event drew an answer, the noise would average out.
         event = "" if common and row.epsilon is not None else event
         return row.bind(event, field, self._pseudonymize, self._draw)
 
@@ -113,15 +113,15 @@ class Rows:
 
 
 def _without(names: "list[str]", convert: "Convert") -> "Convert":
-    """A conversion that never sees what a mapping holds under these names, and lets nothing out under them; nor
-    anything of what is no mapping, where nobody can tell them from the rest.
+    """A conversion that neither sees nor lets out what a mapping holds under these names. Of any other value it lets
+    nothing out, since these names cannot be told from the rest there.
     """
 
     def converted(value: object) -> "Clean | None":
         if not isinstance(value, dict):
             return None
         result = convert({name: held for name, held in dict.items(value) if name not in names})
-        if isinstance(result, dict):  # of what is missing a count is 0
+        if isinstance(result, dict):  # the count of a missing value is 0
             result = {name: held for name, held in result.items() if name not in names}
         return None if result == {} else result
 

@@ -1,20 +1,20 @@
 """Sampling: whether this one event of many is recorded.
 
-The rule that keeps it honest: each event is drawn by itself, from the system's random source, and by nothing of the
-event, the user or the machine. So what is recorded is a fair sample, and a count of it divided by the rate estimates
+The rule that keeps it honest: each event is drawn independently, from the system's random source; nothing of the event,
+the user or the machine decides. So what is recorded is a fair sample, and a count of it divided by the rate estimates
 the count of all: the estimate of Horvitz and Thompson ("A Generalization of Sampling Without Replacement From a Finite
-Universe", 1952). A lot that fell against an event is no loss, and is not counted as one.
+Universe", 1952). An event that is not drawn is no loss, and is not counted as one.
 """
 
 import os
 
-_LOTS = 32  # drawn at once: the system's random source lets go of the interpreter lock, which is felt at each call
-_BITS = 53  # of one lot: all that a double tells apart below 1
+_LOTS = 32  # drawn at once: each call of the system's random source releases the interpreter lock, which takes time
+_BITS = 53  # of one lot: all that a double can distinguish below 1
 _ALL = 1 << _BITS
 
 
 class Lots:
-    """The lots of one process. Threads may draw at the same time; the child of a fork draws its own."""
+    """The lots of one process. Threads may draw at the same time; after a fork the child draws its own."""
 
     __slots__ = ("_drawn", "_process")
 
@@ -23,7 +23,7 @@ class Lots:
         self._process = 0
 
     def fall_on(self, rate: float) -> bool:
-        """Whether the next lot is for the event, with the probability `rate` (above 0, at most 1)."""
+        """Whether the event is drawn, with the probability `rate` (above 0, at most 1)."""
         process = os.getpid()
         if process != self._process:
             self._process, self._drawn = process, []

@@ -6,7 +6,7 @@
 
     x-conversion   the line of `spelled`          x-purpose   why, where the author said it
     x-level        basic or enhanced              x-sample    the rate of an event that is sampled
-    x-epsilon      of an answer with chance in it
+    x-epsilon      of an answer by lot
 
 The rule that keeps it honest: every record that the tool can write is valid. What JSON Schema cannot say exactly (a
 multiple of 0.1, which readers compute differently; the built-in exceptions, which differ from Python to Python) it says
@@ -113,7 +113,7 @@ def _head(tool: str) -> "dict[str, Schema]":
 
 
 def _branch(event: str, declaration: Declaration) -> "Schema":
-    """What a record of one declared event is besides."""
+    """What else holds for a record of one declared event."""
     branch: Schema = {"title": event}
     if declaration.purposes.get(event):
         branch["x-purpose"] = declaration.purposes[event]
@@ -124,7 +124,7 @@ def _branch(event: str, declaration: Declaration) -> "Schema":
 
 
 def _undeclared(declaration: Declaration) -> "Schema":
-    """Any other event, where the author left the world open."""
+    """Any other event, if the author left the world open."""
     return {
         "title": "any other event",
         "properties": {
@@ -167,7 +167,7 @@ def _number(row: Number) -> "Schema":
         return {"enum": [edge for edge in edges if first <= edge <= last]}
     schema: Schema = {
         "type": "integer" if type(row.round_to) is int else "number",
-        # Rounding never changes the order of two numbers, so what comes out lies between what the ends become.
+        # Rounding never changes the order of two numbers, so every result lies between the rounded ends.
         "minimum": max(numbers.rounded(low, row.round_to, row.significant), -names.LARGEST_INTEGER),
         "maximum": min(numbers.rounded(high, row.round_to, row.significant), names.LARGEST_INTEGER),
     }

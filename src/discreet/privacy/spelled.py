@@ -1,4 +1,4 @@
-r"""A field's conversion as one line of plain text, and back: what is compared when somebody asks whether it changed.
+r"""A field's conversion as one line of plain text, and back. Comparing the lines shows whether it changed.
 
     count
     number round_to=10 low=0
@@ -9,7 +9,7 @@ r"""A field's conversion as one line of plain text, and back: what is compared w
 
 The rule that keeps it honest: the line says everything that decides what leaves, and nothing else: no purpose and no
 example. The same conversion is the same line, in whatever order its texts were declared, and `read` takes no line that
-`spelled` would not have written. Light, and with no import: a process may want it at its first event.
+`spelled` would not have written. It imports nothing, since a process may need it at its first event.
 """
 
 TYPE_CHECKING = False
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Option: TypeAlias = int | float | str | tuple[int | float, ...]
 
-# The package's own rows, which no author can spell, and so have no word in a declaration.
+# The package's own rows. No author can spell them, so they have no word in a declaration.
 _OWN = {"CommandName": "command_name", "ErrorName": "error_name", "SampleRate": "sample_rate"}
 # What each word is followed by: the attribute that holds its texts, and its options in the order they are written in.
 TEXTS = {"distribution": "items", "error_name": "choices", "one_of": "choices"}
@@ -33,7 +33,7 @@ _OPTIONS = {
     "sample_rate": ("rate",),
 }
 _WORDS = frozenset(("aggregate", "count", "forbid", "hash", "text_count", "version", *_OWN.values(), *TEXTS, *_OPTIONS))
-BELOW = "/"  # between a field and one within it: no name may hold it, unlike the dot
+BELOW = "/"  # between a field and one within it: unlike a dot, no name can hold it
 
 
 class Spelling:
@@ -84,7 +84,7 @@ def read(line: str) -> Spelling:
         spelling = _taken_apart(line)
     except ValueError:
         spelling = None
-    # What is out of place, twice there, or written otherwise shows when it is written again.
+    # Parts out of place, repeated, or written differently show when the line is written again.
     if spelling is None or not _is_sound(spelling) or str(spelling) != line:
         raise ValueError("not the spelling of a conversion")
     return spelling
@@ -117,13 +117,13 @@ def _is_sound(found: Spelling) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """A printable text in quotes, which is how JSON writes it too: no more than these two need an escape."""
+    """A printable text in quotes, as JSON writes it: only these two characters need an escape."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _unquoted(rest: str) -> tuple[str, str]:
-    """The text at the head of `rest`, and what follows it and a space. Raises `ValueError` for one without an end."""
+    """The quoted text that begins `rest`, and what follows after a space. Raises `ValueError` if it has no end."""
     text, at = "", 1
     while rest[at : at + 1] != '"':
         at += rest[at : at + 1] == "\\"

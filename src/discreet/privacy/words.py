@@ -28,7 +28,7 @@ _PLAIN = {
     "text_count": "The length of a text in characters, never the text.",
     "version": "A version number of two or three parts, such as 3.11.7; anything else is left out.",
 }
-_SAMPLE = 12345  # a number to show on what rounding to significant digits does
+_SAMPLE = 12345  # shows what rounding to significant digits does
 
 
 def words(row: "Conversion") -> str:
@@ -66,7 +66,7 @@ def listed(texts: "Iterable[str]") -> str:
 
 
 def _by_lot(row: "Conversion", epsilon: float) -> str:
-    """An answer by lot; how likely a lie is comes from the arithmetic that tells it."""
+    """An answer by lot. How likely a lie is comes from the code that draws it."""
     lie = f"{100 * (1 - probabilities(len(row.domain), epsilon)[0]):.3g} %"
     chance = f"with a chance of {lie} (epsilon {epsilon})"
     steady = "no answer is certain; for the same truth you always give the same one"
