@@ -1,16 +1,15 @@
 """The gate: may we record? One table of rows, read from top to bottom.
 
-The rule that keeps it honest: every row is read; the first *off* in table order decides; only with no off does the
-first *on* decide, else the default, which is off. So no "on" ever beats an "off", whatever is added to the table.
-`decide` is pure: the environment and what the files say come in as `Facts`, which `look` collects, and looking makes
-nothing.
+The rule that keeps it honest: every row is read. The first *off* in table order decides; if there is
+none, the first *on*; else the default, which is off. So no "on" ever beats an "off", whatever is added to the table.
+`decide` is pure: `look` collects what the environment and the files say as `Facts`, and creates nothing.
 
     opt-in     true 2026-11-20T10:30:00Z      first word `true`, `enhanced` or `false`; then since when; then, a line
                                               each, what it covered (privacy/coverage.py)
     enabled                                   a marker: its presence alone is a yes
 
-A consent file that is empty, unreadable, garbage, another user's or open to every user's pen is a no; a missing one is
-no answer. Every enabled process loads this room: the sentences are in `sentences`, the vendors of CI in `environments`.
+A consent file that is empty, unreadable, garbage, another user's or writable by every user is a no; a missing one is no
+answer. Every enabled process loads this module, so the sentences are in `sentences`, the CI vendors in `environments`.
 """
 
 import os
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 OFF, ON, PASS = names.OFF, names.ON, names.PASS
 SILENT = (PASS, "")
 FOREIGN = (OFF, names.FOREIGN)
-_ANSWER_BYTES = 256  # of a file that hold its answer and its date; what the answer covers may follow
-# Where an administrator's word lies: first the tool's own file, then the one for every tool that embeds this package.
+_ANSWER_BYTES = 256  # at the head of a file: its answer and its date; what that covers may follow
+# The directory of policy files: first the tool's own is read, then the one for every tool that embeds this package.
 POLICY_ROOT = os.environ.get("PROGRAMDATA", "") if os.name == "nt" else "/etc"
 
 
@@ -92,8 +91,8 @@ ROWS = (
     "default",
 )
 
-# Every variable that a row of `environments` names, for machines or test runners (a test holds the two together): where
-# none is set, as nearly everywhere but there, that room need not be entered. One text, since it is quick to load.
+# Every variable that `environments` names for CI or test runners (a test compares the two). If none is set, as nearly
+# everywhere else, that module need not be loaded. One text, since it is quick to load.
 MARKS = """
     AC_APPCIRCLE AGOLA_GIT_REF APPCENTER_BUILD_ID APPVEYOR BITBUCKET_BUILD_NUMBER BITBUCKET_COMMIT BITRISE_IO BUDDY
     BUDDY_WORKSPACE_ID BUILDER_OUTPUT BUILDKITE BUILD_BUILDID BUILD_ID BUILD_NUMBER BUILD_TAG BUILD_URL CF_BUILD_ID
@@ -143,13 +142,13 @@ def readings(facts: Facts) -> "Iterator[Reading]":
         said = names.word(value)
         if said == "enhanced" or said in names.TRUE_WORDS:
             yield "opt-in variable", ON, name, said
-        elif value:  # blanks, too, are something that was said, and no yes
+        elif value:  # even if blank: something was said, and it is no yes
             yield "opt-in variable", OFF, name, value
     yield from _readings_of_place(facts)
 
 
 def _readings_of_place(facts: Facts) -> "Iterator[Reading]":
-    """The rows below those of switches: what machine this is, and what is stored on it."""
+    """The rows after the switches: what machine this is, and what is stored on it."""
     if facts.unittest_running or not set(MARKS.split()).isdisjoint(facts.environ):
         from . import environments
 
@@ -225,8 +224,8 @@ def look(
 
 
 def signature(paths: "names.Paths", *, strictly: bool = False) -> "tuple[Signature, ...]":
-    """What tells whether the stored consent, or what was told in its place, was touched: inode, size and time of each
-    file, None for one not there, or that cannot be looked at; with `strictly` that raises `OSError`: it is no change.
+    """A value that changes if the stored consent or the notice is touched: inode, size and time of each file. A missing
+    file is None. So is one that cannot be looked at; with `strictly` that raises `OSError`, since it is no change.
     """
     found: list[Signature] = []
     for key in ("consent", "enabled", "notice"):
@@ -241,12 +240,12 @@ def signature(paths: "names.Paths", *, strictly: bool = False) -> "tuple[Signatu
 
 
 def stands(paths: "names.Paths", signed: object) -> bool:
-    """Whether the stored consent is still the one of that signature. Raises `OSError` where it cannot be looked at."""
+    """Whether the stored consent is still the one of that signature. Raises `OSError` if it cannot be looked at."""
     return signature(paths, strictly=True) == signed
 
 
 def is_first_run(paths: "names.Paths", signed: object) -> bool:
-    """Whether no run under the stored consent of that signature has noted what it discloses; in doubt, yes."""
+    """Whether no run under the consent of that signature has yet noted what it discloses. In doubt, yes."""
     try:
         head = names.read_small(paths["delivery"])
     except OSError:
@@ -267,7 +266,7 @@ def _answer(path: str, user: "int | None", yes: "tuple[str, ...]", meaning: str)
     text = content.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
     words = text.split(None, 2) or [""]
     first = words[0].lower()
-    cut = len(content) == _ANSWER_BYTES and len(words) == 1 and not text[-1:].isspace()  # the word may go on behind it
+    cut = len(content) == _ANSWER_BYTES and len(words) == 1 and not text[-1:].isspace()  # the word may go on
     if cut or (first not in yes and first not in names.FALSE_WORDS):
         return OFF, "says neither true nor false" if first else "is empty"
     dated = len(words) > 1 and len(words[1]) <= 32 and not words[1].strip("0123456789-:TZ.+")
@@ -285,15 +284,15 @@ def _present(path: str, user: "int | None") -> "Answer":
 
 
 def _missing(path: str, above: str = "") -> "Answer":
-    """Of a file that is not there; `above` is the directory of one whose place nobody but an administrator makes."""
+    """The answer of a missing file. `above` is its directory, if only an administrator makes that."""
     if above and not os.path.lexists(above):
         return SILENT  # as nearly everywhere
     lost = os.path.islink(path) or (above and not os.path.isdir(above))
-    return (OFF, "cannot be read") if lost else SILENT  # what leads nowhere now may lead to a no
+    return (OFF, "cannot be read") if lost else SILENT  # a link that leads nowhere now may later lead to a no
 
 
 def _was_shown(path: str, user: "int | None") -> bool:
-    """Whether a notice was shown to this user: the file begins with when (see stored.py)."""
+    """Whether a notice was shown to this user: the file then begins with the date (see stored.py)."""
     try:
         return names.read_small(path, user)[:2] == b"20"
     except OSError:

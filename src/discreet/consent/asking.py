@@ -1,7 +1,7 @@
-"""May a person be spoken to now? The rule before the question and the notice.
+"""May a person be spoken to now? What the question and the notice ask first.
 
-The rule that keeps it honest: in doubt nothing is said. A decision that somebody made already, a machine or an agent in
-a person's place, or a call that is about something else: any one of them is enough.
+The rule that keeps it honest: in doubt nothing is said. It is enough that somebody has decided already, that a machine
+or an agent is in a person's place, or that the call is about something else.
 """
 
 import os
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# A call with one of these wants an answer and nothing before it, wherever it stands before a `--`.
+# A call with one of these, anywhere before a `--`, wants its answer and nothing before that.
 OPTIONS = ("-h", "--help", "-V", "--version", "--install-completion", "--show-completion")
 # Sub-commands of the same kind, as the first word; whoever types `mytool telemetry` needs no question.
 COMMANDS = ("help", "version", "completion", "completions", "telemetry")
@@ -24,9 +24,9 @@ DUMB = ("", "dumb", "unknown")  # values of TERM: an editor's shell, a serial li
 
 
 def may_speak(facts: Facts, argv: "Sequence[str]") -> bool:
-    """Whether nothing is decided yet and nobody but a person seems to have typed `argv`. Never raises.
+    """Whether nothing is decided yet and a person seems to have typed `argv`. Never raises.
 
-    A test runner and CI count although they are lifted: who records there is asked nothing all the same.
+    A test runner and CI count even if they are lifted: recording is allowed there then, but no question.
     """
     for row, verdict, _, _ in readings(facts):
         if row in ("test runner", "CI") or (verdict != PASS and row != "default"):

@@ -2,8 +2,8 @@
 them.
 
 The rule that keeps it honest: it names, it does not decide, and it answers with the text of a row, never with a value
-of the environment. A variable stands alone in a row only where its vendor's builds set it and little else does; a name
-that laptops and hosted services carry as well counts only beside a second one. Where doubt remains the row is in: a
+of the environment. A variable stands alone in a row only if its vendor's builds set it and little else does. One that
+laptops and hosted services have as well counts only together with a second one. If doubt remains, the row is in: a
 false alarm costs a silent run, a miss counts a robot as a person.
 
 Sources, compared in November 2026: watson/ci-info 4.4.0 (`vendors.json`, `index.js`), .NET's
@@ -20,12 +20,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# A row is `who: rule`; a rule holds when all its conditions do. `NAME`: set, and to no false word. `NAME=value`: set to
-# that, compared stripped and in lower case; a `*` at either end of the value stands for any text. A variable that is
-# new here is added to `MARKS` of the gate, without which nobody looks here.
+# A row is `who: rule`; a rule holds if all its conditions do. `NAME`: set, neither empty nor to a false word.
+# `NAME=value`: set to that, compared stripped and in lower case; a `*` at either end of the value stands for any text.
+# Add a new variable to `MARKS` of the gate, too; otherwise nobody looks here.
 #
-# The first row that holds names the vendor, so whoever sets another's variables as well comes before it: Forgejo those
-# of Gitea and GitHub, Gitea those of GitHub, Jenkins those of Hudson, and nearly everybody CI.
+# The first row that holds names the vendor. So a vendor that sets another's variables as well comes first: Forgejo sets
+# those of Gitea and GitHub, Gitea those of GitHub, Jenkins those of Hudson, and nearly all set CI.
 #
 # Not here on purpose: ALPIC_HOST and CLOUD_RUN_EXECUTION mark services in production, not builds; NOW_BUILDER is set by
 # `vercel build` on a laptop, and the hosted build has CI as well.
@@ -44,7 +44,7 @@ VENDORS = (
     "Jenkins: BUILD_ID and BUILD_URL\n"
     "Jenkins: BUILD_NUMBER and BUILD_URL\n"
     "Hudson: HUDSON_URL\n"
-    "TeamCity: TEAMCITY_VERSION\n"  # PyCharm sets it to LOCAL around a test run, which is silent too
+    "TeamCity: TEAMCITY_VERSION\n"  # PyCharm sets it to LOCAL around a test run, which is off anyway
     "Azure Pipelines: TF_BUILD\n"
     "Azure Pipelines: BUILD_BUILDID\n"
     "AppVeyor: APPVEYOR\n"
@@ -52,24 +52,24 @@ VENDORS = (
     "Bitbucket Pipelines: BITBUCKET_BUILD_NUMBER\n"
     "AWS CodeBuild: CODEBUILD_BUILD_ARN\n"
     "AWS CodeBuild: CODEBUILD_BUILD_ID\n"
-    # The name is anybody's; the directory is Cloud Build's. Its substitutions arrive only where a step maps them.
+    # Anybody may use the name; the directory is Cloud Build's. Its substitutions are set only if a step maps them.
     "Google Cloud Build: BUILDER_OUTPUT=/builder/*\n"
     "Google Cloud Build: BUILD_ID and PROJECT_ID\n"
     "Woodpecker: CI=woodpecker\n"
-    # Drone, and the plain words further down (Buddy, Magnum, Semaphore, Strider, Vela): the bare word is set inside a
-    # build only, while servers and clients are configured with `DRONE_...` and the like, so it may stand alone.
+    # Drone, and the plain words further down (Buddy, Magnum, Semaphore, Strider, Vela), may stand alone: the bare word
+    # is set only inside a build, while servers and clients are configured with `DRONE_...` and the like.
     "Drone: DRONE\n"
     "Agola CI: AGOLA_GIT_REF\n"
     "App Center: APPCENTER_BUILD_ID\n"
     "Appcircle: AC_APPCIRCLE\n"
-    "Appflow: CI_APP_ID and CI_BUILD_ID\n"  # CI_APP_ID alone is what a GitHub App's number is often called
+    "Appflow: CI_APP_ID and CI_BUILD_ID\n"  # CI_APP_ID alone often holds the number of a GitHub App
     "Bamboo: bamboo_planKey\n"
     "Bamboo: bamboo_buildNumber\n"
     "Bitrise: BITRISE_IO\n"
     "Buddy: BUDDY\n"
     "Buddy: BUDDY_WORKSPACE_ID\n"
     "Cirrus CI: CIRRUS_CI\n"
-    # Unlike the hosts below, Cloudflare keeps these two to its builds.
+    # Unlike the hosts below, Cloudflare sets these two only in its builds.
     "Cloudflare Pages: CF_PAGES\n"
     "Cloudflare Workers: WORKERS_CI\n"
     "Codefresh: CF_BUILD_ID\n"
@@ -88,7 +88,7 @@ VENDORS = (
     "LayerCI: LAYERCI\n"
     "Magnum CI: MAGNUM\n"
     # Hosts that build what they then run. RENDER and VERCEL are set in service as well, and NETLIFY by hand to imitate
-    # its build. BUILD_ID and CI are there in the build only; Render has no such mark, but a preview of a pull request
+    # its build. BUILD_ID and CI are set only in the build. Render has no such mark; but a preview of a pull request
     # (IS_PULL_REQUEST is "false" everywhere else) is nobody's own installation.
     "Netlify: NETLIFY and BUILD_ID\n"
     "Netlify: NETLIFY and CI\n"
@@ -106,7 +106,7 @@ VENDORS = (
     "Vela: VELA\n"
     "Xcode Cloud: CI_XCODE_PROJECT\n"
     "Xcode Server: XCS\n"
-    # Last, so that a vendor is named where one can be: what says no more than that this is CI.
+    # Last, so that a vendor is named if one can be: these only say that this is CI.
     "unnamed vendor: CI\n"
     "unnamed vendor: CONTINUOUS_INTEGRATION\n"
     "unnamed vendor: CI_NAME\n"
@@ -125,8 +125,8 @@ TEST_RUNNERS = (
     "nox: NOX_CURRENT_SESSION\n"
 )
 
-# Programs that type in a person's place. They may be recorded where that person agreed; they are never asked. Some of
-# these variables are set for the person in the same window as well, who then is not asked there either: accepted.
+# Programs that type in a person's place. They may be recorded if that person agreed; they are never asked. Some of
+# these variables are also set for the person in the same window, who is then not asked there either: accepted.
 #
 # Not here on purpose: what a person exports to configure an agent (AIDER_MODEL, COPILOT_GITHUB_TOKEN, keys), and names
 # of terminals that people work in all day (TERM_PROGRAM=WarpTerminal, ZED_TERM).
@@ -172,11 +172,11 @@ AGENTS = (
 
 
 def ci(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
-    """The vendor of this CI and the rule that told it, such as `("Jenkins", "BUILD_ID and BUILD_URL")`; None elsewhere.
+    """The vendor of this CI and the rule that matched, such as `("Jenkins", "BUILD_ID and BUILD_URL")`; None elsewhere.
 
-    `CI` set to a false word turns the whole table off (ci-info's rule, here for every false word); set to nothing it
-    does not, for `CI=` is how configurations write an unset one. `environ` is best a plain dict: `os.environ` encodes
-    each name anew, at ten times the cost. Never raises.
+    `CI` set to a false word turns the whole table off (ci-info's rule, here for every false word). An empty `CI` does
+    not, since configurations write an unset one as `CI=`. `environ` is best a plain dict: `os.environ` encodes each
+    name anew, at ten times the cost. Never raises.
     """
     if names.word(environ.get("CI")) in names.FALSE_WORDS:
         return None
@@ -184,7 +184,7 @@ def ci(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
 
 
 def test_runner(environ: "Mapping[str, str]", unittest_running: bool = False) -> "tuple[str, str] | None":
-    """The test runner this process is under and how that shows, such as `("tox", "TOX_ENV_NAME")`; None elsewhere.
+    """The test runner of this process and the rule that matched, such as `("tox", "TOX_ENV_NAME")`; None elsewhere.
 
     `unittest` leaves no variable behind, so the caller says whether it runs: see `unittest_runs`.
     """
@@ -192,16 +192,16 @@ def test_runner(environ: "Mapping[str, str]", unittest_running: bool = False) ->
 
 
 def agent(environ: "Mapping[str, str]") -> "tuple[str, str] | None":
-    """The coding agent that runs this process and the rule that told it, such as `("Codex", "CODEX_CI")`; None else."""
+    """The coding agent that runs this process and the rule that matched, such as `("Codex", "CODEX_CI")`; else None."""
     return _first(AGENTS, environ)
 
 
 def unittest_runs() -> bool:
-    """Whether `unittest` is running tests (its being loaded says nothing: `unittest.mock` does that).
+    """Whether `unittest` is running tests. (That it is loaded says nothing: `unittest.mock` loads it.)
 
-    Told by this thread's stack, and for other threads by the results that runners of `unittest` register. Never by the
-    other stacks: walking the frames of a thread that runs on can crash the interpreter (seen once in 3.11; documented
-    of the free-threaded ones).
+    This thread's stack says so; for other threads, the results that runners of `unittest` register. Their stacks are
+    never walked: while a thread runs, that can crash the interpreter (seen once in 3.11; documented of the
+    free-threaded ones).
     """
     frame = sys._getframe()
     while frame is not None:

@@ -1,6 +1,6 @@
 """The gate explained: every row, what it saw, and what to type to change it.
 
-The rule that keeps it honest: a row is told by the reading that decides it, and an off never without what changes it.
+The rule that keeps it honest: each row is shown by the reading that decides it, and each off with what changes it.
 """
 
 import shlex
@@ -28,11 +28,11 @@ class Line(NamedTuple):
 def lines(facts: Facts) -> list[Line]:
     """Every row with what it saw and what to type to change it, in table order. Never raises."""
     seen: dict[str, tuple[str, str, str]] = {}
-    offs: dict[str, list[str]] = {row: [] for row in ROWS}  # where each says off: all of it has to change
+    offs: dict[str, list[str]] = {row: [] for row in ROWS}  # where each says off: all of these have to change
     for row, verdict, source, detail in readings(facts):
         if verdict == OFF:
             offs[row].append(source)
-        # Of several in one row (two variables, two files) the one that decides it, else the last.
+        # Of several readings of a row (two variables, two files), the one that decides it, else the last.
         if row not in seen or _RANKS[verdict] > _RANKS[seen[row][0]] or verdict == PASS == seen[row][0]:
             seen[row] = verdict, source, detail
     found = []
@@ -53,11 +53,11 @@ def lines(facts: Facts) -> list[Line]:
 
 
 def _another_place(facts: Facts, detail: str) -> str:
-    """What to do where there is no place for the files, if it is not what helps mostly."""
+    """What to type if there is no place for the files; "" if the usual advice helps."""
     if detail.endswith(names.OPEN):
         return f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"
     if detail.endswith(names.RELATIVE):
         variable = detail.split(" ", 1)[0]
         return f"set {variable} to an absolute path{'' if variable == 'HOME' else ', or unset it'}"
     named = [variable for variable, directory in names.said(facts.tool, facts.environ, "DIR") if directory]
-    return f"set {named[0]} to a directory of your own" if named else ""  # beside it HOME does not count
+    return f"set {named[0]} to a directory of your own" if named else ""  # while it is set, HOME does not count

@@ -1,7 +1,7 @@
-"""The gate in sentences: what each row says, off, on, or with nothing to decide.
+"""The gate in sentences: what each row says when it is off, on, or decides nothing.
 
-The rule that keeps it honest: it only words what the gate decided. A value of the environment is quoted short and in
-plain ASCII, so that nothing in it can reach a terminal as a command.
+The rule that keeps it honest: it only words what the gate decided. A value of the environment is shortened and quoted
+in plain ASCII, so that nothing in it can reach a terminal as a command.
 """
 
 from .. import names
@@ -99,7 +99,7 @@ _QUOTED = 20  # characters of a value shown
 def sentence(row: str, verdict: str, source: str, detail: str, tool: str = "the tool") -> str:
     """What a row says, in words. Never raises."""
     if row not in TEXTS:
-        return row  # a decision that somebody else made up
+        return row  # of a decision that was not made here
     off, on, passed, _, _ = TEXTS[row]
     if row == "default" and verdict == names.OFF:
         return DEFAULTS.get(detail, off)

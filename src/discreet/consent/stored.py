@@ -1,8 +1,8 @@
 """Storing the user's answer: the files that the gate reads, written whole.
 
-The rule that keeps it honest: the answer is a word and a date, `true 2026-11-20T10:30:00Z`, and then what was agreed
-to, a line each; readable with `cat`, and written as well by `echo true >`. Of an opt-out tool the file `notice` says as
-much of its last notice: `2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21`, when and a digest of what was shown, and the lines.
+The rule that keeps it honest: the answer is a word and a date, `true 2026-11-20T10:30:00Z`, then a line for each thing
+agreed to. `cat` can show it, and `echo true >` can write it. In an opt-out tool the file `notice` holds the same of the
+last notice: its date and a digest of what was shown, `2026-11-20T10:30:00Z 5f1c9a0b7d3e4f21`, then the lines.
 """
 
 import os
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 def store(paths: names.Paths, answer: str, since: str, covers: "Iterable[str]" = ()) -> None:
     """Store `answer` (true, enhanced or false) as of `since` (ISO 8601, UTC). A no also removes the marker `enabled`.
 
-    `covers` are the lines of what the user was told (`privacy.coverage`); none where no disclosure was at hand.
+    `covers` are the lines of what the user was shown (`privacy.coverage`); none if no disclosure was at hand.
 
-    Raises `OSError` where the directory or the file cannot be written, or no directory can be named.
+    Raises `OSError` if the directory or the file cannot be written, or no directory can be named.
     """
     if paths.problem:
-        raise FileNotFoundError(2, paths.problem, paths.directory)  # its path is relative: not the user's own
+        raise FileNotFoundError(2, paths.problem, paths.directory)  # the path is relative: not the user's own
     directories.make_directory(paths.directory, below=paths.below)
     files.write_private(paths["consent"], "".join(f"{line}\n" for line in (f"{answer} {since}", *covers)).encode())
     if answer == "false":
@@ -33,15 +33,15 @@ def store(paths: names.Paths, answer: str, since: str, covers: "Iterable[str]" =
         except FileNotFoundError:
             pass  # there was no marker
         except OSError:
-            if not os.path.isdir(paths["enabled"]):  # which is none either
+            if not os.path.isdir(paths["enabled"]):  # a directory is no marker
                 raise
 
 
 def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
     """Note that a notice covering the lines `told` was shown at `since`. Raises `OSError` as `store` does.
 
-    What an earlier notice covered stays, so that two versions used in turn do not show theirs again and again; of a
-    field that both know, the last word holds, and so it does of how rarely an event is recorded.
+    What an earlier notice covered stays, so that two versions used in turn do not show theirs again and again. For a
+    field in both, and for the rate of an event, the last notice holds.
     """
     from hashlib import blake2b
 
@@ -58,8 +58,8 @@ def note(paths: names.Paths, told: "Iterable[str]", since: str) -> None:
 
 
 def _last_words(lines: "Iterable[str]") -> "list[str]":
-    """The last line of each field; one in the same conversion beside it, where it was said of all events at once and
-    of the event by itself: by lot these are two questions.
+    """The last line of each field. Two stay if they have the same conversion, one for all events at once and one for
+    the event alone: answered by lot, these are two questions.
     """
     last: dict[tuple[str, str], dict[str, str]] = {}  # event and field, to rows and their conversions
     for line in lines:
@@ -73,16 +73,16 @@ def _last_words(lines: "Iterable[str]") -> "list[str]":
 
 
 def _is_rate_of(line: str, told: "list[str]") -> bool:
-    """Whether a line is the rate of an event that is told of anew, be it with a rate or without."""
+    """Whether a line is the rate of an event that `told` covers anew, with a rate or without."""
     event, field = [*line.split(" ", 2), ""][:2]
     return field == SAMPLE_RATE and event in told
 
 
 def covered(paths: names.Paths, key: str = "consent", *, strictly: bool = False) -> "list[str]":
-    """What the stored answer (or the `notice`) says that it covers; nothing where it says nothing of it.
+    """The lines that the stored answer (or the `notice`) covers; none if it lists none.
 
-    What cannot be read covers nothing, and the gate has its own word on it. Where nothing would be taken for an answer
-    that is silent on it, ask `strictly`: that raises `OSError` for a file that is there and cannot be read.
+    A file that cannot be read covers nothing, and the gate judges it by itself. A caller that would take that for an
+    answer without lines asks `strictly`: then a file that is there and cannot be read raises `OSError`.
     """
     try:
         text = names.read_small(paths[key], names.current_user()).decode("utf-8", "replace")
