@@ -1,7 +1,7 @@
-"""Plug into a host. Here: the command scope, one event a command, as a decorator and as a context manager.
+"""Plug into a host. Here: the command scope, one event for each command, as a decorator and as a context manager.
 
-The rule that keeps it honest: the host's function runs on the same line of this file whether telemetry is on or off,
-its result and its exception pass through untouched, and all of the scope's own work happens behind the recorder's
+The rule that keeps it honest: the host's function runs on the same line of this file whether telemetry is on or off.
+Its result and its exception pass through untouched, and all of the scope's own work happens behind the recorder's
 border.
 
 | the command ends by                  | `success` | `exit_code` | `error`                               |
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 _COROUTINE = 0x80  # inspect.CO_COROUTINE: set in the code of an `async def`; importing `inspect` costs 20 ms
 _WRITTEN_IN_PYTHON = 1 << 9  # Py_TPFLAGS_HEAPTYPE, bit 9 of the flags of a type
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
-_LONG = sys.maxsize + 1 if os.name == "posix" else 2**31  # where a `long` of C ends; what is beyond becomes -1
-# What `functools.update_wrapper` copies, newest spelling of the annotations first; `functools` costs 4 ms.
+_LONG = sys.maxsize + 1 if os.name == "posix" else 2**31  # where a `long` of C ends; anything beyond becomes -1
+# What `functools.update_wrapper` copies, but for the annotations (see `_dressed`); `functools` costs 4 ms.
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__", "__type_params__")
 
 
@@ -58,7 +58,7 @@ SILENT = Silent()
 
 
 class Unique:
-    """What measures in this process: copied with an object of the host's it stays itself, pickled it is silent."""
+    """What measures in this process. A copy, as within an object of the host, is itself; a pickled one is silent."""
 
     __slots__ = ()
     silence: "type[Silent]" = Silent
@@ -82,8 +82,8 @@ class Scope(Unique):
         self._facts = facts
         self._variable = _variable(recorder)
         self._outer = _running(self._variable.get())
-        self._process: object = None  # which process entered it, where that matters
-        self._signature = recorder.signature  # of the consent that it measures under
+        self._process: object = None  # the process that entered it, for `once_per_tree`
+        self._signature = recorder.signature  # of the consent under which it measures
         self._started = 0
         self._ended = False
 
@@ -106,8 +106,8 @@ class Scope(Unique):
     def _finish(self, error: "BaseException | None") -> None:
         ended = time.monotonic_ns()
         self._ended = True
-        self._outer = _running(self._outer)  # so that those around it that have ended are not kept
-        if self._variable.get() is self:  # else it is left in another context, or before one that was entered later
+        self._outer = _running(self._outer)  # so that scopes around it that have ended are not kept
+        if self._variable.get() is self:  # else it is left in another context, or before one entered later
             self._variable.set(self._outer)
         if self._process is not None:
             from . import tree
@@ -127,7 +127,7 @@ class Scope(Unique):
         }
         if error is not None and not isinstance(error, SystemExit):
             properties["error"] = type(error).__name__
-        # What the scope measured comes first and is not to be replaced by a fact of the same name.
+        # What the scope measured comes first, and no fact of the same name replaces it.
         self._recorder.track("command", {**properties, **self._facts, **properties})
 
 
@@ -135,7 +135,7 @@ class Command:
     """What `Telemetry.command` returns: decorate a function with it, or enter it."""
 
     kind = Scope
-    silent = SILENT  # held here: a finalizer may run when the names of this module are gone
+    silent = SILENT  # kept here, since a finalizer may run when the names of this module are gone
 
     def __init__(self, recorder: "Recorder", name: object, facts: "dict[str, object]") -> None:
         self._recorder = recorder
@@ -144,7 +144,7 @@ class Command:
         self._entered: list[Scope | Silent] = []
 
     def add(self, **facts: object) -> None:
-        """Add facts to the innermost run of this command in the current context; nothing outside one."""
+        """Add facts to the innermost run of this command in the current context; outside of one, do nothing."""
         self._innermost().add(**facts)
 
     def __call__(self, function: "Function") -> "Function":
@@ -174,7 +174,7 @@ class Command:
 
     def _leave(self, *ending: "Any") -> None:
         scope = self._innermost()
-        if scope not in self._entered:  # entered in another context, or where nothing was recorded
+        if scope not in self._entered:  # it was entered in another context, or records nothing
             scope = self._entered[-1]
         # Not simply the last one: another thread may have entered this object since.
         self._entered.remove(scope)
@@ -201,14 +201,14 @@ class Command:
 
 
 def current(recorder: "Recorder") -> "Scope | Silent":
-    """The innermost running command of this context; a silent one where there is none."""
+    """The innermost running command of this context; a silent one if there is none."""
     variable = recorder.scopes
     return (_running(variable.get()) if variable is not None else None) or SILENT
 
 
 def _running(scope: "Scope | None") -> "Scope | None":
-    """The scope itself, or of those around it the nearest, that has not ended: a task outlives the command that it was
-    started in, and generators are closed in any order.
+    """The scope itself, or else the nearest one around it, that has not ended: a task may outlive the command that
+    started it, and generators are closed in any order.
     """
     while scope is not None and scope._ended:
         scope = scope._outer
@@ -229,9 +229,9 @@ def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
 
 
 def context_variable() -> "type[ContextVar[Any]]":
-    """The class `contextvars.ContextVar`, without the module that names it: mostly a shared library, 0.3 ms to load.
+    """The class `contextvars.ContextVar`, without its module: mostly a shared library, 0.3 ms to load.
 
-    CPython has the class from its start. A flag tells it from one of that name that somebody wrote.
+    CPython has the class from its start. A flag tells it from one of that name written in Python.
     """
     for kind in object.__subclasses__():
         if kind.__name__ == "ContextVar" and not kind.__flags__ & _WRITTEN_IN_PYTHON:
@@ -242,7 +242,7 @@ def context_variable() -> "type[ContextVar[Any]]":
 
 
 def exit_code(error: "BaseException | None", given: object) -> int:
-    """The exit status that comes of an exception; `given` is what the command itself stated, where there is none."""
+    """The exit status that an exception leads to; without one, that of `given`, which the command itself stated."""
     code: object = 1
     if error is None:
         code = given
@@ -259,9 +259,9 @@ def exit_code(error: "BaseException | None", given: object) -> int:
 
 
 def meant(error: "BaseException | None") -> "BaseException | None":
-    """The error; of Click's `Exit` the `SystemExit` which it becomes. Of a coroutine that `asyncio.Runner` cancels as
-    Ctrl-C was typed the `KeyboardInterrupt` which it raises in the end; where an interpreter has another way to tell
-    them, a cancellation stays one.
+    """The error, as what it becomes in the end: Click's `Exit` as `SystemExit`, and the cancellation of a coroutine by
+    which `asyncio.Runner` reacts to Ctrl-C as `KeyboardInterrupt`. On an interpreter whose runner works differently,
+    that stays a cancellation.
     """
     if error is None:
         return None
@@ -273,28 +273,28 @@ def meant(error: "BaseException | None") -> "BaseException | None":
     handler = system.getsignal(system.SIGINT)  # partial(runner._on_sigint, main_task=...)
     if not getattr(getattr(getattr(handler, "func", None), "__self__", None), "_interrupt_count", 0):
         return error
-    # As the runner itself decides: a task that took the cancellation back, or is cancelled once more, has gone on. What
-    # else is cancelled while the main task ends, by a timeout for instance, is taken for a part of that.
+    # The runner itself decides so: a task that took the cancellation back, or is cancelled once more, has gone on.
+    # Anything else cancelled while the main task ends (by a timeout, say) is taken for a part of that.
     cancelling = getattr(handler.keywords.get("main_task"), "cancelling", int)
     return KeyboardInterrupt() if cancelling() == 1 else error
 
 
 def _is_of_click(error: BaseException, name: str) -> bool:
-    """Whether an error is of this class of Click, told by its name: Typer and asyncclick have their own."""
+    """Whether an error is of this class of Click, by its name: Typer and asyncclick have their own."""
     return any(each.__name__ == name for each in type(error).__mro__) and hasattr(error, "exit_code")
 
 
 def _dressed(wrapper: "Callable[..., Any]", function: "Function") -> "Function":
-    """`wrapper` in the clothes of `function`, for help texts, signatures and tracebacks."""
-    try:  # with a code that equals another one as the function's does: Invoke runs only the first of equal tasks
+    """`wrapper` with the name, docstring and attributes of `function`, for help texts, signatures and tracebacks."""
+    try:  # its code made as distinct as the function's: of equal tasks Invoke runs only the first
         code = wrapper.__code__.replace(co_consts=(*wrapper.__code__.co_consts, function.__code__))
         wrapper = type(wrapper)(code, globals(), None, None, wrapper.__closure__)  # type: ignore[misc]
     except (AttributeError, TypeError):
-        pass  # of a callable that has no code; or compiled, as by Nuitka, a function is none that can be made so
+        pass  # a callable without code; or a compiled one, as by Nuitka, whose type makes no function like this
     annotations = "__annotate__" if hasattr(function, "__annotate__") else "__annotations__"
     for name in (*_COPIED, annotations):
         if hasattr(function, name):
             setattr(wrapper, name, getattr(function, name))
     wrapper.__dict__.update(getattr(function, "__dict__", {}))
     wrapper.__wrapped__ = function  # type: ignore[attr-defined]  # where `inspect.signature` looks
-    return wrapper  # type: ignore[return-value]  # in those clothes
+    return wrapper  # type: ignore[return-value]  # it passes for `function` now

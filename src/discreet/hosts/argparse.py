@@ -1,7 +1,7 @@
 """argparse: one call mounts `mytool telemetry ...`, another records whichever sub-command was typed.
 
 The rule that keeps it honest: `mount` adds one sub-command and touches nothing else of the host's parser; the verbs are
-loaded only when it was typed. `dispatch` parses and calls as the host would, and hands on what comes of it.
+loaded only if it is typed. `dispatch` parses and calls as the host would, and returns or raises the same.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from ..telemetry import Recorder
 from . import Command, Scope, is_coroutine
 from . import dispatch as common
 
-# No option is known to the sub-command's own parser, so `--help` and all the rest reach the verbs as they were typed.
+# With this prefix the sub-command's parser knows no option, so `--help` and the rest reach the verbs as typed.
 _NO_PREFIX = "\0"
 _PATH = "_discreet_path"  # an attribute of the parsed arguments, taken away before the host sees them
 
@@ -26,17 +26,17 @@ def mount(
     name: str = "telemetry",
     dest: str = "func",
 ) -> argparse.ArgumentParser:
-    """Add the sub-command `name` with all verbs to what `parser.add_subparsers()` returned; the parser of it.
+    """Add the sub-command `name` with all verbs to what `parser.add_subparsers()` returned. Returns its parser.
 
-    The parsed arguments carry a function in the attribute `dest`, the usual place of a host's own: called with the
-    arguments, it runs the verb and returns the exit status (0, 1 or 2); `--help` and a wrong use end in `SystemExit`,
-    as they do everywhere with argparse.
+    The parsed arguments carry a function in the attribute `dest`, the usual place of a host's own. Called with the
+    arguments, it runs the verb and returns the exit status (0, 1 or 2). `--help` and a wrong use end in `SystemExit`,
+    as always with argparse.
     """
     summary = common.summary(telemetry)
     parser: argparse.ArgumentParser = subparsers.add_parser(name, help=summary, add_help=False, prefix_chars=_NO_PREFIX)
     parser.add_argument("verb", nargs=argparse.REMAINDER)
     program, *words = parser.prog.split()
-    # Below another sub-command, if the beginning is that of the program and no name of several words.
+    # The words after the program are the sub-commands that lead here, unless the program's name has several words.
     telemetry.verbs = " ".join(words) if program in (telemetry.program, os.path.basename(sys.argv[0])) else name
 
     def run(arguments: argparse.Namespace) -> int:
@@ -57,13 +57,13 @@ def dispatch(
     dest: str = "func",
     flags: bool = False,
 ) -> Any:
-    """Parse `argv` (by default `sys.argv[1:]`), call the function that the sub-command put into the attribute `dest`
-    with the arguments, record the command, and return what the function returned.
+    """Parse `argv` (by default `sys.argv[1:]`), call the function in the attribute `dest` of the parsed arguments with
+    these, record the command, and return what the function returned.
 
-    The command is called by the registered names of the sub-commands, `import.from_code`; without any, as the function
-    is. Its exit status is that of `sys.exit(dispatch(...))`. `--help`, `--version` and what the parser refuses end in
-    `SystemExit` and are not recorded, nor are the verbs. With `flags` the names of the options used are recorded as
-    `flags_used`.
+    The command's name is made of the registered names of the sub-commands, as in `import.from_code`; without any, it is
+    the function's. Its exit status is that of `sys.exit(dispatch(...))`. `--help`, `--version` and what the parser
+    refuses end in `SystemExit` and are not recorded, nor are the verbs. With `flags` the names of the options used are
+    recorded as `flags_used`.
     """
     used: dict[str, None] = {}
     tree = dict(_tree(parser, ()))
@@ -99,14 +99,14 @@ def _run(command: Command, function: Any, arguments: argparse.Namespace) -> Any:
 
 
 def _stated(scope: object, result: object) -> object:
-    """The result; the exit status is that of `sys.exit(result)`, unless the command itself stated one."""
+    """The result. The exit status recorded is that of `sys.exit(result)`, unless the command itself stated one."""
     if isinstance(scope, Scope):
         scope._facts.setdefault("exit_code", result)
     return result
 
 
 def _tree(parser: argparse.ArgumentParser, path: tuple[str, ...]) -> Iterator[tuple[Any, tuple[str, ...]]]:
-    """Each parser with the registered names of the sub-commands that lead to it; of aliases the first."""
+    """Each parser with the registered names of the sub-commands that lead to it, without their aliases."""
     yield parser, path
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -124,7 +124,7 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
 
 
 def _note(parser: Any, used: dict[str, None]) -> None:
-    """Have the parser note the options that it takes: argparse asks this method for the value of each."""
+    """Have the parser note the options that were typed: argparse calls its `_get_values` for each."""
 
     def get_values(action: argparse.Action, words: list[str]) -> object:
         if action.option_strings:

@@ -1,7 +1,7 @@
 """The question of an opt-in tool, and the notice of an opt-out one.
 
-The rule that keeps it honest: everything is said on stderr, to a person at a terminal, once; and what nobody answered
-is a no. The rule who may be spoken to is in consent/asking.py.
+The rule that keeps it honest: everything is said on stderr, to a person at a terminal, once; and a question that nobody
+answered is a no. consent/asking.py decides who may be spoken to.
 """
 
 import os
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from ..destination import Destination
 
-_SECONDS = (1.0, 600.0)  # a limit below is nobody's time to read, one above is none
-_TRIES = 5  # lines typed that are no answer, after which it is no
+_SECONDS = (1.0, 600.0)  # of the time limit: in less nobody can read, and more is no limit
+_TRIES = 5  # after so many lines that are no answer, it is no
 _EVENTS = 5  # shown with their purpose
 _WIDTH = 100  # columns of a line at most
 
@@ -29,7 +29,7 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
     """See `Telemetry.ask`."""
     if (
         recorder.mode not in ("opt-in", "local")
-        or os.path.lexists(recorder.paths["consent"])  # before all else: who answered long ago pays for nothing
+        or os.path.lexists(recorder.paths["consent"])  # first, so that it costs nothing after an answer
         or not _may_speak(recorder, sys.stdin, sys.stdout, sys.stderr)
         or not terminal.is_idle(sys.stdin)
     ):
@@ -43,11 +43,11 @@ def ask(recorder: Recorder, seconds: float) -> bool | None:
     )
     try:
         answer = _answer(recorder, seconds)
-    except KeyboardInterrupt:  # no answer, and the host's to handle, on a line of its own
+    except KeyboardInterrupt:  # no answer; the host handles it, on a new line
         _say()
         raise
     if answer is None and os.path.lexists(recorder.paths["consent"]):
-        return None  # said meanwhile, in another window
+        return None  # answered meanwhile in another window
     from .. import first
     from ..sending import period
 
@@ -78,7 +78,7 @@ def tell(recorder: Recorder) -> bool:
     known = stored.covered(recorder.paths, "notice")
     if known and not _added(recorder, told, known):
         return False
-    # Before a word is said, for this run and for whatever it starts.
+    # Off before a word is said, for this run and for whatever it starts.
     recorder.off = True
     switch = f"{names.prefix(recorder.name)}_NO_TELEMETRY"
     os.environ[switch] = "1"
@@ -92,15 +92,15 @@ def tell(recorder: Recorder) -> bool:
     from ..log import timestamp
 
     stored.note(recorder.paths, told, timestamp(time.time()))
-    if known:  # what was recorded before anybody was told of it stays here
+    if known:  # what was recorded before this notice covered it stays here
         period.begin(recorder.paths)
     return True
 
 
 def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
     """Whether a notice of the lines `told` says more than one of the lines `known` did."""
-    if set(told) == set(known):  # so it is nearly always, and nothing more is loaded
-        return False  # fewer lines may say more: without the one on a rate all events are recorded
+    if set(told) == set(known):  # as nearly always; then nothing more is loaded
+        return False  # not for a subset, which may say more: without the line on its rate, an event is always recorded
     from ..privacy.agreement import Agreement
 
     hosts = [line[2:] for line in told if line[0] == ">"]
@@ -117,7 +117,7 @@ def _receivers(recorder: Recorder) -> "tuple[Destination, ...]":
 
 
 def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
-    """Whether a person is there, is to be spoken to, and what comes of it can be kept: else it would come each time."""
+    """Whether a person is there and may be spoken to, and the outcome can be kept: else it would come each time."""
     if not terminal.attended(*streams):
         return False
     from ..consent.asking import may_speak
@@ -134,14 +134,14 @@ def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:
 
 
 def _answer(recorder: Recorder, seconds: float) -> bool | None:
-    """What is typed; None where it is nothing, or never an answer. Raises `KeyboardInterrupt`."""
+    """The answer that is typed; None if nothing is, or only lines that are none. Raises `KeyboardInterrupt`."""
     tries = _TRIES
     while tries:
         _say("Record it? [y/N/?] ", end="")
         typed = terminal.line(sys.stdin, seconds)
         word = (typed or "").strip().lower()
         if not (typed or "").endswith("\n"):
-            _say()  # no Enter has begun a new line
+            _say()  # no Enter has ended the line
         if typed is None:
             return None
         if word in ("y", "yes"):
@@ -153,7 +153,7 @@ def _answer(recorder: Recorder, seconds: float) -> bool | None:
             from ..privacy.page import markdown
             from .reading import plain
 
-            seconds = _SECONDS[1]  # whoever wants to read all of it is not to be hurried
+            seconds = _SECONDS[1]  # nobody who reads all of it is to be hurried
             _say(*plain(markdown(content(recorder))), "", _default(seconds))
         else:
             tries -= 1
@@ -166,7 +166,7 @@ def _default(seconds: float) -> str:
 
 
 def _summary(recorder: Recorder) -> "Iterator[str]":
-    """The disclosure in a few lines: what for, what, and where to."""
+    """The disclosure in a few lines: events and purposes, what is never recorded, and where records go."""
     from ..privacy.disclosure import content
 
     found = content(recorder)

@@ -1,11 +1,11 @@
-"""Run a command as if nobody stood between it and whoever started us: its exit status, its signals, each of them once.
+"""Run a command as if nothing stood between it and whoever started us: its own exit status, and each signal once.
 
 The rule that keeps it honest: from before the command begins until its end is recorded, every signal that asks a
-program to end is held, and passed on if the command would have got it in our place and does not get it anyway. The
-terminal sends its keys to the command as well as to us; what another process sends to us alone, only we can pass on.
+program to end is held. It is passed on if the command would have got it in our place and does not get it anyway: the
+terminal's keys reach the command as well as us, but only we can pass on what another process sends to us alone.
 
 A known limit: a signal that another process sends to the whole process group, as `timeout` does, reaches the command
-twice, since nothing tells it from one that was sent to us alone.
+twice, since it cannot be told from one that was sent to us alone.
 """
 
 import errno
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 else:
-    import _signal as signal  # `signal` gives the same numbers names, by `enum`, at the price of a third of a start
+    import _signal as signal  # `signal` only adds names, by `enum`, which costs a third of a start
 
 _PASSED_ON = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 _KEYS = ("SIGINT", "SIGQUIT")  # what a terminal's keys send
-_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # a command expects to find these as usual
+_IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # a command expects the default for these
 _SHELL = "/bin/sh"
-# After these the next directory of PATH is tried, as by glibc; of them only EACCES says that something is there.
+# After these the next directory of PATH is tried, as by glibc. Of them, only EACCES says that a file is there.
 _NOT_THIS_ONE = (errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT)
-_LOOK_SECONDS = 1.0  # in a process with threads, one of them may take the signal that tells of the end
+_LOOK_SECONDS = 1.0  # between two looks: another thread may take the signal of the command's end
 
 
 class Child:
@@ -38,7 +38,7 @@ class Child:
     def __init__(self, argv: list[str]) -> None:
         self._argv = argv
         self._held: set[int] = set()
-        self._before: "Any" = set()  # the signals that were held before us
+        self._before: "Any" = set()  # the signals that were held already
 
     def __enter__(self) -> "Child":
         if os.name == "posix":
@@ -49,13 +49,13 @@ class Child:
     def __exit__(self, *_: object) -> None:
         if os.name == "posix":
             for number in (self._held - self._before) & signal.sigpending():
-                _drop(number)  # too late for the command, and it was not meant for us
+                _drop(number)  # too late for the command, for which it was meant
             signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
     def run(self) -> int:
         """Run it to its end: its exit status, or minus the number of the signal that ended it.
 
-        Raises `OSError` where it cannot be started.
+        Raises `OSError` if it cannot be started.
         """
         if os.name != "posix":
             import subprocess
@@ -73,7 +73,7 @@ class Child:
             return process
 
         try:
-            process = start(self._argv[0], self._argv, "posix_spawnp")  # which looks for it in one step
+            process = start(self._argv[0], self._argv, "posix_spawnp")  # which searches PATH itself
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
@@ -90,8 +90,8 @@ class Child:
                 os.kill(process, got.si_signo)
 
     def _wait_with_handlers(self, process: int) -> int:
-        """As `_wait`, where the system does not tell who sent a signal (macOS): in the foreground of a terminal, what
-        its keys send is taken to come from them.
+        """As `_wait`, on a system that does not say who sent a signal (macOS). In the foreground of a terminal, the
+        signals of its keys are taken to come from them.
         """
         shared = set(map(_number, _KEYS)) if _in_foreground() else set()
 
@@ -111,7 +111,7 @@ class Child:
 
 
 def replace(argv: list[str]) -> None:
-    """Become the command. Raises `OSError` where it cannot be started, and everything is as before then."""
+    """Become the command. Raises `OSError` if it cannot be started; then everything is as before."""
     flush()
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in map(_number, _IGNORED_BY_PYTHON)}
     try:
@@ -122,7 +122,7 @@ def replace(argv: list[str]) -> None:
 
 
 def _started(argv: list[str], start: "Callable[[str, list[str]], int]") -> int:
-    """Start the command as execvp(3) does, which Python's own leaves at half: a file that the system takes for no
+    """Start the command as execvp(3) does. Python's own omits one half: a file that the system does not recognize as a
     program is run by the shell.
     """
     name = argv[0]
@@ -136,7 +136,7 @@ def _started(argv: list[str], start: "Callable[[str, list[str]], int]") -> int:
             if error.errno not in _NOT_THIS_ONE:
                 raise
             if failed.errno != errno.EACCES:
-                failed = error  # the first that says more than that it is not there
+                failed = error  # in the end, the first that says that a file is there
     raise failed
 
 
@@ -147,18 +147,18 @@ def _forked(path: str, argv: list[str], before: "Any") -> int:
     def release() -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    # One call of the system is safe between a fork and an exec, and what is run is what the user typed.
+    # One system call is safe between a fork and an exec, and the command is what the user typed.
     process = subprocess.Popen(argv, executable=path, close_fds=False, preexec_fn=release)  # noqa: PLW1509, S603
-    process.returncode = 0  # as if it had ended: it is for us to wait, and Python would warn
+    process.returncode = 0  # as if it had ended: we wait for it ourselves, and Python would warn
     return process.pid
 
 
 def end_by(number: int) -> None:
-    """End this process by a signal, as the command was, without a core dump over that of the command."""
+    """End this process by the signal that ended the command, without a core dump that overwrites the command's."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    if number != signal.SIGKILL:  # which is always as it was
+    if number != signal.SIGKILL:  # which no handler can catch
         signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
 
@@ -183,14 +183,14 @@ def _number(name: str) -> int:
 
 
 def _ours_alone(got: "signal.struct_siginfo") -> bool:
-    """Whether a signal reached us and not the command: another process sent it (its code is not positive then), or the
-    terminal hung up, which the kernel tells only the leader of the session.
+    """Whether a signal reached us but not the command: another process sent it (then its code is not positive), or the
+    terminal hung up, which the kernel signals only to the leader of the session.
     """
     return got.si_code <= 0 or (got.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid())
 
 
 def _in_foreground() -> bool:
-    """Whether the terminal's keys reach us, and the command with us: it is in the same process group."""
+    """Whether the terminal's keys reach us, and so the command too, which is in the same process group."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

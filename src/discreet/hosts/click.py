@@ -1,7 +1,7 @@
 """Click: one call makes the command that carries the verbs, another records every command of a group.
 
 The rule that keeps it honest: what Click does with a command line stays Click's business. A command is recorded from
-the moment that Click calls it, so help, completion and a command line that it refuses are not; and it ends as it would.
+the moment that Click calls it, so help, completion and a refused command line are not. It ends as it would otherwise.
 
 | the command ends by                            | `success` | `exit_code` | `error`                                 |
 |------------------------------------------------|-----------|-------------|-----------------------------------------|
@@ -12,8 +12,8 @@ the moment that Click calls it, so help, completion and a command line that it r
 | Ctrl-C (`KeyboardInterrupt`)                   | false     | 1           | `KeyboardInterrupt`                     |
 | any other exception                            | false     | 1           | a built-in or declared name, or `other` |
 
-Endings are told by the names of Click's classes, not by the classes: Typer brings its own copy of Click, asyncclick is
-a third one. For that reason only `verbs` imports the package.
+Endings are recognized by the names of Click's classes, not by the classes: Typer brings its own copy of Click, and
+asyncclick is a third one. So only `verbs` imports the package.
 """
 
 import copy
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 
     _Group = TypeVar("_Group")
 
-# How the verbs are given everything as it was typed: they have a parser of their own.
+# With these the verbs, which have a parser of their own, get everything as it was typed.
 RAW = {"allow_extra_args": True, "allow_interspersed_args": False, "ignore_unknown_options": True}
-_SUFFIXES = ("_command", "_cmd", "_group", "_grp")  # which Click, too, takes away from the name of a function
-_NAME = "_discreet_name"  # of a command that its group does not know: what it was called first
+_SUFFIXES = ("_command", "_cmd", "_group", "_grp")  # Click, too, removes these from the name of a function
+_NAME = "_discreet_name"  # of a command that its group does not list: the name it got at first
 _DRESSED = "_discreet_dressed"
 
 
@@ -72,13 +72,12 @@ def runner(telemetry: "Recorder") -> "Callable[[Any], None]":
 
 
 def record(group: "_Group", telemetry: "Recorder", *, flags: bool = False) -> "_Group":
-    """Record every command of a `click.Group`, nested ones as `import.from_code`; the group itself.
+    """Record every command of a `click.Group`, nested ones as `import.from_code`. Returns the group.
 
-    The outermost one, where it runs without a sub-command, and a plain `click.Command` are called as the code names
-    them, else as their function is.
-    Commands that come later or are loaded lazily are recorded, too. With `flags` the names of the options used are
-    recorded as `flags_used`, as far as the commands that have them are there now; the others count as `other`.
-    Called again for the same group, it does nothing. Raises `TypeError` for what is no command.
+    A plain `click.Command`, and the outermost group if it runs without a sub-command, have the name that the code gives
+    them, else that of their function. Commands that come later or are loaded lazily are recorded, too. With `flags` the
+    names of the options used are recorded as `flags_used`, if their commands are there now; others count as `other`.
+    A second call for the same group does nothing. Raises `TypeError` for anything that is no command.
     """
     if not callable(getattr(group, "invoke", None)):
         raise TypeError(f"record takes a click.Group or a click.Command, not {group!r}")
@@ -107,7 +106,7 @@ class Called(Command):
 
 
 class Recording:
-    """How the commands of one group are recorded. `called` is what a call becomes."""
+    """How the commands of one group are recorded. `called` is the class that records a call."""
 
     def __init__(self, telemetry: "Recorder", flags: bool, called: type[Called] = Called) -> None:
         self._telemetry = telemetry
@@ -115,7 +114,7 @@ class Recording:
         self._called = called
 
     def dress(self, command: "Any", path: "tuple[str, ...]") -> None:
-        """Have a command recorded where it is called, and those that it finds for its context."""
+        """Have a command recorded when it is called, and the sub-commands that it finds as well."""
         call = command.invoke
 
         def invoke(context: "Any") -> "Any":
@@ -146,17 +145,17 @@ class Recording:
         return self._called(self._telemetry, name, {common.FLAGS: used} if used else {})
 
     def _twin(self, found: "Any", before: "list[tuple[str, Any]]", path: "tuple[str, ...]") -> "Any":
-        """A copy of a command that is recorded: the host's own may be found in another place, too."""
+        """A copy of a command that is recorded, since the host's own may be found in another place, too."""
         if found is None or self._telemetry.off or hasattr(getattr(found, "callback", None), common.VERBS):
             return None
         name = next((name for name, each in before or () if each is found), None)
         name = getattr(found, _NAME, name)
         if name is None:
-            # Loaded by the group, perhaps by the very word that was typed: the function's name is surely the code's.
+            # Loaded by the group, perhaps under the very word that was typed; the function's name is surely the code's.
             name = _own_name(found)
             setattr(found, _NAME, name)
         twin = copy.copy(found)
-        if vars(twin).pop(_DRESSED, False):  # recorded on its own account, too: not twice
+        if vars(twin).pop(_DRESSED, False):  # the host had it recorded by itself, too: not twice
             vars(twin).pop("invoke")
             vars(twin).pop("get_command", None)
         self.dress(twin, (*path, common.part(name)))
@@ -164,7 +163,7 @@ class Recording:
 
 
 def options(command: "Any") -> "Iterator[str]":
-    """The names of the options of a command and of all below it, without those that end it, as `--version` does."""
+    """The names of the options of a command and of all below it, but for those that end it, such as `--version`."""
     for option in command.params:
         if option.param_type_name == "option" and (option.expose_value or not option.is_eager):
             yield common.spelled(option.opts)
@@ -173,7 +172,7 @@ def options(command: "Any") -> "Iterator[str]":
 
 
 def _registered(group: "Any") -> "list[tuple[str, Any]]":
-    """The commands of a group, or of a `CommandCollection`, under the names that they were registered by."""
+    """The commands of a group, or of a `CommandCollection`, with the names that they were registered under."""
     groups: Iterable[Any] = (group, *getattr(group, "sources", ()))
     return [item for each in groups for item in getattr(each, "commands", {}).items()]
 
@@ -194,7 +193,7 @@ def _own_name(command: "Any") -> str:
 
 
 def _words(context: "Any") -> bool:
-    """Whether words are left for a sub-command; Click keeps the first in a place that changed its name."""
+    """Whether words are left for a sub-command; Click keeps the first in an attribute that changed its name."""
     found = vars(context)
     return bool(found.get("_protected_args") or found.get("protected_args") or context.args)
 

@@ -1,7 +1,7 @@
 """What argparse, Click and Typer have in common: the names of commands and options, and the way to the verbs.
 
-The rule that keeps it honest: a name is one that the host's code gave to a command or an option. What the user typed is
-never looked at: an alias or an abbreviation counts under the name that was registered.
+The rule that keeps it honest: a name is one that the host's code gave to a command or an option, never what the user
+typed: an alias or an abbreviation counts under the name that was registered.
 """
 
 from .. import names
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..telemetry import Recorder
 
 FLAGS = "flags_used"  # the field that says which options were used
-VERBS = "_discreet_verbs"  # what marks the function that runs the verbs, which are no command of the host's
+VERBS = "_discreet_verbs"  # marks the function that runs the verbs: they are no command of the host
 
 
 def summary(telemetry: "Recorder") -> str:
@@ -22,22 +22,22 @@ def summary(telemetry: "Recorder") -> str:
 
 
 def part(name: object) -> str:
-    """One step of a command's name: what the code calls it, with `_` for a dash; `other` where that is not legal."""
+    """One step of a command's name: what the code calls it, with `_` for a dash; `other` if that is not legal."""
     text = name.replace("-", "_") if isinstance(name, str) else ""
     return "other" if not text or text.strip(names.NAME_CHARACTERS) else text
 
 
 def spelled(options: "Iterable[str]") -> str:
-    """The name of an option, of all its spellings the first long one: `-o`, `--out-dir` is `out_dir`."""
+    """The name of an option: the first of its long spellings, so that `-o`, `--out-dir` is `out_dir`."""
     found = sorted(options, key=lambda option: not option[1:2] or option[0] != option[1])
     return found[0].lstrip("-+/").replace("-", "_") if found else ""
 
 
 def announce(telemetry: "Recorder") -> bool:
-    """In an opt-out tool that told its user of all else, tell of the options used as well, before any is recorded;
-    False where that failed, and none is to be recorded.
+    """In an opt-out tool that is recording, have the notice cover the options used before any is recorded. False if
+    that failed; then none may be recorded.
 
-    They are declared when the commands are there, which mostly is after `notice` was called.
+    They are declared once the commands are there, which is mostly after `notice` was called.
     """
     if telemetry.mode != "opt-out" or not telemetry.recording():
         return True
@@ -51,7 +51,7 @@ def _tell(telemetry: "Recorder") -> bool:
 
 
 def records_flags(telemetry: "Recorder", wanted: bool, options: "Callable[[], Iterable[str]]") -> bool:
-    """Whether a command's event says which options were used: where the author declared `flags_used`, or wants it.
+    """Whether a command's event says which options were used: if the author declared `flags_used`, or if `wanted`.
 
     In the latter case it is declared here, as a `Distribution` of the names in `options`.
     """

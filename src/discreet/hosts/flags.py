@@ -1,4 +1,4 @@
-"""Feature flags: what `Telemetry.flag` answers, where it has it from, and what of it goes with events.
+"""Feature flags: what `Telemetry.flag` answers, from where, and what of it goes with events.
 
 | who decides      | a flag is                                                                        |
 |------------------|----------------------------------------------------------------------------------|
@@ -8,8 +8,8 @@
 | the receiver     | what PostHog last said, as long as that is no older than a week                  |
 | nobody           | the default                                                                      |
 
-The rule that keeps it honest: a lookup reads small files and never waits; nothing is asked for, made or counted that
-the gate does not allow; of a variant only what a declared row lets out goes with an event.
+The rule that keeps it honest: a lookup reads small files and never waits. Nothing is asked for, made or counted unless
+the gate allows it. Of a variant, only what a declared row lets out goes with an event.
 """
 
 import os
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from ..sending.flags import Cache
     from ..telemetry import Recorder
 
-EXPOSURE = "flag_exposure"  # the event that counts lookups, where the author declared it
+EXPOSURE = "flag_exposure"  # the event that counts lookups, if the author declared it
 
 
 def of(recorder: "Recorder") -> "Flags":
-    """The flags of a recorder, which has them from the first lookup on."""
+    """The flags of a recorder, made at the first lookup."""
     return recorder.flagged or recorder.__dict__.setdefault("flagged", Flags(recorder))  # type: ignore[no-any-return]
 
 
 class Flags:
-    """The flags of one tool in one process. `asks` is whether one was looked up that the receiver decides."""
+    """The flags of one tool in one process. `asks` is true once one was looked up that the receiver decides."""
 
     def __init__(self, recorder: "Recorder") -> None:
         self.asks = False
@@ -55,7 +55,7 @@ class Flags:
         return self._recorder.border("flag", self._all) or {}  # type: ignore[return-value]
 
     def ride(self, event: object, given: "Mapping[str, object]") -> "Mapping[str, object]":
-        """The properties of an event, and the variants that it has declared rows for."""
+        """The `given` properties of an event, and the variants for which it has declared rows."""
         declaration = self._recorder.declaration
         if declaration is None or not self._riding:
             return given
@@ -70,7 +70,7 @@ class Flags:
         return {**given, **found}
 
     def _found(self, key: str, default: object, rollout: object, payload: bool) -> object:
-        """A flag or its payload; None where nobody says anything."""
+        """A flag or its payload; None if nobody decides it."""
         said = self._override(key)
         self._looked_up.setdefault(key)
         if said is not None:
@@ -102,7 +102,7 @@ class Flags:
         return True if word in names.TRUE_WORDS else False if word in names.FALSE_WORDS else said.strip() or None
 
     def _read(self) -> "Cache":
-        """The flags on disk, read again where the file has changed; none where they are too old."""
+        """The flags on disk, read again if the file has changed; none if they are too old."""
         from ..sending import flags
 
         path = self._recorder.paths["flags"]
@@ -116,8 +116,8 @@ class Flags:
         return flags.Cache() if self._cache.is_stale(time.time()) else self._cache
 
     def _local(self, key: str, default: object, rollout: object) -> object:
-        """The variant, by the author's shares, that this installation falls into; for the rest the default, which is a
-        variant like any other, to be compared with them; None where it is none.
+        """The variant whose share this installation falls into. The rest gets the default, as a variant to compare
+        with, or None if that is neither a text nor a boolean. A single share means True, and False for the rest.
         """
         shares: dict[Any, Any] = rollout if isinstance(rollout, dict) else {True: rollout}
         edge, lot = 0.0, self._recorder.salted().bucket(key)
@@ -134,7 +134,7 @@ class Flags:
         return value
 
     def _note(self, key: str, value: object) -> None:
-        """Have a variant that was looked up go with later events, and count, once, that it was."""
+        """Have a variant that was looked up go with later events, and count the lookup, once."""
         field = f"flag.{''.join(_letters(key)).lower()}"
         if value is None:
             self._riding.pop(field, None)

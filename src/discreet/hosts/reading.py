@@ -1,4 +1,4 @@
-"""The disclosure as a person reads it on a terminal: the sentences of the Markdown, without the page's own marks.
+"""The disclosure as a person reads it on a terminal: the sentences of the Markdown, without its marks.
 
 The rule that keeps it honest: nothing is left out. A row of a table becomes an item of a list, since a table that is
 wider than the terminal cannot be read.
@@ -26,7 +26,7 @@ def plain(markdown: str) -> "Iterator[str]":
 
 
 def _cells(line: str) -> list[str]:
-    """The cells of a row, in which a bar has a backslash before it."""
+    """The cells of a row; a bar within one has a backslash before it."""
     return [_text(cell.replace("\\|", "|")) for cell in line[2:-2].split(" | ")]
 
 

@@ -1,7 +1,7 @@
-"""What would leave of an object, for its author: the same conversions, and no installation around them.
+"""What would leave of an object, for its author: the same conversions, without an installation.
 
 The rule that keeps it honest: it shows what the recorder would record of the object by the object's own rows, through
-the very same filter, and makes no file: what needs the secrets of an installation is shown as a placeholder.
+the very same filter. It makes no file: what needs the secrets of an installation is shown as a placeholder.
 """
 
 from ..privacy import Filter, keys
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
     from ..privacy.conversions import Convert
     from ..privacy.declaration import Row
 
-NO_HASH = "0" * 16  # the form of a hash; by chance one in 2**64 is it
-BY_LOT = "<by lot>"  # in the place of an answer by lot, of whatever type that would be
+NO_HASH = "0" * 16  # in the form of a hash; one in 2**64 equals it by chance
+BY_LOT = "<by lot>"  # in place of an answer by lot, whatever its type would be
 
 
 def serialize(obj: object, *, level: str = "basic") -> "dict[str, Any]":
     """The properties that would leave of an `Event` instance, or of an object with `_telemetry_keys()`, as a new dict.
 
     `level` is that of the user's consent, "basic" or "enhanced". A `Hash` is shown as sixteen zeros, and an answer by
-    lot (`epsilon=`) as the text `<by lot>`. A sampled event is shown as if a lot fell on it. Where the event would be
-    dropped, as a value does not fit its conversion, the result is empty; `DISCREET_DEBUG=1` shows why. What the
-    `events=` of a `Telemetry` say is not known here; a row that they declare takes the place of the object's own.
+    lot (`epsilon=`) as the text `<by lot>`. A sampled event is shown as if it were drawn. If the event would be
+    dropped, as a value does not fit its conversion, the result is empty; `DISCREET_DEBUG=1` shows why. The `events=` of
+    a `Telemetry` are not known here; a row that they declare takes the place of the object's own.
 
     Raises `TypeError` for any other object, and nothing else. No file is read or made.
     """
@@ -39,7 +39,7 @@ def serialize(obj: object, *, level: str = "basic") -> "dict[str, Any]":
 
 
 class _Rows(Rows):
-    """The rows where no installation is at hand: no salt to hash or to draw with, and every event is recorded."""
+    """The rows without an installation: there is no salt to hash or draw with, and every event is recorded."""
 
     def _drawn(self, rate: float) -> bool:
         return True

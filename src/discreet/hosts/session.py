@@ -1,14 +1,14 @@
 """The session: what a long-running process did, added up, as one event at its end, or one at each interval.
 
-The rule that keeps it honest: what is held is numbers under the names of the code, at most 32 names of a kind, and
-counts of declared items; no lock, no thread, no timer. Where the author's rows name something that is made of a count
-or of observations, only what they name leaves.
+The rule that keeps it honest: but for the facts of `add`, a session holds only numbers under names from the code, at
+most 32 names of a kind, and counts of declared items. It has no lock, thread or timer. If the author's rows name
+something that is made of a count or of observations, only what they name leaves.
 
-| call                           | fields, where no row names any of them                     |
+| call                           | fields, if no row names any of them                        |
 |--------------------------------|------------------------------------------------------------|
 | `count("searches", n)`         | `searches`: the sum                                        |
 | `count("searches", success=b)` | and `searches.success`: the sum of those that worked       |
-| `count("langs", item="py")`    | `langs`; with a row `Distribution` how often each occurred |
+| `count("langs", item="py")`    | `langs`: the sum; with a row `Distribution`, of each item  |
 | `observe("ms", 12)`            | `ms.count`, `ms.mean`, `ms.min`, `ms.max`, `ms.sum`        |
 
 | the session ends by               | `success`                              | `error`                               |
@@ -19,8 +19,8 @@ or of observations, only what they name leaves.
 | SIGKILL, `os._exit`, a crash      | what an interval recorded stays; the rest is lost                              |
 
 Known races, accepted: CPython switches threads and runs signal handlers at calls and jumps, and none lies between the
-read and the write of a number here; on an interpreter without a global lock two that meet may count as one. What
-another thread counts in the very instant in which a part is recorded, once a thread, may be left out.
+read and the write of a number here. Without its global lock, two counts in the same instant may become one. While a
+part is being recorded, one call of each other thread may be left out.
 """
 
 import atexit
@@ -62,7 +62,7 @@ SILENT = SilentSession()
 
 
 class Session(Unique):
-    """One session. All of its methods return at once and never raise; what cannot be taken is counted as `session`."""
+    """One session. All of its methods return at once and never raise; what they refuse is counted as `session`."""
 
     __slots__ = (
         "_counts",
@@ -94,14 +94,14 @@ class Session(Unique):
         _open(recorder)[self] = None
 
     def count(self, name: str, number: "Number" = 1, /, *, item: object = None, success: object = None) -> None:
-        """Add `number`, any finite one below 2**53, to a sum; with `success` also to that of what worked, if it did.
+        """Add `number`, within 2**53 of 0, to a sum; if `success` is given and true, also to the sum of what worked.
 
-        With a row `Distribution` under this name `item` is counted, as `other` if it is not declared.
+        With a row `Distribution` under this name, `item` is counted, as `other` if it is not declared.
         """
         self._recorder.border("session", self._count, name, number, item, success)
 
     def observe(self, name: str, value: "Number", /) -> None:
-        """Take one measured value, a finite number below 2**53: how many, mean, least, largest and sum are kept."""
+        """Take one measured value, within 2**53 of 0. Recorded are how many, mean, least, largest and sum."""
         self._recorder.border("session", self._observe, name, value)
 
     def add(self, **facts: object) -> None:
@@ -119,16 +119,16 @@ class Session(Unique):
         self._recorder.border("session", self._finish, error)
 
     def _begin(self) -> None:
-        """Begin to add up, at nothing."""
+        """Begin to add up, from zero."""
         self._process = os.getpid()
         self._signature = self._recorder.signature
         self._since = time.monotonic_ns()
-        self._counts: dict[str, list[Number]] = {}  # the sum, that of what worked, and whether anybody said what did
+        self._counts: dict[str, list[Number]] = {}  # the sum, that of what worked, and whether `success` was given
         self._observed: dict[str, list[Number]] = {}  # how many, sum, least, largest
         self._spread: dict[str, dict[str, Number]] = {}  # by item
 
     def _open(self, table: "Mapping[str, object]", name: str) -> bool:
-        """Whether `name` may be counted in `table`; what is not is counted as dropped."""
+        """Whether `name` may be counted in `table`; if not, that is counted as dropped."""
         if os.getpid() != self._process:  # a fork: what was counted before is the parent's to record
             self._part = 0
             self._begin()
@@ -178,7 +178,7 @@ class Session(Unique):
                 self._facts[name] = value
 
     def _look(self) -> None:
-        """Record a part if the interval is over: by whoever counts then, so an idle process records nothing."""
+        """Record a part if the interval is over. Only `count` and `observe` look: an idle process records nothing."""
         if self._every and not self._ended and time.monotonic_ns() - self._since >= self._every:
             self._record({})
 
@@ -200,7 +200,7 @@ class Session(Unique):
     def _record(self, outcome: "dict[str, object]") -> None:
         forked = os.getpid() != self._process
         if forked or self._recorder.signature != self._signature:
-            # Counted by the parent of a fork, or under a consent that stands no more: not to be recorded here.
+            # Counted by the parent of a fork, or under a consent that no longer stands: not to be recorded here.
             if not forked:
                 self._recorder.lose("consent")
             self._begin()
@@ -217,16 +217,16 @@ class Session(Unique):
         for name, (number, total, least, largest) in observed.items():
             values = {"count": number, "mean": total / number, "min": least, "max": largest, "sum": total}
             made |= self._asked(name, {f"{name}.{part}": value for part, value in values.items()}, values)
-        # What was measured comes first and is not to be replaced by a fact of the same name.
+        # What was measured comes first, and no fact of the same name replaces it.
         self._recorder.track("session", {**outcome, **self._facts, **made, **outcome})
 
     def _asked(
         self, name: str, fields: "Mapping[str, Number]", values: "Mapping[str, Number] | None" = None
     ) -> "dict[str, object]":
-        """Of the `fields` made for a name those that the author's rows ask for, or all where they ask for none.
+        """Of the `fields` made for a name, those that the author's rows ask for; all if they ask for none.
 
-        A row for the name of observed `values` itself is given those that it names, if it is a mapping, else the one
-        that its conversion is about.
+        A row for the very name of observed `values` gets the one that its conversion is about; if it is a mapping,
+        those that it names.
         """
         found = {field: _fit(self._rows[field], value) for field, value in fields.items() if field in self._rows}
         row = self._rows.get(name)
@@ -244,29 +244,29 @@ class Session(Unique):
 
 
 def _open(recorder: "Recorder") -> "dict[Session, None]":
-    """The open sessions of a recorder, in order. They have one place among what the end of the interpreter calls:
-    Python 3.11 looks through all of that whenever something is taken back, and closes no gap.
+    """The open sessions of a recorder, in order. `atexit` has one function for all of them: Python 3.11 searches its
+    whole list whenever a function is unregistered, and never closes a gap.
     """
     found: dict[Session, None] | None = recorder.__dict__.get("sessions")
     if found is None:
         found = recorder.__dict__.setdefault("sessions", {})
-        atexit.register(_leave, found)  # runs before the log is closed, whose place was taken at the gate
+        atexit.register(_leave, found)  # runs before the log is closed, which was registered before, at the gate
     return found
 
 
 def _leave(sessions: "dict[Session, None]") -> None:
-    """At the end of the interpreter: nobody closed them, so nobody said that it went well. The interpreter keeps what
-    it is to call: so no recorder, which may be gone by then.
+    """End the sessions left open at the end: nobody closed them, so nobody said that they went well. `atexit` keeps
+    its arguments alive, so the recorder, which may be gone by then, is none of them.
     """
     try:
         for session in reversed(list(sessions)):
             session._recorder.border("session", session._finish, getattr(sys, "last_value", None), False)
     except (KeyboardInterrupt, SystemExit):
-        pass  # of the host's handler of a signal: the interpreter would print it
+        pass  # from a signal handler of the host: the interpreter would print it
 
 
 def begin(recorder: "Recorder", every: float | None, facts: "dict[str, object]") -> "Session | SilentSession":
-    """A running session; a silent one where nothing is recorded, or where `every` is no number."""
+    """A running session; a silent one if nothing is recorded, or if `every` is no number."""
     if not recorder.recording():
         return SILENT
     made: Any = recorder.border("session", Session, recorder, every, facts)
@@ -288,5 +288,5 @@ def _word(row: object) -> str:
 
 
 def _fit(row: object, value: "Number") -> object:
-    """A number as its row will read it: of a `Count` what has that length, since a number alone counts as one thing."""
+    """A number as its row will read it: for a `Count`, something of that length, since any number counts as 1."""
     return range(value) if _word(row) == "count" and type(value) is int and value >= 0 else value

@@ -3,11 +3,11 @@
     discreet --tool NAME [--data-dir DIR] run [--event EVENT] [--] COMMAND ...
     discreet --manifest FILE [--tool NAME] [--data-dir DIR] run ...
 
-The rule that keeps it honest: `run` is as if it were not there. The command's output, exit status and signals are its
-own, whether telemetry is on or off, and nothing of its name or arguments is recorded.
+The rule that keeps it honest: the command behaves as if `run` were not there. Its output, exit status and signals are
+its own, whether telemetry is on or off, and nothing of its name or arguments is recorded.
 
 A Makefile pays for `run` at each target, so the usual way to type it is read here, without `argparse` and the verbs.
-What is not plainly right is left to them: they know how to say what is wrong.
+Anything that is not plainly right is left to these, which can say what is wrong.
 """
 
 import os
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     _Recorder = TypeVar("_Recorder", bound=Recorder)
 
-EVENT, COMMAND = "run", "command"  # what `run` records, unless it is told another name; and what `once_per_tree` counts
+EVENT, COMMAND = "run", "command"  # what `run` records by default; and the event that `once_per_tree` is about
 OPTIONS = ("--tool", "--manifest", "--data-dir")
 _NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells report it
 
@@ -40,7 +40,7 @@ class Call:
 
 
 def parsed(words: "Sequence[str]") -> Call | None:
-    """The call of `run` that was typed, where it is plainly a right one; None for every other command line."""
+    """The call of `run` that was typed, if it is plainly right; None for every other command line."""
     options, rest = typed(words, OPTIONS)
     if rest[:1] != ["run"]:
         return None
@@ -97,8 +97,8 @@ def _undeclared(kind: "type[_Recorder]", tool: str | None) -> "_Recorder":
     if tool is None:
         raise ValueError("name the tool: --tool NAME, or --manifest FILE")
     telemetry = kind(tool)
-    # Without the tool's declaration everything declared would be passed over as forged, and what a first run discloses
-    # is not known.
+    # Nothing is delivered without the tool's declaration: all that it declares would be passed over as forged, and what
+    # a first run discloses is not known.
     telemetry.delivery = "none"
     return telemetry
 
@@ -124,7 +124,7 @@ def run(
 ) -> int:
     """Run a command, record it, with `more`, and end as it ended: its exit status, or by the signal that ended it.
 
-    With `instead`, where nothing is recorded, this process becomes the command: a host's has an end of its own.
+    With `instead`, this process becomes the command if nothing is recorded. A host's process has an end of its own.
     """
     from . import child
 
@@ -146,7 +146,7 @@ def run(
 
 
 def _run_once(telemetry: "Recorder", event: str, held: "Child", more: "Mapping[str, object]") -> int:
-    """The same, unless another command of the tool has started it, or runs in this very process."""
+    """The same, but not recorded if another command of the tool started this process, or runs in it."""
     from . import SILENT, current, tree
 
     if current(telemetry) is not SILENT or tree.inside(telemetry.name):
@@ -160,8 +160,8 @@ def _run_once(telemetry: "Recorder", event: str, held: "Child", more: "Mapping[s
 
 
 def _run_and_record(telemetry: "Recorder", event: str, held: "Child", more: "Mapping[str, object]") -> int:
-    """The exit status of the command, or minus the number of the signal that ended it. Raises `OSError` where it cannot
-    be started.
+    """The exit status of the command, or minus the number of the signal that ended it. Raises `OSError` if it cannot be
+    started.
     """
     with held:
         started = time.monotonic_ns()
@@ -169,6 +169,6 @@ def _run_and_record(telemetry: "Recorder", event: str, held: "Child", more: "Map
         duration = (time.monotonic_ns() - started + 500_000) // 1_000_000
         code = 128 - status if status < 0 else status  # as shells report it
         measured = {"duration_ms": duration, "success": code == 0, "exit_code": code}
-        telemetry.track(event, {**measured, **more, **measured})  # first, and not to be replaced
+        telemetry.track(event, {**measured, **more, **measured})  # measured values come first, and are not replaced
         telemetry.close()
     return status

@@ -1,4 +1,4 @@
-"""The terminal: is a person there, and one line of theirs, for which is waited so long and no longer.
+"""The terminal: whether a person is there, and one line that they type within a time limit.
 
 The rule that keeps it honest: no mode of the terminal is ever changed. However a question ends, by an answer, by Ctrl-C
 or by a kill, there is nothing to put back.
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from typing import Any, TextIO
 
 _PAUSE = 0.05  # seconds between two looks at the keyboard, on Windows
-# Elsewhere the system wakes us; but a Ctrl-C in the very instant before the wait begins is noticed after it only.
+# Elsewhere the system ends the wait at a key; but a Ctrl-C in the instant before it begins is noticed only after it.
 _WAIT_SECONDS = 0.2
 _LINE_BYTES = 4096  # a terminal keeps no longer line
 
 
 def attended(*streams: "TextIO | None") -> bool:
-    """Whether each stream is a terminal in whose foreground this process runs: from the background, reading would stop
-    it. Never raises.
+    """Whether each stream is a terminal in whose foreground this process runs: reading in the background would stop the
+    process. Never raises.
     """
     for stream in streams:
         try:
@@ -32,7 +32,7 @@ def attended(*streams: "TextIO | None") -> bool:
 
 
 def is_idle(stream: "TextIO") -> bool:
-    """Whether the terminal takes lines, and nothing was typed ahead, which was meant for somebody else."""
+    """Whether the terminal takes lines and nothing was typed ahead; that would be meant for something else."""
     if os.name == "nt":
         return not _keyboard().kbhit()
     import select
@@ -44,7 +44,7 @@ def is_idle(stream: "TextIO") -> bool:
 
 
 def line(stream: "TextIO", seconds: float) -> str | None:
-    """What is typed until Enter; None where that takes longer, or the input ends. Raises `OSError`."""
+    """What is typed until Enter; None if that takes longer, or the input ends. Raises `OSError`."""
     if os.name == "nt":
         return line_of_keys(_keyboard(), time.monotonic() + seconds)
     import select
@@ -54,7 +54,7 @@ def line(stream: "TextIO", seconds: float) -> str | None:
     while (left := until - time.monotonic()) > 0:
         if select.select([descriptor], [], [], min(left, _WAIT_SECONDS))[0]:
             return os.read(descriptor, _LINE_BYTES).decode(errors="replace") or None
-    termios.tcflush(descriptor, termios.TCIFLUSH)  # half an answer is no command for the shell
+    termios.tcflush(descriptor, termios.TCIFLUSH)  # half an answer must not become a command of the shell
     return None
 
 

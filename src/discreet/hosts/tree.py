@@ -1,12 +1,12 @@
-"""One command a process tree: a tool that calls itself records the outer command only.
+"""One command for each process tree: a tool that calls itself records the outer command only.
 
     MYTOOL_TELEMETRY_INSIDE=4711      the process whose command is running; seen by the processes that it starts
 
-The rule that keeps it honest: the variable is there only while a command is being recorded, and holds a process number
-and nothing else. One that names no living process, or this very one, says nothing: who `exec`s itself is the outer one.
+The rule that keeps it honest: the variable is set only while a command is being recorded, and holds a process number
+and nothing else. If that process is dead, or this very one, it says nothing: one that `exec`s itself is the outer one.
 
-Two races are accepted. Of two commands that run at once in one process the first to end takes the variable away, so
-what the other one starts after that records as well. And a number may be in use again by another process.
+Two races are accepted. If two commands run at once in one process, the first to end removes the variable, so what the
+other one starts after that records as well. And the number may meanwhile be that of another process.
 """
 
 import os
@@ -30,14 +30,14 @@ def inside(tool: str) -> bool:
 
 
 def enter(tool: str) -> int:
-    """Tell the processes that are started from now on; the number of this one."""
+    """Set the variable for the processes started from now on. Returns the number of this one."""
     process = os.getpid()
     os.environ[variable(tool)] = str(process)
     return process
 
 
 def leave(tool: str, process: object) -> bool:
-    """Take it back; False in a fork of the process that entered, which is not the outer one."""
+    """Remove the variable. False in a fork of the process that entered: the fork is not the outer one."""
     if process != os.getpid():
         return False
     if os.environ.get(variable(tool)) == str(process):
@@ -47,7 +47,7 @@ def leave(tool: str, process: object) -> bool:
 
 def _lives(process: int) -> bool:
     if os.name == "nt":
-        return True  # to ask there is to end it
+        return True  # `os.kill` would end it there
     try:
         os.kill(process, 0)
     except (ProcessLookupError, OverflowError):

@@ -1,7 +1,7 @@
 """Typer: one call mounts `mytool telemetry ...`, another records every command of an app.
 
-The rule that keeps it honest: Typer makes its commands anew each time an app is called, so nothing is changed but the
-class that it makes the outermost one of, and that one is recorded as `click.record` does it.
+The rule that keeps it honest: Typer makes its commands anew each time an app is called. So only the class of the
+outermost command is replaced, and that command is recorded as by `click.record`.
 """
 
 from collections.abc import Iterator
@@ -27,9 +27,9 @@ def mount(app: typer.Typer, telemetry: Recorder, *, name: str = "telemetry") -> 
 
 def record(app: typer.Typer, telemetry: Recorder, *, flags: bool = False) -> None:
     """Record every command of an app, nested ones as `import.from_code`; see `discreet.hosts.click.record`. Ctrl-C is
-    130, as Typer says since 0.15.
+    130, as in Typer since 0.15.
 
-    Call it once the commands are there. With `flags` the names of the options used are recorded as `flags_used`.
+    Call it after the commands were added. With `flags` the names of the options used are recorded as `flags_used`.
     """
     recording = click.Recording(telemetry, common.records_flags(telemetry, flags, lambda: _options(app)), _Called)
     places: list[tuple[Any, Any]] = [(each, TyperCommand) for each in app.registered_commands]
@@ -45,7 +45,7 @@ def _options(app: typer.Typer) -> Iterator[str]:
 
 
 def _recorded(base: Any, recording: click.Recording) -> type:
-    """A class of commands that are recorded where they are the outermost one: `main` is called on no other."""
+    """A class of commands that are recorded if they are the outermost one: `main` is called on no other."""
 
     def main(self: Any, *arguments: Any, **named: Any) -> Any:
         if click._DRESSED not in vars(self):
@@ -56,7 +56,7 @@ def _recorded(base: Any, recording: click.Recording) -> type:
 
 
 class _Running(click._Running):
-    interrupted = 130  # Typer says what shells say
+    interrupted = 130  # as shells report it
 
 
 class _Called(click.Called):
