@@ -127,7 +127,7 @@ def test_an_option_before_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
     """The verb knows it, so a usage that has it would say nothing."""
     status, _, err = typed(["--tool", "mytool", "--json", "status"], capsys)
     assert status == 2
-    assert err.endswith("unrecognized arguments: --json; --json stands behind the verb\n")
+    assert err.endswith("unrecognized arguments: --json; --json belongs after the verb\n")
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

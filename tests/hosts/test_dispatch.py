@@ -155,7 +155,7 @@ def test_no_sub_command(telemetry: Telemetry, recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"), [([], "required\n"), (["db"], "behind db\n"), (["db", "table"], "behind table\n")]
+    ("argv", "told"), [([], "required\n"), (["db"], "after db\n"), (["db", "table"], "after table\n")]
 )
 def test_where_a_command_is_missing(
     argv: list[str], told: str, telemetry: Telemetry, capsys: pytest.CaptureFixture[str]

@@ -36,11 +36,11 @@ TOLD: list[tuple[object, str]] = [
     ({"count": False}, ": count takes true, not False"),
     ({"count": {"purpose": "a"}, "purpose": "b"}, ": purpose is given twice: to count, and beside it"),
     ({"boolean": [1], "epsilon": 2}, ": epsilon is given twice: to boolean, and beside it"),
-    ({"one_of": ["a"], "count": True}, ": one_of and count are conversions, of which a row has one"),
+    ({"one_of": ["a"], "count": True}, ": one_of and count are conversions; a row takes only one"),
     ({"oneof": ["a"], "purpose": "p"}, ": 'oneof' is not a conversion; did you mean 'one_of'?"),
     ({"numbr": {"round_to": 10}}, ": 'numbr' is not a conversion; did you mean 'number'?"),
-    ({"purpose": "q"}, ": no conversion is named beside 'purpose'; there are forbid, boolean, "),
-    ({"level": "basic", "purpose": "q", "example": 5}, ": no conversion is named beside 'level' and 'purpose' and "),
+    ({"purpose": "q"}, ": no conversion is given with 'purpose'; it is one of forbid, boolean, "),
+    ({"level": "basic", "purpose": "q", "example": 5}, ": no conversion is given with 'level' and 'purpose' and "),
     ("one_of", ": one_of takes a list of texts, as in {'one_of': ['one', 'two']}"),
     ("distribution", ": distribution takes a list of texts, as in {'distribution': ['one', 'two']}"),
     ("nubmer", ": 'nubmer' is not a conversion; there are forbid, boolean, "),
@@ -73,7 +73,7 @@ def test_what_was_meant(spec: object, told: str) -> None:
 )
 def test_what_is_said_of_an_event_among_its_fields(rows: dict[str, Any], told: bool) -> None:
     """Who writes an event's purpose or its share beside its fields hears where the fields stand then."""
-    hint = "; if it is said of the event, the fields stand beside it, under 'fields'"
+    hint = "; if it describes the event, put the fields beside it, under 'fields'"
     with pytest.raises(ValueError) as caught:  # noqa: PT011  # the text is looked at below
         Declaration({"search": rows})
     assert str(caught.value).endswith(hint) is told

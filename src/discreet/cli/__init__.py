@@ -118,7 +118,7 @@ def parsed(
         verb = rows.choices[arguments.verb.word]
         belongs = hint(arguments, rest)
         if not belongs and f"[{rest[0]}" in verb.format_usage().replace("]", " ").split():
-            belongs = f"; {rest[0]} stands behind the verb"
+            belongs = f"; {rest[0]} belongs after the verb"
         (parser if belongs else verb).error(f"unrecognized arguments: {' '.join(rest)}{belongs}")
     return arguments
 

@@ -76,7 +76,7 @@ def dispatch(
     steps = vars(arguments).pop(_PATH)
     function = getattr(arguments, dest, None)
     if function is None:
-        parser.error(f"a command is required{f' behind {steps[-1]}' if steps else ''}")
+        parser.error(f"a command is required{f' after {steps[-1]}' if steps else ''}")
     if hasattr(function, common.VERBS):
         return function(arguments)
     if noted and not common.announce(telemetry):

@@ -42,7 +42,7 @@ def _of_event(where: str) -> str:
     """The end of a sentence about a field whose name is a key of an event's long form."""
     event, _, field = where.partition(", field ")
     if event.startswith("event ") and field in ("'purpose'", "'sample'"):
-        return "; if it is said of the event, the fields stand beside it, under 'fields'"
+        return "; if it describes the event, put the fields beside it, under 'fields'"
     return ""
 
 
@@ -62,11 +62,11 @@ def _of_mapping(spec: "dict[Any, Any]", kinds: "Kinds", beside: "tuple[str, ...]
     """What is wrong, if a conversion was meant; "" if fields were, or if the conversion itself says it."""
     keys = [key for key in spec if key not in beside]
     if spec and not keys and not any(_is_row(value, kinds) for value in spec.values()):
-        return f"no conversion is named beside {' and '.join(map(repr, spec))}; there are {', '.join(kinds)}"
+        return f"no conversion is given with {' and '.join(map(repr, spec))}; it is one of {', '.join(kinds)}"
     alone = len(keys) == 1
     words = [key for key in keys if key in kinds and not _is_row(spec[key], kinds, alone)]
     if len(words) > 1:
-        return f"{' and '.join(words)} are conversions, of which a row has one"
+        return f"{' and '.join(words)} are conversions; a row takes only one"
     if not words:
         return _of_misspelled(keys[0], spec[keys[0]], kinds) if alone else ""
     word, others = words[0], [key for key in keys if key != words[0]]

@@ -186,7 +186,7 @@ def _receiver(one: "dict[str, Any]") -> str:
         time = "with the time to the second"
     else:
         time = f"with the time cut to the {one['time_precision']}"
-    key = "; but nothing before you set a key" if one["waits_for_key"] else ""
+    key = "; nothing is sent before you set a key" if one["waits_for_key"] else ""
     return f"{code(one['host'])}, in the form {code(one['format'])}, {when}, {time}{key}."
 
 
