@@ -222,6 +222,7 @@ class Interrupt:
 
     def during(self, *work: Callable[[], object]) -> bool:
         """Do the work; whether it came to the interruption."""
+        gc.disable()  # hypothesis is called back at a collection, and would take the interruption
         sys.setprofile(self)
         try:
             for one in work:
@@ -230,6 +231,7 @@ class Interrupt:
             return True
         finally:
             sys.setprofile(None)
+            gc.enable()
         return False
 
 
