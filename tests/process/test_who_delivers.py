@@ -210,15 +210,18 @@ if not worker:
     time.sleep(20)
     os._exit(0)
 {lives(hosts)}
-time.sleep(0.1)
-with open({str(hosts.scratch / "held")!r}, "w") as answer:
-    import fcntl
-    with open(lock) as file:
+import fcntl
+answer = "held"
+with open(lock) as file:
+    for _ in range(100):  # the thread lets go of it a moment after the receipt
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            answer.write("free")
+            answer = "free"
+            break
         except BlockingIOError:
-            answer.write("held")
+            time.sleep(0.1)
+with open({str(hosts.scratch / "held")!r}, "w") as file:
+    file.write(answer)
 os.kill(worker, 9)
 os.waitpid(worker, 0)
 """
