@@ -117,8 +117,7 @@ def declared_hosts(owner: "Owner", destinations: "tuple[Destination, ...]") -> "
     from .privacy import coverage
     from .sending.courier import own_hosts
 
-    own = own_hosts(owner)
-    return coverage.hosts(one for one in destinations if one.host not in own)
+    return coverage.hosts(destinations, own_hosts(owner, destinations))
 
 
 def _is_missing(paths: "names.Paths") -> str:

@@ -418,7 +418,7 @@ def test_a_new_host_is_told(host: Host) -> None:
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_what_waits_for_a_key_is_agreed_to(host: Host, *, by_hand: bool) -> None:
     """The disclosure names its host, and so does `on`: once the user sets a key it gets what is recorded, but not where
-    a later version has another host.
+    a later version has another host, or a key of its own.
     """
     key = {"MYTOOL_TELEMETRY_POSTHOG_API_KEY": "phc_mine"}
     with serving(answering(200)) as server:
@@ -435,6 +435,9 @@ def test_what_waits_for_a_key_is_agreed_to(host: Host, *, by_hand: bool) -> None
         host.to(server.url.replace("127.0.0.1", "localhost"), "posthog", None)
         host.run("1", env=key)
         assert "Not sent, being new since you agreed: the host localhost." in host.verb("flush", env=key)
+        host.to(server.url, "posthog", "phc_author")  # which nobody was told of
+        host.run("1")
+        assert "Not sent, being new since you agreed: the host 127.0.0.1." in host.verb("flush")
     assert len(server.requests) == 1
 
 

@@ -234,6 +234,26 @@ def test_a_host_is_named_with_its_precision() -> None:
     assert Agreement(lines(None, found), None).additions(found) == []
 
 
+@pytest.mark.parametrize(("precision", "words"), [("hour", "key"), ("day", "key day")])
+def test_a_host_that_waits_for_a_key(precision: str, words: str) -> None:
+    """Agreed to is the user's key alone, whichever is first: a key of somebody else is an addition, and no line of an
+    earlier version is one of these.
+    """
+    url = "https://a.example/batch/"
+    waits, has = (Destination(url, api_key=key, time_precision=precision) for key in (None, "phc_key"))
+    named = coverage.hosts([waits])
+    assert named == coverage.hosts([has], ("us.i.posthog.com", "a.example key")) == [f"a.example {words}"]
+    covered = Agreement(lines(None, named), None)
+    assert not covered.host("a.example")
+    assert covered.precision(coverage.keyed("a.example")) == precision
+    assert covered.additions(named) == []
+    assert covered.additions(coverage.hosts([has])) == ["the host a.example"]
+    finer = coverage.hosts([Destination(url, time_precision="minute")])
+    assert covered.additions(finer) == ["times to the minute for the host a.example"]
+    assert Agreement(lines(None, coverage.hosts([has])), None).additions(named) == []
+    assert coverage.hosts([waits, has], ("a.example",)) == []
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_a_beacon_says_nothing_of_times(precision: str) -> None:
     """Beside a destination of the same host it changes nothing of its line; alone it is a host all the same."""

@@ -298,3 +298,20 @@ def test_the_hosts_of_the_users_own(environ: dict[str, str], hosts: tuple[str, .
     """Those that the environment names, and no other, need no agreement: PostHog's own where only a key is named."""
     whole = {f"MYTOOL_TELEMETRY_{name}": text for name, text in environ.items()}
     assert Settings("mytool", whole, {}).hosts() == hosts
+
+
+@pytest.mark.parametrize("by", ["user", "settings", "code"])
+def test_whose_key_it_is(make_telemetry: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    """That of the user's environment is its own choice, where the code left a destination without one; that of a
+    configuration, which may lie in anybody's project, or of the code is not.
+    """
+    if by == "user":
+        monkeypatch.setenv("MYTOOL_POSTHOG_API_KEY", "phc_mine")
+    telemetry = make_telemetry(
+        destination=Destination("https://eu.example.org/batch/", api_key="phc_code" if by == "code" else None),
+        settings={"posthog_api_key": "phc_project"} if by == "settings" else None,
+    )
+    engaged = courier.engaged(telemetry)
+    assert engaged is not None
+    own = courier.own_hosts(telemetry, engaged.destinations)
+    assert own == (("us.i.posthog.com", "eu.example.org key") if by == "user" else ())

@@ -6,7 +6,7 @@ agreement. In doubt it counts as more.
 """
 
 from . import SAMPLE_RATE
-from .coverage import ANY, INSTALL, LOST, PLAIN, PRECISIONS, digest, place
+from .coverage import ANY, INSTALL, KEYED, LOST, PLAIN, PRECISIONS, digest, keyed, place
 from .spelled import fields, read, spelled
 
 TYPE_CHECKING = False
@@ -92,12 +92,13 @@ class Agreement:
 
     def _of_hosts(self, hosts: "Iterable[str]") -> "list[str]":
         found = []
-        for host, _, precision in (named.partition(" ") for named in hosts):
-            agreed = self.precision(host)
+        for host, *words in (named.split(" ") for named in hosts):
+            agreed = self.precision(host) or (self.precision(keyed(host)) if KEYED in words else "")
+            precision = words[-1] if words and words[-1] != KEYED else PLAIN
             if not agreed:
                 found.append(f"the host {host}")
-            elif is_finer(precision or PLAIN, agreed):
-                found.append(f"times to the {precision or PLAIN} for the host {host}")
+            elif is_finer(precision, agreed):
+                found.append(f"times to the {precision} for the host {host}")
         return found
 
     def _rows(self, event: str) -> "Mapping[str, Row]":

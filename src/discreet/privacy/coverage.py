@@ -2,6 +2,7 @@
 
     > telemetry.example.org             a host that records may go to, with their times cut to the hour
     > telemetry.example.org day         the same with another precision
+    > telemetry.example.org key         a host that records may go to with the user's own key, and no other
     + install                           an id of the installation, which links all its records
     search                              the event itself; each field has a line of its own
     search fmt one_of "json" "table"    a field of it, in its conversion (see `spelled`)
@@ -28,6 +29,7 @@ ANY = "*"  # no event has this name
 INSTALL = "+ install"
 PRECISIONS = ("second", "minute", "hour", "day")  # of times, finest first; a test compares them with a destination's
 PLAIN = "hour"  # not written in a line
+KEYED = "key"  # behind a host, before the precision
 LOST = "-"  # no event has this name either
 MOST_BYTES = 48 * 1024  # of all lines, as delivery.json holds them; what has no room is not covered
 _LONG = 60  # characters; a shorter conversion is hardly longer than its digest
@@ -43,13 +45,23 @@ def lines(declaration: "Declaration | None", hosts: "Iterable[str]", *, identity
     return bounded(found, MOST_BYTES)
 
 
-def hosts(destinations: "Iterable[Destination]") -> "list[str]":
-    """The hosts of destinations, as their lines name them: each with the finest precision of the times it gets."""
+def hosts(destinations: "Iterable[Destination]", own: "tuple[str, ...]" = ()) -> "list[str]":
+    """The hosts of destinations, as their lines name them: each with the finest precision of the times it gets. Not
+    those that are the user's `own`, which may hold the `keyed` names of others.
+    """
     finest: dict[str, str] = {}
     for one in destinations:
         now = "" if one.format == "beacon" else one.time_precision  # a beacon has no time
-        finest[one.host] = min(finest.get(one.host, ""), now, key=(*PRECISIONS, "").index)
+        waits = (one.format == "posthog" and not one.api_key) or keyed(one.host) in own
+        name = keyed(one.host) if waits else one.host
+        if one.host not in own:
+            finest[name] = min(finest.get(name, ""), now, key=(*PRECISIONS, "").index)
     return [host if precision in ("", PLAIN) else f"{host} {precision}" for host, precision in finest.items()]
+
+
+def keyed(host: str) -> str:
+    """How a host is named that gets nothing before the user sets a key."""
+    return f"{host} {KEYED}"
 
 
 def bounded(lines: "list[str]", most: int) -> "list[str]":

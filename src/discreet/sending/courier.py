@@ -57,17 +57,24 @@ def plan_of(owner: "Owner", destinations: "tuple[Destination, ...]", run: str = 
         signature=owner.signature,
         identity=owner.identity,
         flags=_flags(owner),
-        own=own_hosts(owner),
+        own=own_hosts(owner, destinations),
     )
 
 
-def own_hosts(owner: "Owner") -> "tuple[str, ...]":
-    """The hosts that the user's environment names."""
+def own_hosts(owner: "Owner", destinations: "tuple[Destination, ...]") -> "tuple[str, ...]":
+    """The hosts that the user's environment names. And, named as by `coverage.keyed`, those of the destinations that
+    have its key, if the code left one without.
+    """
     if not names.addressed(owner.name, owner.environ, {}):
         return ()
     from .settings import Settings
 
-    return Settings(owner.name, owner.environ, {}).hosts()
+    settings = Settings(owner.name, owner.environ, {})
+    if all(one.format != "posthog" or one.api_key for one in owner.destinations) or not (key := settings.api_key()):
+        return settings.hosts()
+    from ..privacy.coverage import keyed
+
+    return (*settings.hosts(), *(keyed(one.host) for one in destinations if one.api_key == key))
 
 
 def plain(owner: "Owner", destinations: "tuple[Destination, ...]", run: str, signature: object) -> "dict[str, Any]":
@@ -95,7 +102,7 @@ def plain(owner: "Owner", destinations: "tuple[Destination, ...]", run: str, sig
         "signature": signature,
         "identity": owner.identity,
         "flags": _flags(owner),
-        "own": own_hosts(owner),
+        "own": own_hosts(owner, destinations),
     }
 
 

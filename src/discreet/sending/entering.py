@@ -74,12 +74,18 @@ def _since(state: states.State, signature: "tuple[Signature, ...]") -> str:
 
 def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> bool:
     """Whether the user has agreed to a destination's host, or has named it."""
-    return destination.host in plan.own or covered.host(destination.host)
+    return destination.host in plan.own or _precision(destination, plan, covered) != ""
+
+
+def _precision(destination: "Destination", plan: "Plan", covered: Agreement) -> str:
+    """The precision of times that was agreed to; "" if the host was not, or only for the user's key and has another."""
+    keyed = coverage.keyed(destination.host)
+    return covered.precision(destination.host) or (covered.precision(keyed) if keyed in plan.own else "")
 
 
 def _as_agreed(destination: "Destination", plan: "Plan", covered: Agreement) -> "Destination":
     """The destination, with its times cut to what was agreed to if they would be finer."""
-    agreed = covered.precision(destination.host)
+    agreed = _precision(destination, plan, covered)
     if destination.host in plan.own or not agreed or not is_finer(destination.time_precision, agreed):
         return destination
     options: dict[str, Any] = {**destination.options(), "time_precision": agreed}
@@ -92,6 +98,6 @@ def _covered(plan: "Plan", state: states.State, row: str) -> Agreement:
     """
     agreed = stored.covered(plan.paths, "notice" if row == "default" else "consent", strictly=True)
     if not agreed and not state.covered:
-        hosts = coverage.hosts(one for one in plan.destinations if one.host not in plan.own)
+        hosts = coverage.hosts(plan.destinations, plan.own)
         state.covered = coverage.lines(plan.declaration, hosts, identity=plan.identity)
     return Agreement(agreed or state.covered, plan.declaration)

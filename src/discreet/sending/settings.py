@@ -59,7 +59,7 @@ class Settings:
         """The `problems` of all values, even of those that are not used as things are. Never raises."""
         self._batched(self._with_headers(Destination(POSTHOG_HOST)))
         self._form()
-        self._api_key()
+        self.api_key()
         if url := self._get("ENDPOINT"):
             self._endpoint(url)
         if host := self._get("POSTHOG_HOST"):
@@ -68,7 +68,7 @@ class Settings:
 
     def hosts(self) -> "tuple[str, ...]":
         """The hosts that the settings name: the user's own choice. Never raises."""
-        urls = [self._get("ENDPOINT"), self._get("POSTHOG_HOST") or (self._api_key() and POSTHOG_HOST)]
+        urls = [self._get("ENDPOINT"), self._get("POSTHOG_HOST") or (self.api_key() and POSTHOG_HOST)]
         found = []
         for url in filter(None, urls):
             try:
@@ -79,7 +79,7 @@ class Settings:
 
     def _endpoint(self, url: str) -> Destination | None:
         """The user's own address."""
-        return self._made("ENDPOINT", {"url": url, "format": self._form(), "api_key": self._api_key()})
+        return self._made("ENDPOINT", {"url": url, "format": self._form(), "api_key": self.api_key()})
 
     def _form(self) -> str:
         form = self._get("FORMAT").lower()
@@ -90,7 +90,7 @@ class Settings:
         return ""
 
     def _with_posthog(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
-        key, host = self._api_key(), self._get("POSTHOG_HOST")
+        key, host = self.api_key(), self._get("POSTHOG_HOST")
         at = next((at for at, one in enumerate(code) if one.format == "posthog"), len(code))
         if at == len(code) and not key:
             if host and self._made("POSTHOG_HOST", {"url": batch_url(host), "format": "posthog"}):
@@ -140,7 +140,8 @@ class Settings:
             self._refuse("HEADERS", str(error))
             return {}
 
-    def _api_key(self) -> str:
+    def api_key(self) -> str:
+        """The key for PostHog; "" if none is set. Never raises."""
         key = self._get("POSTHOG_API_KEY")
         if key.isascii() and key.isprintable():
             return key
