@@ -286,3 +286,31 @@ print(len(before), len(signal.pthread_sigmask(signal.SIG_BLOCK, [])))
     result = run_python(program)
     assert (result.returncode, result.stdout, result.stderr) == (0, f"True {name}\n0 0\n", "")
     assert len(read_log()) == 2
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="POSIX")
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP"])
+def test_faults_in_our_thread(run_python: Any, name: str) -> None:
+    """What a thread's own fault raises (a finalizer of the host's, say, that the collector runs there) finds the host's
+    handler: blocked, the process would end without a word.
+    """
+    program = f"""
+import _thread, os, signal
+import discreet
+from discreet.log import Log
+
+def fault(*arguments):
+    # On a thread that blocks it, it would wait for ever here; of a real fault the process ends by it.
+    signal.pthread_kill(_thread.get_ident(), signal.{name})
+    faults.append(signal.{name} in signal.sigpending())
+    return append(*arguments)
+
+faults, append, Log.append = [], Log.append, fault
+signal.signal(signal.{name}, lambda *_: None)
+discreet.init("mytool", version="1.0")
+discreet.track("search", n=1)
+print(discreet.flush(10.0), faults)
+"""
+    result = run_python(program)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "True [False]\n", "")

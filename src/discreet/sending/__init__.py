@@ -202,8 +202,9 @@ class Sender:
         """The thread's life: write what there is, then sleep until there is more, or to try again."""
         pause, ours = RETRY_SECONDS[0], True
         try:
-            if _native() != caller and hasattr(_signal, "pthread_sigmask"):  # no greenlet, in a thread of the host's
-                _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())  # or it took what these block
+            if _native() != caller and hasattr(_signal, "pthread_sigmask"):  # no greenlet; it took what others block
+                its = {getattr(_signal, f"SIG{name}", 0) for name in ("SEGV", "BUS", "FPE", "ILL", "SYS", "TRAP")}
+                _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - its)  # not of its own faults
             while (last := self._drain_once()) is None:
                 if self.held:
                     self._wake.acquire(timeout=pause)
@@ -241,8 +242,7 @@ class Sender:
 
     def _take(self) -> "Ticket | None":
         """Move a batch from the queue to `held`, up to and with the first ticket, which is returned."""
-        batch = self.queue[:BATCH_RECORDS]
-        ticket = None
+        batch, ticket = self.queue[:BATCH_RECORDS], None
         if self._tickets:
             for place, item in enumerate(batch):
                 if type(item) is Ticket:
