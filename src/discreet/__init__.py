@@ -91,7 +91,6 @@ class Telemetry(Recorder):
     @classmethod
     def from_manifest(cls, path: "str | os.PathLike[str]", **overrides: "Any") -> "Telemetry":
         """The telemetry that a file declares, by custom `telemetry.toml`; its keys are the options of `Telemetry`.
-
         A relative `path` begins at the current directory. `overrides` are options that beat the file's, but for those
         that are None. Raises `ValueError` naming the file, the event and the field, or the line, of a mistake.
         """
@@ -127,7 +126,6 @@ class Telemetry(Recorder):
 
     def session(self, every: "float | None" = None, /, **facts: object) -> "Session | SilentSession":
         """Begin a session: it adds up what a long-running process does, and records one event `session` when it ends.
-
         A context manager, with `count`, `observe`, `add` and `close`. With `every` (seconds, at least 1) it also
         records at intervals what was added up since the last time, as `part` 1, 2, ... Never raises.
         """
@@ -203,8 +201,8 @@ class Telemetry(Recorder):
 
     __deepcopy__ = __copy__
 
-    def __reduce__(self) -> "tuple[Any, tuple[str]]":  # nothing else goes to another process, or to a file
-        return _found, (self.name,)
+    def __reduce__(self) -> "tuple[Any, tuple[str, type[Telemetry]]]":  # all that goes to another process, or a file
+        return _found, (self.name, type(self))
 
     def _room(self, reason: str, name: str = "") -> "Any":
         """A room of `hosts`; None if it cannot be loaded (no descriptor is left, say), which is counted."""
@@ -246,9 +244,8 @@ _default: "Telemetry | type[Recorder]" = Recorder  # before `init` the class sta
 
 
 def init(name: str, **options: "Any") -> Telemetry:
-    """Make the process-wide default behind `track` and return it; the options are those of `Telemetry`.
-
-    A second call replaces the first one, which is closed. Raises `ValueError` as `Telemetry` does.
+    """Make the process-wide default behind `track` and return it; the options are those of `Telemetry`. A second call
+    replaces the first one, which is closed. Raises `ValueError` as `Telemetry` does.
     """
     global _default  # noqa: PLW0603  # the one default instance, which the design allows
     try:
@@ -262,9 +259,12 @@ def init(name: str, **options: "Any") -> Telemetry:
     return telemetry
 
 
-def _found(name: str) -> Telemetry:
-    """What was pickled as `name`: the default instance, if it is of that name where this runs; else one that is off."""
-    return _default if isinstance(_default, Telemetry) and _default.name == name else Telemetry(name, consent="off")
+def _found(name: str, kind: "type[Telemetry]") -> Telemetry:
+    """What was pickled as `name`: the default instance, if it is of that name and kind; else one that is off."""
+    if isinstance(_default, kind) and _default.name == name:
+        return _default
+    Telemetry.__init__(found := kind.__new__(kind), name, consent="off")  # the kind's own may want other options
+    return found
 
 
 def track(event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:

@@ -65,6 +65,28 @@ def test_what_is_pickled(make_telemetry: Callable[..., Telemetry], opted_in: boo
     assert pickle.loads(content) is telemetry
 
 
+class Mine(Telemetry):
+    """A host's own kind of it, made with an option of its own."""
+
+    def __init__(self, site: str) -> None:
+        super().__init__("mytool")
+        self.site = site
+
+    def shout(self) -> str:
+        """Something that the host calls."""
+        return self.name.upper()
+
+
+def test_a_class_of_the_hosts_own(make_telemetry: Callable[..., Telemetry], monkeypatch: Any) -> None:
+    """It stays one, so that what the host calls is there; a default of another class is none of it."""
+    content = pickle.dumps(Mine("lab"))
+    for default in (discreet.telemetry.Recorder, make_telemetry()):
+        monkeypatch.setattr(discreet, "_default", default)
+        found = pickle.loads(content)
+        assert type(found) is Mine
+        assert (found.shout(), found.enabled, hasattr(found, "site")) == ("MYTOOL", False, False)
+
+
 def test_what_runs_is_silent_elsewhere(telemetry: Telemetry) -> None:
     """A scope and a session measure in the process that began them; a command object records where it is."""
     with telemetry.command("search") as scope, telemetry.session() as session:
