@@ -192,6 +192,9 @@ def test_unittest_is_a_test_runner(
         assert [(decide(facts).row, decide(facts).source) for facts in seen] == [("test runner", "unittest.main")]
     see()
     assert not seen[-1].unittest_running
+    monkeypatch.setitem(sys.modules, "xmlrunner", unittest)  # it registers no result, and is loaded for tests alone
+    see()
+    assert decide(seen[-1]).row == "test runner"
 
 
 def test_ci() -> None:

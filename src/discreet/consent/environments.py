@@ -201,8 +201,10 @@ def unittest_runs() -> bool:
 
     This thread's stack says so; for other threads, the results that runners of `unittest` register. Their stacks are
     never walked: while a thread runs, that can crash the interpreter (seen once in 3.11; documented of the
-    free-threaded ones).
+    free-threaded ones). `xmlrunner` registers nothing, but is loaded for nothing else.
     """
+    if "xmlrunner" in sys.modules:
+        return True
     frame = sys._getframe()
     while frame is not None:
         if frame.f_globals.get("__name__") == "unittest.main":
