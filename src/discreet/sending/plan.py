@@ -25,7 +25,7 @@ _SAME = ("mode", "environ", "settings", "lifted", "run", "signature", "identity"
 
 class Plan:
     """`run` is the run id of the process that made the plan, `signature` that of the consent it records under, `own`
-    the hosts that the user's environment names. `flags` is for whom to ask about feature flags ("run" or "install", as
+    what `courier.own_hosts` says. `flags` is for whom to ask about feature flags ("run" or "install", as
     `identity`), "" to ask about none.
     """
 
