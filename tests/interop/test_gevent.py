@@ -12,7 +12,8 @@ from process.hosts import STATUS, Hosts, wait_until
 needed("gevent")
 
 PROGRAM = """
-import os, sys
+import os, signal, sys
+mask = signal.pthread_sigmask(signal.SIG_BLOCK, [])
 sys.path.insert(0, {library!r})
 from gevent import monkey
 {before}
@@ -32,8 +33,7 @@ def work(n):
 
 gevent.joinall([gevent.spawn(work, n) for n in range(100)])
 print(discreet.flush(10.0), flush=True)
-import signal
-assert not signal.pthread_sigmask(signal.SIG_BLOCK, [])  # a thread of ours takes no signals, a greenlet all
+assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == mask  # a thread of ours takes no signals, a greenlet all
 child = os.fork()
 discreet.track("search", n=100 if child else 101)
 if not child:
