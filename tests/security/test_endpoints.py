@@ -48,8 +48,12 @@ def test_a_configuration_agrees_to_no_host(
         with DeliveryLock(telemetry.paths, patience=5.0) as held:  # its thread may be at it yet
             assert held
         telemetry.main(["on"])
-        record(make_telemetry, settings={"endpoint": server.url}).main(["flush"])
+        again = record(make_telemetry, settings={"endpoint": server.url})
+        again.main(["flush"])
         assert server.visits > 0
+        again.close(5.0)
+        with DeliveryLock(telemetry.paths, patience=5.0) as held:  # nor may its thread be when the server has gone
+            assert held
 
 
 def test_no_secret_of_an_address_stands_anywhere(
