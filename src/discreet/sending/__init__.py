@@ -203,7 +203,7 @@ class Sender:
         pause, ours = RETRY_SECONDS[0], True
         try:
             if _native() != caller and hasattr(_signal, "pthread_sigmask"):  # no greenlet; it took what others block
-                its = {getattr(_signal, f"SIG{name}", 0) for name in ("SEGV", "BUS", "FPE", "ILL", "SYS", "TRAP")}
+                its = {*map(vars(_signal).get, ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS", "SIGTRAP"))}
                 _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals() - its)  # not of its own faults
             while (last := self._drain_once()) is None:
                 if self.held:
