@@ -110,7 +110,7 @@ def test_what_has_no_room_at_all_covers_nothing() -> None:
     assert lines(huge, []) == [coverage.LOST]
     covered = Agreement([coverage.LOST], declared(SEARCH))
     assert covered.narrowed("search", {"fmt": "json"}) is None
-    assert not covered.host("a.example")
+    assert not covered.precision("a.example")
     assert not covered.install
 
 
@@ -144,7 +144,7 @@ def test_what_was_agreed_to_goes_on() -> None:
     for declaration in (declared(SEARCH), declared(SEARCH, fields={"n": "count"}), Declaration(), None):
         covered = Agreement(lines(declaration, ["a.example"]), declaration)
         assert covered.additions(["a.example"]) == []
-        assert covered.host("a.example")
+        assert covered.precision("a.example")
         assert covered.narrowed("command", {"command": "sync", "success": True}) == {"command": "sync", "success": True}
 
 
@@ -210,7 +210,7 @@ def test_a_new_host_is_no_other_host() -> None:
     """Neither a longer name nor a shorter one is the host that was agreed to."""
     covered = Agreement(lines(None, ["a.example"]), None)
     hosts = ["b.example", "xa.example", "a.example.org", "example", ""]
-    assert not any(map(covered.host, hosts))
+    assert not any(map(covered.precision, hosts))
     assert covered.additions(["a.example", "b.example"]) == ["the host b.example"]
 
 
@@ -244,7 +244,7 @@ def test_a_host_that_waits_for_a_key(precision: str, words: str) -> None:
     named = coverage.hosts([waits])
     assert named == coverage.hosts([has], ("us.i.posthog.com", "a.example key")) == [f"a.example {words}"]
     covered = Agreement(lines(None, named), None)
-    assert not covered.host("a.example")
+    assert not covered.precision("a.example")
     assert covered.precision(coverage.keyed("a.example")) == precision
     assert covered.additions(named) == []
     assert covered.additions(coverage.hosts([has])) == ["the host a.example"]
@@ -272,7 +272,7 @@ def test_finer_times_are_an_addition(then: str, now: str) -> None:
         coverage.hosts([Destination("https://a.example/", time_precision=precision)]) for precision in (then, now)
     )
     covered = Agreement(lines(None, before), None)
-    assert (covered.host("a.example"), covered.precision("a.example")) == (True, then)
+    assert covered.precision("a.example") == then
     finer = PRECISIONS.index(now) < PRECISIONS.index(then)
     assert covered.additions(after) == ([f"times to the {now} for the host a.example"] if finer else [])
     assert covered.additions(["b.example day"]) == ["the host b.example"]
@@ -320,7 +320,7 @@ def test_lines_of_somebody_else_cover_nothing() -> None:
     ]
     covered = Agreement(text, declared(SEARCH))
     assert covered.narrowed("search", {"fmt": "json", "results": {"found": 1}}) == {}
-    assert not covered.host("a.example")
+    assert not covered.precision("a.example")
 
 
 @pytest.mark.parametrize("sample", [0.5, 1.0, None])

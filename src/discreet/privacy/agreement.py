@@ -39,10 +39,6 @@ class Agreement:
         self._own = {place(event, field) for event, field in self._spelled}
         self._events: dict[str, set[str] | None] = {}
 
-    def host(self, host: str) -> bool:
-        """Whether records may go to a host."""
-        return self.precision(host) != ""
-
     def precision(self, host: str) -> str:
         """To what the times of records for a host must at least be cut; "" if no record may go there."""
         for precision in PRECISIONS:

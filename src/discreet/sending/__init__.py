@@ -143,8 +143,7 @@ class Sender:
         atexit.unregister(self._leave)
         self.closed = True
         reached = self.end(timeout)
-        hangs = not reached and self.running.locked()  # at the disk, which would hold up the courier as well
-        if self.courier is not None and not hangs:
+        if self.courier is not None and (reached or not self.running.locked()):  # else the disk hangs, for it as well
             self.courier.leave(self.encoder.run)
         return reached and not self._lost
 
@@ -156,7 +155,8 @@ class Sender:
         self._tickets.append(ticket)
         self.queue.append(ticket)
         self._rouse()
-        _ = self._drain(here=self.closed) or self._drain(here=True)
+        if not self._drain(here=self.closed):
+            self._drain(here=True)
         return ticket.wait(timeout)
 
     def _rouse(self) -> None:
