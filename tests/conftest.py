@@ -7,6 +7,7 @@ if it leaves a thread behind.
 import _thread
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -97,6 +98,13 @@ def agreed() -> Facts:
 def size(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
     """How large a campaign is: `size(ordinary, full)` is the second number under `--thorough`, else the first."""
     return lambda ordinary, full: full if request.config.option.thorough else ordinary
+
+
+@pytest.fixture
+def with_make() -> None:
+    """For tests of Makefiles: there is a make."""
+    if shutil.which("make") is None:
+        pytest.skip("there is no make here")
 
 
 @pytest.fixture

@@ -937,7 +937,7 @@ b:
 
 
 @pytest.fixture
-def make(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def make(home: Path, tmp_path: Path, with_make: None) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `make` on the Makefile above."""
     (tmp_path / "Makefile").write_text(MAKEFILE.replace("{run}", shlex.join([*TOOL, "run"])))
     environment = {name: value for name, value in clean_environment(home).items() if not name.startswith("MAKE")}

@@ -413,10 +413,8 @@ all: lint apply
 
 
 @pytest.fixture
-def make(home: Path, tmp_path: Path, manifest: Callable[..., Path]) -> Discreet:
+def make(home: Path, tmp_path: Path, manifest: Callable[..., Path], with_make: None) -> Discreet:
     """Run make with nothing but the system's programs and the command `discreet`, which notes each of its starts."""
-    if shutil.which("make") is None:
-        pytest.skip("there is no make here")
     directory = manifest().parent
     (directory / "Makefile").write_text(MAKEFILE)
     shim = tmp_path / "bin" / "discreet"

@@ -22,7 +22,7 @@ SOURCE = Path(__file__).parents[2] / "docs" / "examples" / "localmeter"
 TRACKED = ("sync", "apply", "apply-infra", "apply-provision", "apply-limit", "test-generator")
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
-pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="there is no make")
+pytestmark = pytest.mark.usefixtures("with_make")
 
 
 @pytest.fixture
