@@ -151,7 +151,7 @@ class Recorder:
     def swallow(self, reason: str, error: Exception) -> None:
         """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises."""
         self.lose(reason)
-        if sys and self.environ.get("DISCREET_DEBUG") == "1":  # a finalizer may be the last to call
+        if self.environ.get("DISCREET_DEBUG") == "1" and sys:  # a finalizer may be the last to call
             if self._filter:
                 self._filter.explain(reason, error)
             sys.__excepthook__(type(error), error, error.__traceback__)

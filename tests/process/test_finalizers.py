@@ -1,5 +1,6 @@
 """Finalizers that run while the interpreter takes its modules apart: whatever they call, nothing is printed."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -52,17 +53,18 @@ WORK = {
 }
 # What holds the object to the end: the modules go one after another.
 PLACES = ["last", "sys.last", "import threading; threading.last", "import os; os.last"]
+IMPORTS = ["normal", "all"] if sys.version_info >= (3, 15) else ["normal"]  # which of them are lazy
 
 
 @pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("lazy", IMPORTS)
 @pytest.mark.parametrize("before", ["", "discreet.track('first', n=1)"], ids=["at first", "later"])
 @pytest.mark.parametrize("work", WORK)
-def test_nothing_is_printed(run_python: Any, work: str, before: str) -> None:
+def test_nothing_is_printed(run_python: Any, work: str, before: str, lazy: str) -> None:
     """Neither an error nor a traceback, wherever the object was held and whether anything was recorded before."""
+    environment = {"DISCREET_DEBUG": "", "PYTHON_LAZY_IMPORTS": lazy}
     for place in PLACES:
-        done = run_python(
-            PROGRAM.format(before=before, last=WORK[work], place=place), env={"DISCREET_DEBUG": ""}, flags=[]
-        )
+        done = run_python(PROGRAM.format(before=before, last=WORK[work], place=place), env=environment, flags=[])
         assert (place, done.returncode, done.stdout, done.stderr) == (place, 0, "", "")
 
 
