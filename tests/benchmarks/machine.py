@@ -15,7 +15,7 @@ def facts() -> dict[str, object]:
         "system": platform.system(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "compiler": platform.python_compiler(),
-        "optimised build": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
+        "--enable-optimizations": "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or ""),
         "load average": round(os.getloadavg()[0], 2),
     }
 
