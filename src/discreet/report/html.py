@@ -112,10 +112,10 @@ def _table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]], kind
         + "</tr>"
         for name, *cells in rows
     )
-    # A wide table can be scrolled with the keyboard.
-    reach = f' role="region" tabindex="0" aria-label="{title}"' if kind else ""
+    # A wide table can be scrolled with the keyboard. It is the first below its heading; the others have their own.
+    reach, tag = f' role="region" tabindex="0" aria-label="{title}"' if kind else "", "p" if "wide" in kind else "h3"
     return (
-        f'<p class="title">{title}</p>\n{f"<p>{note}</p>" if note else ""}'
+        f'<{tag} class="title">{title}</{tag}>\n{f"<p>{note}</p>" if note else ""}'
         f'<div class="scroll {kind}"{reach}>\n'
         f'<table aria-label="{title}">\n<thead><tr>{top}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n</div>'
     )
@@ -151,8 +151,9 @@ def _rows(found: Document) -> str:
         cells += [f"{row['ok']:,}", f"{row['failed']:,}", share(row["ok"], told)] if told else [_NONE] * 3
         rows.append((*cells, bar(amount(row), top, bad)))
     heads = [_head(found), "Runs", *(["In all, about"] if sampled else []), "Succeeded", "Failed", "Success", ""]
-    title = "How often, and how well; the end of a bar, in orange, is what failed"
-    return _section("events", f"Events and commands{_by(found)}", _table(title, heads, rows, "wide stack"))
+    note = "The end of a bar, in another colour, is what failed."
+    table = _table("How often, and how well", heads, rows, "wide stack", note)
+    return _section("events", f"Events and commands{_by(found)}", table)
 
 
 def _head(found: Document) -> str:
@@ -178,12 +179,12 @@ def _durations(found: Document) -> str:
     for row, held in zip(timed, times, strict=True):
         figures = [duration(held[which]) for which in ("mean", "median", "p95", "high")]
         rows.append((_label(row, found), *figures, spread(held["median"], held["p95"], ends)))
-    title = (
+    note = (
         "A dot is the median, its line reaches to the 95th percentile; the scale is logarithmic, from "
-        f"{duration(ends[0])} to {duration(ends[1])}, each mark ten times the one before it"
+        f"{duration(ends[0])} to {duration(ends[1])}, each mark ten times the one before it."
     )
     heads = (_head(found), "Mean", "Median", "95 % within", "Longest", "")
-    return _section("durations", f"Durations{_by(found)}", _table(title, heads, rows, "wide stack"))
+    return _section("durations", f"Durations{_by(found)}", _table("How long", heads, rows, "wide stack", note))
 
 
 def _shares(found: Document) -> str:

@@ -14,6 +14,7 @@ body{margin:0 auto;max-width:64rem;padding:2rem 1.25rem;background:var(--page);c
 font:16px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}
 h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem;overflow-wrap:anywhere}
 h2{font-size:1.1rem;margin:0 0 .75rem}
+details .title{display:none}
 header p,.title,figcaption,footer,thead th,dt,summary{color:var(--soft)}
 header p{margin:0 0 1.25rem}
 section,.tiles div{background:var(--card);border:1px solid var(--line);border-radius:.5rem}
@@ -29,8 +30,8 @@ section{padding:1.25rem;margin:1rem 0}
 figure{margin:0}
 .title,figcaption,thead th,footer,summary{font-size:.85rem}
 .title{margin:0 0 .35rem}
-.card p{margin:0;font-size:.85rem;color:var(--soft)}
-.card p.title{margin-bottom:.35rem;font-size:1rem;font-weight:600;color:var(--text);overflow-wrap:anywhere}
+.title+p{margin:0 0 .35rem;font-size:.85rem;color:var(--soft)}
+h3.title{font-size:1rem;font-weight:600;color:var(--text);overflow-wrap:anywhere}
 details{margin-top:.75rem}
 details tbody th{white-space:nowrap}
 summary{cursor:pointer}
@@ -42,10 +43,10 @@ thead th,thead td{border-top:0}
 tbody th,thead th:first-child{text-align:left}
 tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6rem}
 .wide tbody th{min-width:11rem}
+.three th,.three td{padding-right:.6rem}
 td:last-child,th:last-child{padding-right:0}
 td:has(.bar){width:35%;min-width:4rem}
 .wide td:has(.bar){width:28%;min-width:8rem}
-.three th,.three td{padding-right:.6rem}
 .three td:has(.bar){width:auto;min-width:2rem}
 .bar{display:block;overflow:visible}
 .chart{display:flex;font-size:12px}
@@ -56,13 +57,13 @@ td:has(.bar){width:35%;min-width:4rem}
 .good{fill:var(--good)}
 .bad{fill:var(--bad);stroke:var(--card);stroke-width:1}
 .error{stroke:var(--error);stroke-width:1.5}
-.mark{stroke:var(--line)}
+.mark{stroke:var(--soft)}
 .reach{stroke:var(--good);stroke-width:3}
 code{background:var(--page);padding:.2rem .5rem;border-radius:.25rem}
 @media (max-width:54rem){.wide tbody th{min-width:8rem}.wide td:has(.bar){width:auto;min-width:4rem}}
 @media screen and (max-width:44rem){body{padding:1.25rem .75rem}section{padding:1rem}
 .tiles{grid-template-columns:repeat(auto-fit,minmax(10rem,1fr));gap:.5rem}.tiles dd{font-size:1.15rem}
-td:has(.bar){min-width:2rem}
+th,td{padding-right:.6rem}td:has(.bar){width:25%;min-width:0}
 .chart .between{display:none}
 .stack thead{display:none}
 .stack table,.stack tbody{display:block}

@@ -78,7 +78,7 @@ def columns(points: list[tuple[str, float]], title: str, told: str) -> str:
     height = 8 + _HEIGHT + _FOOT
     return (
         f'<div class="chart"><svg width="{left}" height="{height}" aria-hidden="true">{axis}</svg>'
-        f'<svg role="img" aria-labelledby="chart-title chart-told" width="100%" height="{height}">'
+        f'<svg role="img" aria-labelledby="chart-title" aria-describedby="chart-told" width="100%" height="{height}">'
         f'<title id="chart-title">{html.escape(title)}</title><desc id="chart-told">{html.escape(told)}</desc>'
         f"{plot}</svg></div>"
     )
