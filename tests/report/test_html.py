@@ -244,6 +244,14 @@ def test_the_page_is_bounded() -> None:
     assert VALUES < 100
 
 
+def test_fields_that_are_not_shown_are_counted() -> None:
+    """Of numbers and of all else a hundred are shown; how many more there are is said, and where they are."""
+    log = [record(**{f"n{at}": number * at for at in range(1, 111)}) for number in range(30)]
+    log += [record(**{f"f{at}": True for at in range(9)})]
+    assert "10 fields more: see --json" in Tree(page(summed(log))).text
+    assert "more: see" not in Tree(page(busy())).text
+
+
 def test_an_empty_log_says_what_to_type() -> None:
     """The page of nothing is a page, with the command that begins."""
     tree = Tree(page(Summary(), tool="mytool", begin="mytool telemetry on"))

@@ -10,11 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .document import BUCKETS, LOTS, NOTHING, Document, amount, document, head, label, spans, split, succeeded, timeline
-from .figures import about, duration, named, number, share
+from .figures import about, counted, duration, named, number, share
 from .style import STYLE
 from .summarize import OTHERS, Summary
 from .svg import bar, columns, logarithmic, spread
-from .text import FIELDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 
 SPANS = 60  # columns of the chart of activity at most
 VALUES = 20  # of one field; the rest is one sum
+_FIELDS = 100  # of numbers, and as many others; the rest is only counted
 _NONE, _LEFT_OUT = "\u2013", ' class="none"'  # in place of a figure; a narrow screen shows nothing there
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
@@ -212,19 +212,21 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
 
 
 def _fields(found: Document) -> str:
-    numbers = [field for field in found["fields"] if field["kind"] == "number" and not field["values"]]
-    others = [field for field in found["fields"] if field not in numbers][: 5 * FIELDS]
+    numbers = [field for field in found["fields"] if field["kind"] == "number" and not field["values"]][:_FIELDS]
+    others = [field for field in found["fields"] if field["kind"] != "number" or field["values"]][:_FIELDS]
     parts = []
     if numbers:
         which = {"low": "Lowest", "median": "Median", "mean": "Mean", "p95": "95 % within", "high": "Highest"}
         rows = [
             (_title(field), f"{field['count']:,}", *(number(field["numbers"][name]) for name in which))
-            for field in numbers[: 5 * FIELDS]
+            for field in numbers
         ]
         parts.append(_table("Numbers", ("Field", "Events", *which.values()), rows, "wide stack"))
     if others:
         cards = [f'<div class="card">{_field(field)}</div>' for field in others]
         parts.append(f'<div class="grid">{"".join(cards)}</div>')
+    if (more := len(found["fields"]) - len(numbers) - len(others)) > 0:
+        parts.append(f"<p>{counted(more, 'field')} more: see --json</p>")
     return _section("fields", "What the events hold", "".join(parts)) if parts else ""
 
 
