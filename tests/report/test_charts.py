@@ -43,6 +43,31 @@ def test_no_line_is_wider_than_the_page(width: int, days: int) -> None:
     assert max(map(len, chart.splitlines())) <= width
 
 
+@pytest.mark.parametrize("most", [1, 2, 3, 14, 900, 30_465])
+def test_the_axis_counts_in_whole_events(most: int) -> None:
+    """No figure beside it is between two events, and large ones have their commas; the first is 0."""
+    pytest.importorskip("plotext")
+    log = [record(day="2026-11-18"), *[record(day="2026-11-19")] * most]
+    chart = activity(document(summed(log)), Style(80, blocks=True))
+    figures = [line.partition("┤")[0].strip() for line in chart.splitlines() if "┤" in line]
+    assert figures[-1] == "0"
+    assert len(figures) >= 2
+    assert all(figure == f"{int(figure.replace(',', '')):,}" for figure in figures)
+
+
+@pytest.mark.parametrize("width", [20, 30, 40, 60, 80, 100])
+@pytest.mark.parametrize("days", [9, 19, 21, 39, 59])
+def test_a_day_without_events_can_be_seen(width: int, days: int) -> None:
+    """Between two bars there is room for the day that has none; where there is no room for days, spans are longer."""
+    pytest.importorskip("plotext")
+    log = [record(day=str(date(2026, 11, 28) - timedelta(days=number))) for number in range(0, days, 2)]
+    title, *chart = activity(document(summed(log)), Style(width, blocks=True)).splitlines()
+    assert title.startswith("events by ")
+    bars = re.findall("█+", next(line for line in chart if "█" in line))
+    assert len(bars) == days // 2 + 1 or "day" not in title
+    assert all(len(line) <= max(width, 30) for line in chart)
+
+
 def test_colours_only_where_they_are_wanted() -> None:
     """Without colours there is no escape in it; with them only colours."""
     pytest.importorskip("plotext")

@@ -53,7 +53,7 @@ def spread(median: float, p95: float, ends: tuple[float, float]) -> str:
 
 def columns(points: list[tuple[str, float]], title: str, told: str) -> str:
     """A column chart as wide as its space; `title` and `told` are for screen readers."""
-    step = _step(max(held for _, held in points))
+    step = stride(max(held for _, held in points))
     lines = math.ceil(max(held for _, held in points) / step)
     scale, count = _HEIGHT / (step * lines), len(points)
     width = min(80 / count, 8)
@@ -84,7 +84,7 @@ def columns(points: list[tuple[str, float]], title: str, told: str) -> str:
     )
 
 
-def _step(most: float) -> float:
+def stride(most: float) -> float:
     """The distance of two grid lines: 1, 2 or 5 times a power of ten, at least 1, so that at most five are needed."""
     rough = max(most / 5, 1)
     power = 10 ** math.floor(math.log10(rough)) if math.isfinite(rough) else 1
