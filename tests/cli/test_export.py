@@ -152,6 +152,16 @@ def test_without_the_tool(home: Path, log: Path) -> None:
     assert "json" not in done.stdout
 
 
+def test_a_page_without_an_event_says_so(telemetry: Telemetry, log: Path, capsys: Any) -> None:
+    """Where nothing is recorded, or nothing can be used, the page does not just end after what it is about."""
+    assert exported(telemetry, capsys).endswith("\n\nThere is no event in it.\n")
+    log.write_text("torn\n")
+    assert "\n\nNot in it: 1 line of the log" in (page := exported(telemetry, capsys))
+    assert page.endswith("\n\nThere is no event in it.\n")
+    log.write_text(line())
+    assert "There is no event in it." not in exported(telemetry, capsys)
+
+
 def test_while_it_is_off(telemetry: Telemetry, log: Path, capsys: Any) -> None:
     """What was recorded can be exported although telemetry is off now."""
     log.write_text(line())

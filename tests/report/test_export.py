@@ -105,8 +105,8 @@ def test_the_page() -> None:
 
 
 def test_an_empty_log() -> None:
-    """No record makes a page that holds a title and the remarks."""
-    assert page([], EVENTS, "One.", "Two.") == "# What mytool recorded\n\nOne.\n\nTwo."
+    """No record makes a page that holds a title and the remarks, and says that there is nothing else."""
+    assert page([], EVENTS, "One.", "Two.") == "# What mytool recorded\n\nOne.\n\nTwo.\n\nThere is no event in it."
 
 
 def test_what_nobody_declared() -> None:

@@ -63,6 +63,8 @@ class Aggregate:
             parts.append(table(("day (UTC)", "events"), [(day, f"{self._days[day]:,}") for day in days]))
             shares = [(label, _counts(self._facts[key])) for key, label in _FACTS.items()]
             parts.append(table(("all events", f"{self._events.total():,}"), shares))
+        else:
+            parts.append("There is no event in it.")
         for event, number in sorted(self._events.items(), key=_rank):
             parts += self._event(event, number)
         if any(row.epsilon is not None for event in self._fields for row in self._rows(event).values()):
