@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from discreet.collector import page as collected
 from discreet.report.html import page
 from discreet.report.summarize import Summary
 from interop.peers import Recorder, missing
@@ -130,7 +131,7 @@ FRAME = """<!DOCTYPE html>
 <script>
 document.getElementById("page").onload = (event) => {{
   const page = event.target.contentDocument;
-  const all = [...page.querySelectorAll("h1, h2, dt, dd, .title, td, tbody th")];
+  const all = [...page.querySelectorAll("h1, h2, p, dt, dd, .title, td, tbody th, li")];
   const shown = all.filter((one) => one.getClientRects().length && !one.querySelector("svg"));
   const cut = shown.filter((one) => {{
     const range = page.createRange();
@@ -152,7 +153,17 @@ def full() -> str:
     log = [record("command", command="import.from_code", success=n > 3, duration_ms=50 * n) for n in range(1, 1200)]
     log += [record(kind="ab"[n % 2], results={"found": n * 10_000}, lang={"py": n * 1000}) for n in range(400)]
     log += [record("rare", f"2026-11-{n % 9 + 11}", sample_rate=0.00025) for n in range(3000)]
-    return page(summed(log, "version"), DECLARED, {"torn": 3}, tool="mytool").replace("<details>", "<details open>")
+    only = f"Asked for: {'usage_of_a_tool_' * 6}.jsonl."
+    made = page(summed(log, "version"), DECLARED, {"torn": 3}, tool="mytool", only=only)
+    return made.replace("<details>", "<details open>")
+
+
+def measured(chromium: Chromium, folder: Path, made: str, width: int, *options: str) -> dict[str, Any]:
+    """How many texts a page of this width shows, and which are cut off."""
+    (folder / "frame.html").write_text(FRAME.format(width=width, page=html.escape(made)), encoding="utf-8")
+    _, _, dom = chromium((folder / "frame.html").as_uri(), "--dump-dom", "--window-size=1200,1000", *options)
+    told: dict[str, Any] = json.loads(html.unescape(re.findall(r'<pre id="told">(.*?)</pre>', dom)[0]))
+    return told
 
 
 @pytest.mark.parametrize("scheme", [0, 1])  # dark and light
@@ -161,9 +172,22 @@ def test_no_figure_is_cut_off(chromium: Chromium, tmp_path: Path, width: int, sc
     """On a phone (or at 400 % on a desk) as on a desk: every figure and every name is within the page, with no need to
     scroll sideways.
     """
-    (tmp_path / "frame.html").write_text(FRAME.format(width=width, page=html.escape(full())), encoding="utf-8")
-    options = ("--dump-dom", "--window-size=1200,1000", f"--blink-settings=preferredColorScheme={scheme}")
-    _, _, dom = chromium((tmp_path / "frame.html").as_uri(), *options)
-    told = json.loads(html.unescape(re.findall(r'<pre id="told">(.*?)</pre>', dom)[0]))
+    told = measured(chromium, tmp_path, full(), width, f"--blink-settings=preferredColorScheme={scheme}")
     assert told["shown"] > 80
+    assert told["cut"] == []
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        page(Summary(), tool="m" * 64, begin=f"discreet --tool {'m' * 64} --data-dir /{'directory/' * 9} on"),
+        collected.index(["mytool", "m" * 64], ""),
+        collected.index([], f"http://{'host.' * 20}example.org:4318"),
+    ],
+    ids=["empty", "tools", "no tools"],
+)
+def test_no_long_word_is_cut_off(chromium: Chromium, tmp_path: Path, made: str) -> None:
+    """On a phone: the name of a tool or a directory, on a page without figures."""
+    told = measured(chromium, tmp_path, made, 320)
+    assert told["shown"] >= 2
     assert told["cut"] == []

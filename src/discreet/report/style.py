@@ -11,8 +11,8 @@ STYLE = """
 --good:#5ba3c6;--bad:#ef8354;--error:#e4e8ee}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:64rem;padding:2rem 1.25rem;background:var(--page);color:var(--text);
-font:16px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums}
-h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem;overflow-wrap:anywhere}
+font:16px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
+h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem}
 h2{font-size:1.1rem;margin:0 0 .75rem}
 details .title{display:none}
 header p,.title,figcaption,footer,thead th,dt,summary{color:var(--soft)}
@@ -31,7 +31,7 @@ figure{margin:0}
 .title,figcaption,thead th,footer,summary{font-size:.85rem}
 .title{margin:0 0 .35rem}
 .title+p{margin:0 0 .35rem;font-size:.85rem;color:var(--soft)}
-h3.title{font-size:1rem;font-weight:600;color:var(--text);overflow-wrap:anywhere}
+h3.title{font-size:1rem;font-weight:600;color:var(--text)}
 details{margin-top:.75rem}
 details tbody th{white-space:nowrap}
 summary{cursor:pointer}
@@ -41,7 +41,7 @@ table{border-collapse:collapse;width:100%}
 th,td{padding:.3rem 1rem .3rem 0;text-align:right;font-weight:400;white-space:nowrap;border-top:1px solid var(--line)}
 thead th,thead td{border-top:0}
 tbody th,thead th:first-child{text-align:left}
-tbody th{white-space:normal;overflow-wrap:anywhere;min-width:6rem}
+tbody th{white-space:normal;min-width:6rem}
 .wide tbody th{min-width:11rem}
 .three th,.three td{padding-right:.6rem}
 td:last-child,th:last-child{padding-right:0}
