@@ -617,6 +617,7 @@ def test_the_page(collector: Collector) -> None:
     assert b"<script" not in answer.body
     assert b"&lt;script&gt;" in answer.body
     assert b"<dt>events</dt><dd>2</dd>" in answer.body
+    assert b"It was received in the last 30 days; the page is loaded again every 15 seconds." in answer.body
     assert "Content-Security-Policy: default-src 'none'" in answer.head
     collector.send([RECORDS[12]], "json")
     listed = collector.get("/").body
@@ -627,6 +628,14 @@ def test_the_page(collector: Collector) -> None:
         assert f"<style>{STYLE}</style>".encode() in page
     assert b"<dt>event</dt><dd>1</dd>" in collector.get("/?tool=Other_tool-2").body
     assert collector.get("/?tool=nobody").status == 404
+
+
+def test_a_page_of_older_files_does_not_say_that_there_never_was_anything(collector: Collector) -> None:
+    """Whose files are all older than what the page looks at: nothing was received since."""
+    (collector.out / "2020-01-01.mytool.jsonl").write_text(json.dumps(RECORDS[0]) + "\n")
+    body = collector.get("/?tool=mytool").body
+    assert b"Nothing was received in the last 30 days." in body
+    assert b"Nothing is recorded yet" not in body
 
 
 def test_whoever_looks_again_and_again(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

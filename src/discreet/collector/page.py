@@ -26,7 +26,10 @@ def report(paths: list[str], tool: str, declaration: Declaration | None = None) 
     """The page of one tool's files, as HTML. Raises `OSError`."""
     skipped: read.Tally = Counter()
     summary = summarize.summarize(packs.packs(paths, skipped))
-    return html.page(summary, declaration, skipped, tool=tool, refresh=_REFRESH_SECONDS)
+    received = f"received in the last {DAYS} days"
+    only = f"It was {received}; the page is loaded again every {_REFRESH_SECONDS} seconds."
+    nothing = f"Nothing was {received}."
+    return html.page(summary, declaration, skipped, tool=tool, only=only, nothing=nothing, refresh=_REFRESH_SECONDS)
 
 
 def index(tools: list[str], address: str) -> str:
