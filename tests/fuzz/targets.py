@@ -66,6 +66,7 @@ _TAGS = {
     "section",
     "h1",
     "h2",
+    "h3",
     "table",
     "thead",
     "tbody",
