@@ -334,7 +334,8 @@ def test_on_where_nobody_can_tell_what_is_new(
 @pytest.mark.parametrize(
     ("env", "change"),
     [
-        ({"DO_NOT_TRACK": "1"}, "unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY"),
+        ({"DO_NOT_TRACK": "1"}, "unset DO_NOT_TRACK"),
+        ({"DO_NOT_TRACK": "on", "TELEMETRY_DISABLED": "1"}, "unset DO_NOT_TRACK TELEMETRY_DISABLED"),
         ({"MYTOOL_NO_TELEMETRY": "0"}, "unset MYTOOL_NO_TELEMETRY"),
         ({"MYTOOL__TELEMETRY__DISABLE_TELEMETRY": "1"}, "unset MYTOOL__TELEMETRY__DISABLE_TELEMETRY"),
         ({"MYTOOL_TELEMETRY_OPT_IN": "perhaps"}, "export MYTOOL_TELEMETRY_OPT_IN=true"),
@@ -364,7 +365,7 @@ def test_all_that_has_to_change_is_told(discreet: Discreet) -> None:
         done = discreet("status", env={"DO_NOT_TRACK": "1", "CI": "true", **env})
         steps = done.stdout.partition("To change that, all of this:\n")[2].splitlines()
         assert steps[:-1] == [
-            "  unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY",
+            "  unset DO_NOT_TRACK",
             "  unset MYTOOL_NO_TELEMETRY" if yes else "  export MYTOOL_TELEMETRY_OPT_IN=true",
             "  export MYTOOL_TELEMETRY_CI=true",
             *([f"  {yes}"] if yes else []),

@@ -163,10 +163,11 @@ def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
     [
         ("code", facts_of(mode="off"), "only the author of mytool can change this"),
         ("machine policy", facts_of(policy=(("/p", (OFF, "is empty")),)), "ask who administers this machine"),
+        ("DO_NOT_TRACK", facts_of({"TELEMETRY_DISABLED": "1"}), "unset TELEMETRY_DISABLED"),
         (
             "DO_NOT_TRACK",
-            facts_of({"TELEMETRY_DISABLED": "1"}),
-            "unset DO_NOT_TRACK TELEMETRY_DISABLED DISABLE_TELEMETRY",
+            facts_of({"DO_NOT_TRACK": "1", "TELEMETRY_DISABLED": "0", "DISABLE_TELEMETRY": "true"}),
+            "unset DO_NOT_TRACK DISABLE_TELEMETRY",
         ),
         ("no telemetry", facts_of({"MYTOOL_NO_TELEMETRY": "1"}), "unset MYTOOL_NO_TELEMETRY"),
         ("disable telemetry", facts_of({"MYTOOL__TELEMETRY__DISABLED": "1"}), "unset MYTOOL__TELEMETRY__DISABLED"),

@@ -29,7 +29,7 @@ TEXTS = {
         "",
         "{source} is set to {quoted}, which says nothing",
         ", ".join(names.SHARED_SWITCHES) + ": not set",
-        "unset " + " ".join(names.SHARED_SWITCHES),
+        "unset {sources}",
     ),
     "no telemetry": ("{source} is set", "", "", "{head}_NO_TELEMETRY: not set", "unset {sources}"),
     "disable telemetry": (
