@@ -97,7 +97,7 @@ class Home:
         return Home(place)
 
     def fresh(self) -> None:
-        """As it was, down to the inode of the stored answer, by which a consent is told from another."""
+        """As it was, down to the time of the stored answer, by which a consent is told from another."""
         shutil.rmtree(self.path)
         shutil.copytree(self._kept, self.path, symlinks=True, copy_function=_copied)
 

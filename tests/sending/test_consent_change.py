@@ -288,3 +288,40 @@ def test_close_discards_too(running: Telemetry, data: Path, read_log: Any) -> No
     assert numbers(read_log(data)) == [0]
     running.track("search", n=2)
     assert numbers(read_log(data)) == [0]
+
+
+def renumber(path: Path) -> None:
+    """Give a file another inode, and leave the rest of it as it is: what a file system does that numbers its files
+    anew at each mount, and whenever the system has forgotten one (sshfs, unionfs-fuse, mergerfs).
+    """
+    before = path.stat()
+    copy = path.with_name("copy")
+    shutil.copy2(path, copy)
+    copy.replace(path)
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert after.st_ino != before.st_ino
+
+
+def test_a_file_with_another_number_is_no_other_answer(running: Telemetry, data: Path, read_log: Any) -> None:
+    """A file system that gives the stored answer another inode number costs no record, and the run goes on."""
+    renumber(data / "opt-in")
+    running.track("search", n=1)
+    assert running.flush(LONG)
+    records = read_log(data)
+    assert numbers(records) == [0, 1]
+    assert len({record["run"] for record in records}) == 1
+    assert losses.read(running.paths["losses"]) == {}
+
+
+def test_another_number_is_no_new_period(make_telemetry: MakeTelemetry) -> None:
+    """Nor does it make room for what a later version adds: the yes still covers what its first run disclosed."""
+    first_version = make_telemetry(version="1.0", fields={"n": "number"})
+    first_version.track("search", n=0)
+    assert first_version.close(LONG)
+    noted = Path(first_version.paths["delivery"]).read_bytes()
+    renumber(Path(first_version.paths["consent"]))
+    later = make_telemetry(opted_in=False, version="2.0", fields={"n": "number", "m": "number"})
+    later.track("search", n=1, m=2)
+    assert later.close(LONG)
+    assert Path(later.paths["delivery"]).read_bytes() == noted

@@ -232,9 +232,7 @@ def test_what_is_counted_after_a_no(mode: str, off: bool, there: str, kept: bool
     directory.mkdir()
     (directory / there).write_text("{}" if there == "losses.json" else "false")
     paths = names.Paths("mytool", {}, str(directory))
-    owner: Any = SimpleNamespace(
-        paths=paths, mode=mode, off=off, signature=((1, 2, 3), None, None), losses={"consent": 2}
-    )
+    owner: Any = SimpleNamespace(paths=paths, mode=mode, off=off, signature=((1, 2), None, None), losses={"consent": 2})
     losses.save_of(owner)
     assert losses.read(paths["losses"]) == ({"consent": 2} if kept else {})
     assert sorted(os.listdir(directory)) == sorted({there, *(["losses.json"] if kept else [])})

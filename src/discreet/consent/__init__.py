@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Answer: TypeAlias = tuple[str, str]  # what a file says: (OFF, ON or PASS, a phrase)
     Reading: TypeAlias = tuple[str, str, str, str]  # (row, its verdict: OFF, ON or PASS, where it was seen, a detail)
-    Signature: TypeAlias = tuple[int, int, int] | None
+    Signature: TypeAlias = tuple[int, int] | None
 
 OFF, ON, PASS = names.OFF, names.ON, names.PASS
 SILENT = (PASS, "")
@@ -224,14 +224,15 @@ def look(
 
 
 def signature(paths: "names.Paths", *, strictly: bool = False) -> "tuple[Signature, ...]":
-    """A value that changes if the stored consent or the notice is touched: inode, size and time of each file. A missing
-    file is None. So is one that cannot be looked at; with `strictly` that raises `OSError`, since it is no change.
+    """A value that changes if the stored consent or the notice is touched: size and time of each file. A missing file
+    is None. So is one that cannot be looked at; with `strictly` that raises `OSError`, since it is no change.
     """
+    # No inode: sshfs and others change it at each mount, and between. What that leaves is in docs/design.md.
     found: list[Signature] = []
     for key in ("consent", "enabled", "notice"):
         try:
             status = os.stat(paths[key])
-            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+            found.append((status.st_size, status.st_mtime_ns))
         except OSError as error:
             if strictly and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
                 raise

@@ -67,7 +67,7 @@ def _since(state: states.State, signature: "tuple[Signature, ...]") -> str:
     """The second after which a record was certainly made under the present consent: that of the last answer, or never
     if one was removed since, as nobody knows when.
     """
-    changed = [sign[2] for sign in signature if sign is not None]
+    changed = [sign[1] for sign in signature if sign is not None]
     taken = repr(signature).count("(") < state.period.count("(")  # fewer files than there were
     return timestamp(max(changed) / 1e9) if changed and not taken else _NEVER
 
