@@ -1,6 +1,7 @@
 """Private files: whole or not at all, nobody else's to read, never through a link; directories; and the lock."""
 
 import ast
+import contextlib
 import errno
 import os
 import stat
@@ -136,6 +137,37 @@ def test_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch, replace
     with pytest.raises(FileExistsError):
         files.write_private(str(path), b"new", replace=False)
     assert path.read_bytes() == b"old"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_at_once_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, too, one of two that make the file in the same moment is told that the other was first."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    made: list[bytes] = []
+
+    def make(content: bytes) -> None:
+        with contextlib.suppress(OSError):
+            files.write_private(str(path), content, replace=False)
+            made.append(content)
+
+    exists, other = os.path.lexists, threading.Thread(target=make, args=(b"other",))
+
+    def overtaken(name: str) -> bool:
+        found = exists(name)
+        if not other.ident:
+            other.start()
+            other.join(0.02)  # it cannot end before the first has its name
+        return found
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os.path, "lexists", overtaken)
+    make(b"first")
+    other.join()
+    assert made == [b"first"]
+    assert path.read_bytes() == b"first"
     assert list(path.parent.iterdir()) == [path]
 
 

@@ -6,8 +6,11 @@ is replaced, never followed.
 """
 
 import os
+import time
 
 from . import names
+
+_LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process has the lock, which nobody keeps for long
 
 
 def write_private(path: str, content: bytes, *, replace: bool = True, mode: int | None = None) -> None:
@@ -90,12 +93,27 @@ def _link(temporary: str, path: str) -> None:
         os.link(temporary, path)
     except FileExistsError:
         raise
-    except OSError:  # a file system without hard links: the moment between the two lines is accepted there
-        if os.path.lexists(path):
-            raise FileExistsError(17, "exists", path) from None
-        os.rename(temporary, path)
+    except OSError:
+        _take(temporary, path)
     else:
         os.unlink(temporary)
+
+
+def _take(temporary: str, path: str) -> None:
+    """The same by rename, on a file system without hard links. The lock of the directory keeps others from the moment
+    between its two steps; where there are no such locks either, the later of two wins.
+    """
+    from . import directories  # seldom
+
+    for _ in range(_LOOKS):
+        with directories.DirectoryLock(os.path.dirname(path)) as held:
+            if os.path.lexists(path):
+                raise FileExistsError(17, "exists", path)
+            if held:
+                os.rename(temporary, path)
+                return
+        time.sleep(_PAUSE_SECONDS)
+    raise BlockingIOError(11, "somebody else has the lock", path)
 
 
 def _remove(path: str) -> None:
