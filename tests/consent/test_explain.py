@@ -201,8 +201,25 @@ def test_what_was_looked_for_names_the_variables_of_the_tool() -> None:
             facts_of({"MYTOOL_TELEMETRY_DIR": "", "MYTOOL__TELEMETRY__DIR": "/x"}, home="/x belongs to another user"),
             "set MYTOOL__TELEMETRY__DIR to a directory of your own",
         ),
-        ("home", facts_of(home=f"/home/a b/.mytool {names.OPEN}"), "chmod o-w '/home/a b/.mytool'"),
-        ("home", facts_of(home=f"/home/\x1b[2J {names.OPEN}"), "chmod o-w " + shlex.quote(r"'/home/\x1b[2J'")),
+        (
+            "home",
+            facts_of(home=f"/home/a b/.mytool {names.OPEN}"),
+            (
+                "chmod o-w '/home/a b/.mytool' "
+                "(if that changes nothing, set MYTOOL_TELEMETRY_DIR to a directory on another disk)"
+            ),
+        ),
+        (
+            "home",
+            facts_of({"MYTOOL__TELEMETRY__DIR": "/x"}, home=f"/x {names.OPEN}"),
+            "chmod o-w /x (if that changes nothing, set MYTOOL__TELEMETRY__DIR to a directory on another disk)",
+        ),
+        (
+            "home",
+            facts_of(home=f"/home/\x1b[2J {names.OPEN}"),
+            "chmod o-w " + shlex.quote(r"'/home/\x1b[2J'") + " "
+            "(if that changes nothing, set MYTOOL_TELEMETRY_DIR to a directory on another disk)",
+        ),
         ("home", facts_of(home=f"HOME {names.RELATIVE}"), "set HOME to an absolute path"),
         ("home", facts_of(home=f"X_DIR {names.RELATIVE}"), "set X_DIR to an absolute path, or unset it"),
         ("stored consent", facts_of(consent=(OFF, "is empty")), "mytool telemetry on"),

@@ -54,10 +54,13 @@ def lines(facts: Facts) -> list[Line]:
 
 def _another_place(facts: Facts, detail: str) -> str:
     """What to type if there is no place for the files; "" if the usual advice helps."""
+    named = [variable for variable, directory in names.said(facts.tool, facts.environ, "DIR") if directory]
     if detail.endswith(names.OPEN):
-        return f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"
+        variable = named[0] if named else f"{names.prefix(facts.tool)}_TELEMETRY_DIR"
+        command = f"chmod o-w {shlex.quote(shown(detail.removesuffix(names.OPEN).rstrip()))}"
+        # Many mounts of FAT, exFAT and NTFS give every file the same mode, and take any other without a word.
+        return f"{command} (if that changes nothing, set {variable} to a directory on another disk)"
     if detail.endswith(names.RELATIVE):
         variable = detail.split(" ", 1)[0]
         return f"set {variable} to an absolute path{'' if variable == 'HOME' else ', or unset it'}"
-    named = [variable for variable, directory in names.said(facts.tool, facts.environ, "DIR") if directory]
     return f"set {named[0]} to a directory of your own" if named else ""  # while it is set, HOME does not count
