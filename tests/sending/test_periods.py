@@ -228,6 +228,38 @@ def test_two_answers_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> N
     assert world.got() == [1, 3]
 
 
+def test_a_file_server_whose_clock_is_slow(world: World) -> None:
+    """An answer that could not move the places begins by the date that it gives itself, not by an earlier one that a
+    file server's clock gave its file.
+    """
+    world.record(1)
+    world.deliver()
+    world.now += 10
+    world.record(2, run=OTHER_RUN)
+    with DeliveryLock(world.paths) as held:  # somebody is delivering, so the answers are only stored
+        assert held
+        for word in ("false", "true"):
+            world.now += 10
+            answer(world, word)
+            os.utime(world.directory / "opt-in", (world.now - 7200, world.now - 7200))
+    world.now += 10
+    world.record(3, run=THIRD_RUN)
+    world.deliver(world.plan(run=THIRD_RUN))
+    assert world.got() == [1, 3]
+
+
+def test_an_answer_dated_ahead(world: World) -> None:
+    """A date that has not come yet says nothing: the file's own counts, and no record is held back."""
+    world.record(1)
+    world.deliver()
+    world.now += 10
+    world.agree(f"true {timestamp(world.now + 86_400)}")
+    world.now += 10
+    world.record(2, run=OTHER_RUN)
+    world.deliver(world.plan(run=THIRD_RUN))
+    assert world.got() == [1, 2]
+
+
 def test_a_record_of_the_very_second_of_an_answer_stays(world: World) -> None:
     """Whether it was made before the answer or after it, nobody knows."""
     world.record(1)

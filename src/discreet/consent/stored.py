@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+_HEAD_BYTES = 64  # of either file, in which its date stands
+
+
 def store(paths: names.Paths, answer: str, since: str, covers: "Iterable[str]" = ()) -> None:
     """Store `answer` (true, enhanced or false) as of `since` (ISO 8601, UTC). A no also removes the marker `enabled`.
 
@@ -91,3 +94,17 @@ def covered(paths: names.Paths, key: str = "consent", *, strictly: bool = False)
             raise
         return []
     return text.splitlines()[1:]
+
+
+def dated(paths: names.Paths) -> str:
+    """The later of the dates, by this machine's clock, that the stored answer and the notice give themselves; "" for
+    none, as in an answer by hand. Never raises OSError.
+    """
+    found = [""]
+    for key in ("consent", "notice"):
+        try:
+            head = names.read_small(paths[key], names.current_user(), _HEAD_BYTES).decode("utf-8", "replace")
+        except OSError:
+            continue  # not there; the gate judges by itself what cannot be read
+        found += [word for word in head.split()[:2] if len(word) == 20 and not word.strip("0123456789-:TZ")]
+    return max(found)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..consent import Signature
+    from ..names import Paths
     from .plan import Plan
 
 _NEVER = "~"  # after any time
@@ -33,8 +34,8 @@ def enter(
     Raises `OSError` for a log, or an answer, that cannot be read.
     """
     paths, signed, run = plan.paths, repr(signature), f'"run":"{plan.run}"'.encode()
-    since = _since(state, signature)
     latest = timestamp(now)  # a later time was made by a clock that was ahead, and says nothing
+    since = _since(state, signature, plan.paths, latest)
     # Whether all that the process of the plan has recorded is of the present period.
     known = bool(plan.run) and plan.signature == signature
     if not dry and (state.period != signed or any(one.key not in state.places for one in plan.destinations)):
@@ -63,13 +64,18 @@ def enter(
     return covered
 
 
-def _since(state: states.State, signature: "tuple[Signature, ...]") -> str:
+def _since(state: states.State, signature: "tuple[Signature, ...]", paths: "Paths", latest: str) -> str:
     """The second after which a record was certainly made under the present consent: that of the last answer, or never
     if one was removed since, as nobody knows when.
     """
     changed = [sign[1] for sign in signature if sign is not None]
     taken = repr(signature).count("(") < state.period.count("(")  # fewer files than there were
-    return timestamp(max(changed) / 1e9) if changed and not taken else _NEVER
+    if not changed or taken:
+        return _NEVER
+    written = timestamp(max(changed) / 1e9)
+    # A file server's clock made that one, and may be slow: what the answer says of itself is by the clock of records.
+    said = stored.dated(paths)
+    return max(written, said) if said <= latest else written
 
 
 def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> bool:
