@@ -1,5 +1,6 @@
 """The verbs without the host: `python -m discreet --tool NAME [--data-dir DIR]` and the script `discreet`."""
 
+import argparse
 import json
 import re
 import shlex
@@ -128,6 +129,19 @@ def test_an_option_before_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = typed(["--tool", "mytool", "--json", "status"], capsys)
     assert status == 2
     assert err.endswith("unrecognized arguments: --json; --json belongs after the verb\n")
+
+
+def test_a_usage_in_colours_is_as_good(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """On a terminal, argparse puts escapes into usage lines from Python 3.14 on."""
+    plain = argparse.ArgumentParser.format_usage
+    coloured = re.compile(r"(?<=\[)-[\w-]+")
+
+    def usage(parser: argparse.ArgumentParser) -> str:
+        return coloured.sub("\x1b[36m\\g<0>\x1b[0m", plain(parser))
+
+    monkeypatch.setattr(argparse.ArgumentParser, "format_usage", usage)
+    _, _, err = typed(["--tool", "mytool", "--json", "status"], capsys)
+    assert err.endswith("; --json belongs after the verb\n")
 
 
 def test_help(capsys: pytest.CaptureFixture[str]) -> None:

@@ -117,7 +117,7 @@ def parsed(
     if rest:
         verb = rows.choices[arguments.verb.word]
         belongs = hint(arguments, rest)
-        if not belongs and f"[{rest[0]}" in verb.format_usage().replace("]", " ").split():
+        if not belongs and any(rest[0] in action.option_strings for action in verb._actions):
             belongs = f"; {rest[0]} belongs after the verb"
         (parser if belongs else verb).error(f"unrecognized arguments: {' '.join(rest)}{belongs}")
     return arguments
@@ -179,14 +179,20 @@ def _without_output(session: Session, cause: BaseException | None) -> int:
     return 1
 
 
-def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str = "") -> int:
-    """The verbs of a host's own command, by default `mytool telemetry ...`. See `Telemetry.main`."""
+def main(
+    telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str = "", color: bool | None = None
+) -> int:
+    """The verbs of a host's own command, by default `mytool telemetry ...`. See `Telemetry.main`. `color` is the host's
+    option of that name, if its parser has it.
+    """
     command = command or names.typed(telemetry.program, telemetry.verbs)
     parser = Parser(
         prog=command,
         description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",
         allow_abbrev=False,
     )
+    if color is not None:
+        parser.color = color  # type: ignore[attr-defined]  # that host's Python has it; verbs added later take it over
     rows = add_verbs(parser)
     arguments = parsed(parser, rows, argv)
     return run_verb(Session(telemetry, command), arguments)

@@ -42,7 +42,8 @@ def mount(
     def run(arguments: argparse.Namespace) -> int:
         from ..cli import main
 
-        return main(telemetry, arguments.verb, command=parser.prog)
+        # From Python 3.14 on, a sub-command's parser has the `color` that the host's parser was made with.
+        return main(telemetry, arguments.verb, command=parser.prog, color=getattr(parser, "color", None))
 
     setattr(run, common.VERBS, True)
     parser.set_defaults(**{dest: run})
