@@ -18,14 +18,17 @@ from .telemetry import EXIT_SECONDS, Recorder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeVar, overload
+    from argparse import ArgumentParser
+    from argparse import _SubParsersAction as Commands
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Self, Unpack, overload
 
     from .consent import Decision
     from .destination import Destination
-    from .hosts import Command, Scope, Silent
+    from .hosts import Command, Function, Scope, Silent
     from .hosts.serialize import serialize
     from .hosts.session import Session, SilentSession
+    from .options import Options, Overrides
     from .privacy.conversions import (
         Aggregate,
         Boolean,
@@ -39,8 +42,6 @@ if TYPE_CHECKING:
         Version,
     )
     from .privacy.declaration import Event
-
-    _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 __version__ = "0.1.0"
 
@@ -89,7 +90,7 @@ class Telemetry(Recorder):
     """
 
     @classmethod
-    def from_manifest(cls, path: "str | os.PathLike[str]", **overrides: "Any") -> "Telemetry":
+    def from_manifest(cls, path: "str | os.PathLike[str]", **overrides: "Unpack[Overrides]") -> "Self":
         """The telemetry that a file declares, by custom `telemetry.toml`; its keys are the options of `Telemetry`.
         A relative `path` begins at the current directory. `overrides` are options that beat the file's, but for those
         that are None. Raises `ValueError` naming the file, the event and the field, or the line, of a mistake.
@@ -101,12 +102,12 @@ class Telemetry(Recorder):
     if TYPE_CHECKING:
 
         @overload
-        def command(self, name: _Function, /) -> _Function: ...
+        def command(self, name: Function, /) -> Function: ...
 
         @overload
         def command(self, name: str | None = None, /, **facts: object) -> Command: ...
 
-    def command(self, name: "str | _Function | None" = None, /, **facts: object) -> "Any":
+    def command(self, name: "str | Function | None" = None, /, **facts: object) -> "Any":
         """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager.
 
         Records `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
@@ -121,8 +122,7 @@ class Telemetry(Recorder):
     def scope(self) -> "Scope | Silent":
         """The innermost command running in this context; if there is none, a stand-in that records nothing."""
         hosts = self._room("command")
-        found: Scope | Silent = self._nothing() if hosts is None else hosts.current(self)
-        return found
+        return self._nothing() if hosts is None else hosts.current(self)  # type: ignore[no-any-return]  # as `hosts` says
 
     def session(self, every: "float | None" = None, /, **facts: object) -> "Session | SilentSession":
         """Begin a session: it adds up what a long-running process does, and records one event `session` when it ends.
@@ -130,8 +130,7 @@ class Telemetry(Recorder):
         records at intervals what was added up since the last time, as `part` 1, 2, ... Never raises.
         """
         room = self._room("session", "session")
-        begun: Session | SilentSession = self._nothing() if room is None else room.begin(self, every, facts)
-        return begun
+        return self._nothing() if room is None else room.begin(self, every, facts)  # type: ignore[no-any-return]  # same
 
     def flag(self, key: str, default: "Any" = None, *, rollout: object = None, payload: bool = False) -> "Any":
         """The value of a feature flag: True, False, the name of a variant, or `default` if it is not known.
@@ -190,7 +189,7 @@ class Telemetry(Recorder):
 
         return main(self, argv)
 
-    def mount(self, subparsers: "Any", *, name: str = "telemetry", dest: str = "func") -> "Any":
+    def mount(self, subparsers: "Commands[Any]", *, name: str = "telemetry", dest: str = "func") -> "ArgumentParser":
         """Add the sub-command `name` with all verbs to an argparse host; see `discreet.hosts.argparse.mount`."""
         from .hosts.argparse import mount
 
@@ -243,7 +242,7 @@ class Telemetry(Recorder):
 _default: "Telemetry | type[Recorder]" = Recorder  # before `init` the class stands in for an instance: it is always off
 
 
-def init(name: str, **options: "Any") -> Telemetry:
+def init(name: str, **options: "Unpack[Options]") -> Telemetry:
     """Make the process-wide default behind `track` and return it; the options are those of `Telemetry`. A second call
     replaces the first one, which is closed. Raises `ValueError` as `Telemetry` does.
     """
@@ -288,12 +287,13 @@ def enabled() -> bool:
     return isinstance(_default, Telemetry) and _default.enabled
 
 
-def __getattr__(name: str) -> object:
-    if name not in _ROOMS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(__import__(f"{__name__}.{_ROOMS[name]}", fromlist=[name]), name)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # for which any name would be one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in _ROOMS:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(__import__(f"{__name__}.{_ROOMS[name]}", fromlist=[name]), name)
+        return value
 
 
 def __dir__() -> "list[str]":

@@ -10,6 +10,18 @@ from . import names
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import TypedDict, Unpack
+
+    class Further(TypedDict, total=False):
+        """The options of a destination that `posthog` passes on."""
+
+        headers: "Mapping[str, str] | None"
+        batch_size: int
+        batch_interval: float
+        timeout: float
+        time_precision: str
+        allow_http: bool
+
 
 FORMATS = ("beacon", "json", "otlp", "posthog")
 PRECISIONS = ("second", "minute", "hour", "day")
@@ -74,11 +86,11 @@ class Destination:
         self.time_precision, self.allow_http = time_precision, allow_http
 
     @classmethod
-    def posthog(cls, api_key: str, host: str = POSTHOG_HOST, **options: object) -> "Destination":
+    def posthog(cls, api_key: str, host: str = POSTHOG_HOST, **options: "Unpack[Further]") -> "Destination":
         """PostHog, cloud or self-hosted: `host` is its address, or the whole URL if that ends in `/batch/`."""
         if not isinstance(host, str):
             raise ValueError("host must be a text")
-        return cls(batch_url(host), format="posthog", api_key=api_key, **options)  # type: ignore[arg-type]  # checked there
+        return cls(batch_url(host), format="posthog", api_key=api_key, **options)
 
     @property
     def key(self) -> str:

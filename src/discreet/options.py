@@ -7,6 +7,45 @@ from collections.abc import Mapping
 
 from . import names
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterable, Sequence
+    from typing import TypedDict
+
+    from .destination import Destination
+
+    class Options(TypedDict, total=False):
+        """What `init` takes: the options of `Telemetry`, as its constructor has them."""
+
+        version: str
+        events: "Mapping[str, object] | Iterable[type]"
+        fields: "Mapping[str, object] | None"
+        consent: str
+        settings: "Mapping[str, object] | None"
+        data_dir: "str | os.PathLike[str] | None"
+        files: "Mapping[str, str] | None"
+        identity: str
+        destination: "str | Destination | Sequence[str | Destination] | None"
+        delivery: str
+        once_per_tree: bool
+
+    class Overrides(TypedDict, total=False):
+        """What `from_manifest` takes: the same and the name, where None is no option given."""
+
+        name: "str | None"
+        version: "str | None"
+        events: "Mapping[str, object] | Iterable[type] | None"
+        fields: "Mapping[str, object] | None"
+        consent: "str | None"
+        settings: "Mapping[str, object] | None"
+        data_dir: "str | os.PathLike[str] | None"
+        files: "Mapping[str, str] | None"
+        identity: "str | None"
+        destination: "str | Destination | Sequence[str | Destination] | None"
+        delivery: "str | None"
+        once_per_tree: "bool | None"
+
 
 def file_names(files: Mapping[str, str]) -> Mapping[str, str]:
     """Other names for files of the data directory: known keys, plain and different file names."""

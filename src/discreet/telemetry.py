@@ -13,7 +13,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from contextvars import ContextVar
     from typing import Any
 
@@ -44,14 +44,14 @@ class Recorder:
         name: str,
         *,
         version: str = "",
-        events: object = (),
+        events: "Mapping[str, object] | Iterable[type]" = (),
         fields: "Mapping[str, object] | None" = None,
         consent: str = "opt-in",
         settings: "Mapping[str, object] | None" = None,
         data_dir: "str | os.PathLike[str] | None" = None,
         files: "Mapping[str, str] | None" = None,
         identity: str = "run",
-        destination: object = None,
+        destination: "str | Destination | Sequence[str | Destination] | None" = None,
         delivery: str = "auto",
         once_per_tree: bool = False,
     ) -> None:

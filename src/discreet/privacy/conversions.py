@@ -85,7 +85,7 @@ class Boolean(Conversion):
 
     __slots__ = ("epsilon",)
     word = "boolean"
-    domain = (False, True)
+    domain: "tuple[bool, ...]" = (False, True)
 
     def __init__(
         self, epsilon: "float | None" = None, *, purpose: str = "", example: object = None, level: str = "basic"
@@ -241,7 +241,7 @@ class OneOf(Conversion):
     ) -> None:
         super().__init__(purpose=purpose, example=example, level=level)
         self.choices = _choices(choices, names.TEXT_LENGTH)
-        self.domain = tuple(dict.fromkeys((*self.choices, OTHER)))
+        self.domain: tuple[str, ...] = tuple(dict.fromkeys((*self.choices, OTHER)))
         self.epsilon = numbers.checked_epsilon(epsilon, self.domain)
 
     def convert(self, value: object) -> "str | None":

@@ -96,7 +96,7 @@ class Event:
     event_name = ""
     _sample: object = None  # not a legal field name, so the author can use all of those
 
-    def __init_subclass__(cls, name: str = "", sample: object = None, **more: object) -> None:
+    def __init_subclass__(cls, name: str = "", sample: "float | None" = None, **more: object) -> None:
         super().__init_subclass__(**more)
         cls.event_name = name or snake(cls.__name__)
         cls._sample = sample

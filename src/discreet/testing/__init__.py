@@ -38,8 +38,10 @@ def allow(telemetry: Recorder) -> None:
     telemetry.lifted = LIFTED
 
 
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "assertions" if name.startswith("assert_") else "captures"
-    return getattr(__import__(f"{__name__}.{room}", fromlist=[name]), name)
+if not TYPE_CHECKING:  # for which any name would be one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        room = "assertions" if name.startswith("assert_") else "captures"
+        return getattr(__import__(f"{__name__}.{room}", fromlist=[name]), name)

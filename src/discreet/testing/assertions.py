@@ -26,7 +26,19 @@ from .network import Watch
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypedDict, Unpack
+
     from .. import Telemetry
+
+    class Options(TypedDict, total=False):
+        """How a command is run, see `_Trial`."""
+
+        tool: str
+        env: Mapping[str, str] | None
+        cwd: str | os.PathLike[str] | None
+        input: bytes
+        timeout: float
+
 
 _SHOWN = 2000  # bytes of an output that are shown
 
@@ -102,7 +114,7 @@ class _Trial:
         )
 
 
-def assert_no_network(command: Sequence[str], **options: Any) -> None:
+def assert_no_network(command: Sequence[str], **options: "Unpack[Options]") -> None:
     """Assert that `command` opens no connection, not even on loopback, with telemetry off and on.
 
     An audit hook sees every connection, datagram and name lookup of each Python process that it starts, except those
@@ -128,7 +140,7 @@ def assert_no_network(command: Sequence[str], **options: Any) -> None:
 
 
 def assert_same_behaviour(
-    command: Sequence[str], *, normalize: Callable[[bytes], bytes] = bytes, **options: Any
+    command: Sequence[str], *, normalize: Callable[[bytes], bytes] = bytes, **options: "Unpack[Options]"
 ) -> None:
     """Assert that stdout, stderr and the exit status of `command` are the same with telemetry off and on, byte by byte.
 
@@ -157,7 +169,7 @@ def assert_same_behaviour(
             )
 
 
-def assert_overhead(command: Sequence[str], ms: float, *, pairs: int = 15, **options: Any) -> float:
+def assert_overhead(command: Sequence[str], ms: float, *, pairs: int = 15, **options: "Unpack[Options]") -> float:
     """Assert that telemetry makes `command` at most `ms` milliseconds longer, in the median. Returns that median.
 
     The command runs `pairs` times (at least 3) off and on, or on and off, by turns, so that other load on the machine
