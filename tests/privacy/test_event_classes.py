@@ -1,8 +1,12 @@
 """Declared events as classes: their names, their fields, and that none of their names is taken from the author."""
 
+import builtins
 import json
 import os
+from collections import UserDict
 from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
@@ -146,6 +150,32 @@ def test_what_is_no_event_is_dropped(make_telemetry: Callable[..., Telemetry]) -
         telemetry.track(thing, n=1)
     telemetry.flush(5.0)
     assert not os.path.exists(telemetry.paths["log"])
+
+
+FROZEN = [MappingProxyType, UserDict, getattr(builtins, "frozendict", MappingProxyType)]  # the last since Python 3.15
+
+
+@pytest.mark.parametrize("kind", FROZEN)
+def test_a_mapping_in_the_place_of_a_row(kind: Any) -> None:
+    """A row that is a mapping, and no dict, is refused: else nobody would notice that the field is not declared."""
+    search = type("Search", (Event,), {"n": kind({"one_of": ["json"]})})
+    said = rf"^event 'search', field 'n': a row that is a mapping must be a dict, not of type {kind.__name__}$"
+    with pytest.raises(ValueError, match=said):
+        Declaration([search])
+    with pytest.raises(ValueError, match=said):
+        Declaration({"search": {"n": kind({"one_of": ["json"]})}})
+
+
+@pytest.mark.parametrize("kind", FROZEN)
+def test_a_declaration_that_is_another_mapping(kind: Any) -> None:
+    """What is a mapping is told that it must be a dict, and not that it is none."""
+    rows = {"n": "count"}
+    with pytest.raises(ValueError, match=r"^fields must be a mapping of field names to conversions, and a dict, not "):
+        Declaration((), kind(rows))
+    with pytest.raises(ValueError, match=r"^event 'search' must be a mapping of field names to .*, and a dict, not "):
+        Declaration({"search": kind(rows)})
+    with pytest.raises(ValueError, match=r"^events must be a dict, or a sequence of Event classes, not "):
+        Declaration(kind({"search": rows}))
 
 
 @pytest.mark.parametrize("kind", [Count, OneOf])

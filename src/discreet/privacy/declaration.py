@@ -188,7 +188,7 @@ def _nested(where: str, spec: "dict[object, object]") -> "dict[str, Conversion]"
 
 def _rows(where: str, specs: object) -> "Rows":
     if not isinstance(specs, dict):
-        raise ValueError(f"{where} must be a mapping of field names to conversions, not {specs!r}")
+        raise ValueError(f"{where} must be a mapping of field names to conversions, and a dict, not {specs!r}")
     for field in specs:
         if not names.legal_name(field):
             raise ValueError(f"{where}: {field!r} is not a legal field name ([a-z][a-z0-9_.]{{0,63}})")
@@ -201,8 +201,8 @@ def _declared(events: object) -> "Iterable[tuple[str, object, str, object]]":
         for name, spec in events.items():
             yield (name, *_unpack(spec))
         return
-    if isinstance(events, (str, bytes)) or not hasattr(events, "__iter__"):
-        raise ValueError(f"events must be a mapping or a sequence of Event classes, not {events!r}")
+    if isinstance(events, (str, bytes)) or not hasattr(events, "__iter__") or hasattr(events, "keys"):
+        raise ValueError(f"events must be a dict, or a sequence of Event classes, not {events!r}")
     for kind in events:
         if not isinstance(kind, type) or not (issubclass(kind, Event) or hasattr(kind, "_telemetry_keys")):
             raise ValueError(f"events: {kind!r} is not an Event class, nor one with _telemetry_keys()")
@@ -257,10 +257,12 @@ def _class_rows(kind: "type[Event]") -> "dict[str, object]":
 
 
 def _is_meant(row: object) -> bool:
-    """Whether an attribute is meant as a row. So is a conversion's class; it gets refused, not silently ignored."""
+    """Whether an attribute is meant as a row. So are a conversion's class and any mapping: a wrong one gets refused."""
     if isinstance(row, str):
         return row in CONVERSIONS  # any other text is not a row: a title, say
-    return isinstance(row, (Conversion, dict)) or (isinstance(row, type) and issubclass(row, Conversion))
+    if isinstance(row, type):
+        return issubclass(row, Conversion)
+    return isinstance(row, Conversion) or hasattr(type(row), "keys")
 
 
 def _own_rows(fields: "Rows") -> "dict[str, Rows]":
