@@ -6,6 +6,9 @@ import argparse
 import ast
 import asyncio
 import inspect
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import assert_type
@@ -142,3 +145,18 @@ def test_an_estimate_of_a_row() -> None:
     assert set(found) == {"vim", "emacs", "other"}
     shares = assert_type(estimate({True: 3}, proxy.domain, proxy.epsilon), dict[bool, tuple[float, float]])
     assert set(shares) == {True, False}
+
+
+def test_the_stand_in_of_the_pages_is_no_riddle(tmp_path: Path) -> None:
+    """Where this package is optional, a tool's calls are checked as if it were always there."""
+    pytest.importorskip("mypy", reason="mypy is for the linters")
+    page = (Path(__file__).parent.parent / "docs/adopting.md").read_text()
+    for name in ("usage.py", "optional.py"):
+        block = page.partition(f"```python\n# file: {name}\n")[2].partition("```\n")[0]
+        (tmp_path / name).write_text(block.replace("    session.count(", "    session.cuont("))
+    options = ["--config-file", os.devnull, "--cache-dir", str(tmp_path / "cache"), "--warn-unused-ignores"]
+    argv = [sys.executable, "-m", "mypy", *options, "optional.py", "usage.py"]
+    done = subprocess.run(argv, cwd=tmp_path, capture_output=True, text=True, check=False)
+    *mistakes, _ = done.stdout.splitlines()
+    assert len(mistakes) == 2, done.stdout + done.stderr
+    assert all('has no attribute "cuont"' in mistake for mistake in mistakes)
