@@ -103,11 +103,11 @@ def test_a_wrong_option_is_seen_before_it_runs(tmp_path: Path) -> None:
 def test_a_name_that_is_none_of_ours() -> None:
     """The names that are loaded late are known one by one."""
     with pytest.raises(AttributeError):
-        discreet.Onoff  # type: ignore[attr-defined]  # noqa: B018
+        assert discreet.Onoff  # type: ignore[attr-defined]
     with pytest.raises(AttributeError):
-        discreet.testing.captured  # type: ignore[attr-defined]  # noqa: B018
+        assert discreet.testing.captured  # type: ignore[attr-defined]
     with pytest.raises(ImportError):
-        from discreet import Evnt  # type: ignore[attr-defined]  # noqa: F401
+        from discreet import Evnt  # type: ignore[attr-defined]  # noqa: F401  # it is not there to be used
 
 
 def test_right_options_are_taken(tmp_path: Path) -> None:
