@@ -4,10 +4,12 @@
 
 The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too
 large; so no file is shifted twice. A file that nobody has written to for a year is erased; one that a dead process
-left half written, after a day.
+left half written, after a day. A machine whose clock begins years behind, until the network sets it right, dates a file
+wrongly by one append: so a file with a record of the last year stays, whatever its date.
 """
 
 import os
+import time
 
 from . import directories, files, names
 
@@ -50,8 +52,14 @@ def rotate(paths: names.Paths, inode: int) -> bool:
 
 def erase_old(paths: names.Paths, now: float) -> None:
     """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
+    before = now - names.LOG_FILE_DAYS * _DAY_SECONDS
     for number in range(names.LOG_FILES):
-        _erase(nth(paths, number), now - names.LOG_FILE_DAYS * _DAY_SECONDS)
+        path = nth(paths, number)
+        try:
+            if _is_older(path, before) and not _holds(path, before, now):
+                _erase(path, before)  # which looks again: somebody may have written meanwhile
+        except OSError:
+            pass  # not there; or it cannot be told just now what it holds
 
 
 def erase_unfinished(paths: names.Paths, now: float) -> None:
@@ -65,9 +73,23 @@ def erase_unfinished(paths: names.Paths, now: float) -> None:
             _erase(f"{paths.directory}{os.sep}{name}", now - _DAY_SECONDS)
 
 
+def _is_older(path: str, before: float) -> bool:
+    return os.lstat(path).st_mtime < before
+
+
+def _holds(path: str, since: float, until: float) -> bool:
+    """Whether a file has a record of that time (epoch seconds). Raises `OSError` if it cannot be read."""
+    first, last = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)).encode() for moment in (since, until))
+    with open(path, "rb", opener=files.open_ours) as file:
+        while line := file.readline(names.RECORD_BYTES):
+            if first < line.partition(b'"time":"')[2][: len(first)] <= last:
+                return True
+    return False
+
+
 def _erase(path: str, before: float) -> None:
     try:
-        if os.lstat(path).st_mtime < before:
+        if _is_older(path, before):
             os.unlink(path)
     except OSError:
         pass  # not there, or it cannot be erased (a directory, say): recording goes on

@@ -14,12 +14,12 @@ FILES = ["usage.jsonl", "usage.1.jsonl", "usage.2.jsonl", "usage.3.jsonl"]
 DAY = 86400.0
 
 
-def fill(log: Log, count: int, start: int = 0) -> int:
-    """Append so many numbered lines, one a batch; the length of the longest."""
+def fill(log: Log, count: int, start: int = 0, days: float = 0.0) -> int:
+    """Append so many numbered lines, one a batch, of so many days ago; the length of the longest."""
     encoder = Encoder("mytool", "1.0")
     longest = 0
     for n in range(start, start + count):
-        line = encoder.encode("search", {"n": n})
+        line = encoder.encode("search", {"n": n}, lambda: time.time() - days * DAY)
         longest = max(longest, len(line))
         assert log.append([line]) == 1
     return longest
@@ -124,7 +124,7 @@ def test_one_process_at_a_time_rotates(paths: names.Paths, directory: Path) -> N
 
 def test_files_older_than_a_year_are_erased(paths: names.Paths, directory: Path) -> None:
     """A file that nobody has written to for 365 days is gone at the first append after a silence; younger ones stay."""
-    fill(Log(paths, file_bytes=2000), 200)
+    fill(Log(paths, file_bytes=2000), 200, days=365.1)
     now = time.time()
     for name, days in zip(FILES, (364.9, 364.9, 365.1, 800.0), strict=True):
         os.utime(directory / name, (now - days * DAY, now - days * DAY))
@@ -134,10 +134,53 @@ def test_files_older_than_a_year_are_erased(paths: names.Paths, directory: Path)
 
 def test_an_old_log_begins_anew(paths: names.Paths, directory: Path, read_log: Any) -> None:
     """The log itself is erased too when it is a year old, and the record that found it so is kept."""
-    fill(Log(paths), 3)
+    fill(Log(paths), 3, days=366)
     os.utime(directory / FILES[0], (time.time() - 366 * DAY,) * 2)
     fill(Log(paths), 1, 7)
     assert numbers(read_log()) == [7]
+
+
+@pytest.mark.parametrize("written", [20.0, -800 * DAY], ids=["1970", "years behind"])
+def test_a_clock_that_was_behind_erases_nothing(
+    paths: names.Paths, directory: Path, read_log: Any, written: float
+) -> None:
+    """One command before the network has set the clock right dates the whole log years back. What is in it is of the
+    last year all the same, and stays; so does what that command recorded.
+    """
+    now = time.time()
+    behind = written if written > 0 else now + written
+    fill(Log(paths), 3, days=5)
+    fill(Log(paths, clock=lambda: behind), 1, 3, days=(now - behind) / DAY)
+    os.utime(directory / FILES[0], (behind, behind))
+    fill(Log(paths), 1, 4)
+    assert numbers(read_log()) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("days", [365.1, -30.0], ids=["then", "a clock that was ahead"])
+def test_an_old_file_is_one_without_a_record_of_the_last_year(paths: names.Paths, directory: Path, days: float) -> None:
+    """A time to come, of a clock that was ahead, says nothing about its age."""
+    fill(Log(paths), 3, days=days)
+    (directory / FILES[0]).replace(directory / FILES[1])
+    os.utime(directory / FILES[1], (time.time() - 366 * DAY,) * 2)
+    fill(Log(paths, file_bytes=1), 2)
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:2])
+    assert b'"n":2' not in (directory / FILES[1]).read_bytes()
+
+
+def test_an_old_file_that_cannot_be_read_stays(
+    paths: names.Paths, directory: Path, read_log: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until it can be told what is in it."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(5, "Input/output error")
+
+    fill(Log(paths), 3, days=366)
+    os.utime(directory / FILES[0], (time.time() - 366 * DAY,) * 2)
+    with monkeypatch.context() as patched:
+        patched.setattr(rotation.files, "open_ours", refuse)
+        fill(Log(paths), 1, 7)
+    assert numbers(read_log()) == [0, 1, 2, 7]
 
 
 def test_what_the_dead_left_half_written_is_erased(paths: names.Paths, directory: Path) -> None:
