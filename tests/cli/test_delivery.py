@@ -168,7 +168,9 @@ def test_flush_to_nobody(host: Host) -> None:
 def test_a_time_that_has_come(
     make_telemetry: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any, status: int, said: str
 ) -> None:
-    """Where a destination may be tried again since a while, the next run does so, and not in so many hours."""
+    """Where a destination may be tried again since a while, or by a clock that was set back since its last attempt, the
+    next run does so, and not in so many hours.
+    """
     with serving(answering(status)) as server:
         telemetry = make_telemetry(destination=server.url, delivery="thread")
         assert telemetry.main(["on"]) == 0
@@ -176,10 +178,11 @@ def test_a_time_that_has_come(
         assert telemetry.flush(10.0)
         assert telemetry.main(["flush"]) == 1
         now = time.time()
-        monkeypatch.setattr(cli.delivery, "time", SimpleNamespace(time=lambda: now + 200_000))
-        capsys.readouterr()
-        assert telemetry.main(["status"]) == 0
-        assert f"1 waiting, {said}; tried again by the next run\n" in capsys.readouterr().out
+        for later in (200_000, -200_000):
+            monkeypatch.setattr(cli.delivery, "time", SimpleNamespace(time=lambda later=later: now + later))
+            capsys.readouterr()
+            assert telemetry.main(["status"]) == 0
+            assert f"1 waiting, {said}; tried again by the next run\n" in capsys.readouterr().out
     assert len(server.requests) == 1
 
 

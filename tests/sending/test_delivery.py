@@ -16,7 +16,7 @@ from discreet.destination import Destination
 from discreet.log import timestamp
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.declaration import Declaration
-from discreet.sending import courier, delivery, outbox, period, receipts, wire
+from discreet.sending import courier, delivery, handover, outbox, period, receipts, wire
 from discreet.sending import plan as plans
 from discreet.sending import state as states
 from discreet.sending import work as working
@@ -740,6 +740,25 @@ def test_a_clock_that_is_set(world: World, days: int) -> None:
     world.record(2)
     world.deliver()
     assert world.got() == ([1, 2] if days < 30 else [2])
+
+
+@pytest.mark.parametrize("answer", [503, 403, (429, DAY)], ids=["failed", "held", "told to wait"])
+@pytest.mark.parametrize("hours", [1, 12, 24, 47])
+def test_a_clock_that_is_set_back_lengthens_no_pause(world: World, answer: Any, hours: int) -> None:
+    """A day is the longest, whatever remains of it by a clock that was set back by hours; the host thinks so, too."""
+    every(world, 1, 60)
+    world.record(1)
+    world.answers = [answer]
+    world.deliver()
+    world.now -= hours * 3600
+    began = world.now
+    while not world.got():
+        world.now += 600
+        assert world.now - began <= DAY + 1200
+        world.record(2)
+        due = handover.due(world.paths, world.destinations, world.now)
+        world.deliver()
+        assert due == bool(world.got())
 
 
 def test_force_delivers_what_is_not_due(world: World) -> None:

@@ -127,6 +127,8 @@ def test_what_is_no_value(text: str) -> None:
         (7 * 86_400, True, False),
         (7 * 86_400 + 1, True, True),
         (-60, False, False),  # the clock was set back a little
+        (-82_800, False, False),  # 23 hours: an hour is left, and these
+        (-86_400, True, False),
         (-3 * 86_400, True, False),
         (-8 * 86_400, True, True),
     ],

@@ -224,7 +224,8 @@ def _fortune(delivery: "Delivery", destination: "Destination") -> str:
     place = delivery.place(destination)
     if not delivery.may_go_to(destination):
         return "its host is new, so nothing is sent there until you agree"
-    seconds = max(0, int(place.wake - time.time()))
+    now = time.time()
+    seconds = int(place.wake - now) if place.asleep(now) else 0
     left = counted(seconds // 3600 + 1, "hour") if place.held else counted(seconds, "second")
     when = f"in {left}" if seconds else "by the next run"
     if place.held:

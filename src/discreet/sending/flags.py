@@ -22,7 +22,7 @@ AGE_SECONDS = 3_600  # flags are asked for again when they are older
 STALE_SECONDS = 7 * 86_400  # and count for nothing when they are that old
 KEY_LENGTH = 128
 _KEY_CHARACTERS = names.TOOL_CHARACTERS + "."  # PostHog's own, and the dot
-_SANE_SECONDS = 2 * 86_400  # nothing is due so far ahead, unless the clock was set back since
+_SANE_SECONDS = 87_000  # a day, and ten minutes for a clock that is corrected: nothing is due further ahead
 _SECOND_PART = '},"payloads":{'
 _ROOM = names.SMALL_BYTES - 512  # what is read of the file, without its first line
 

@@ -26,7 +26,7 @@ PIPE_BYTES = 16 * 1024  # a pipe takes them at once everywhere, so writing never
 MEMORY_BYTES = 1 << 20  # of a plan that is handed over in memory; the child takes no more
 GUARD = "DISCREET_CHILD"  # in the child's environment: who finds it starts no other
 HEAD_BYTES = len(HEAD) + ID_BYTES  # of a log file, which identify it
-SANE_SECONDS = 2 * 86_400.0  # no wake is so far ahead, unless the clock was set back since
+SANE_SECONDS = 87_000.0  # a day, and ten minutes for a clock that is corrected: no wake is further ahead
 _PLAN_BYTES = 4096  # the head of delivery.json, of which the plan is the first part
 _LOOK_BYTES = 1 << 20  # of the log that are looked at for waiting records; more than that is due anyway
 # What configures the child's HTTPS and proxies, and what some systems need to start a program at all.
