@@ -5,7 +5,8 @@
 The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too
 large; so no file is shifted twice. A file that nobody has written to for a year is erased; one that a dead process
 left half written, after a day. A machine whose clock begins years behind, until the network sets it right, dates a file
-wrongly by one append: so a file with a record of the last year stays, whatever its date.
+wrongly by one append: so a file with a record of the last year stays, whatever its date. So does one with a record of
+the coming year: the clock was set back since.
 """
 
 import os
@@ -52,11 +53,12 @@ def rotate(paths: names.Paths, inode: int) -> bool:
 
 def erase_old(paths: names.Paths, now: float) -> None:
     """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
-    before = now - names.LOG_FILE_DAYS * _DAY_SECONDS
+    year = names.LOG_FILE_DAYS * _DAY_SECONDS
+    before = now - year
     for number in range(names.LOG_FILES):
         path = nth(paths, number)
         try:
-            if _is_older(path, before) and not _holds(path, before, now):
+            if _is_older(path, before) and not _holds(path, before, now + year):
                 _erase(path, before)  # which looks again: somebody may have written meanwhile
         except OSError:
             pass  # not there; or it cannot be told just now what it holds

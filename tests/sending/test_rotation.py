@@ -140,25 +140,26 @@ def test_an_old_log_begins_anew(paths: names.Paths, directory: Path, read_log: A
     assert numbers(read_log()) == [7]
 
 
+@pytest.mark.parametrize("days", [5.0, -1.0], ids=["", "and was a day ahead before that"])
 @pytest.mark.parametrize("written", [20.0, -800 * DAY], ids=["1970", "years behind"])
 def test_a_clock_that_was_behind_erases_nothing(
-    paths: names.Paths, directory: Path, read_log: Any, written: float
+    paths: names.Paths, directory: Path, read_log: Any, written: float, days: float
 ) -> None:
     """One command before the network has set the clock right dates the whole log years back. What is in it is of the
-    last year all the same, and stays; so does what that command recorded.
+    last year all the same, or of the next days, and stays; so does what that command recorded.
     """
     now = time.time()
     behind = written if written > 0 else now + written
-    fill(Log(paths), 3, days=5)
+    fill(Log(paths), 3, days=days)
     fill(Log(paths, clock=lambda: behind), 1, 3, days=(now - behind) / DAY)
     os.utime(directory / FILES[0], (behind, behind))
     fill(Log(paths), 1, 4)
     assert numbers(read_log()) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("days", [365.1, -30.0], ids=["then", "a clock that was ahead"])
+@pytest.mark.parametrize("days", [365.1, -366.0], ids=["then", "a clock that was ahead"])
 def test_an_old_file_is_one_without_a_record_of_the_last_year(paths: names.Paths, directory: Path, days: float) -> None:
-    """A time to come, of a clock that was ahead, says nothing about its age."""
+    """A time in years to come, of a clock that was ahead, says nothing about its age."""
     fill(Log(paths), 3, days=days)
     (directory / FILES[0]).replace(directory / FILES[1])
     os.utime(directory / FILES[1], (time.time() - 366 * DAY,) * 2)
