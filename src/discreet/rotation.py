@@ -5,8 +5,7 @@
 The rule that keeps it honest: one process at a time renames, and only while the log still is the file that was too
 large; so no file is shifted twice. A file that nobody has written to for a year is erased; one that a dead process
 left half written, after a day. A machine whose clock begins years behind, until the network sets it right, dates a file
-wrongly by one append: so a file with a record of the last year stays, whatever its date. So does one with a record of
-the coming year: the clock was set back since.
+wrongly by one append: so a file with a record of the last year, or of a time to come, stays, whatever its date.
 """
 
 import os
@@ -53,12 +52,11 @@ def rotate(paths: names.Paths, inode: int) -> bool:
 
 def erase_old(paths: names.Paths, now: float) -> None:
     """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
-    year = names.LOG_FILE_DAYS * _DAY_SECONDS
-    before = now - year
+    before = now - names.LOG_FILE_DAYS * _DAY_SECONDS
     for number in range(names.LOG_FILES):
         path = nth(paths, number)
         try:
-            if _is_older(path, before) and not _holds(path, before, now + year):
+            if _is_older(path, before) and not _holds(path, before):
                 _erase(path, before)  # which looks again: somebody may have written meanwhile
         except OSError:
             pass  # not there; or it cannot be told just now what it holds
@@ -79,12 +77,12 @@ def _is_older(path: str, before: float) -> bool:
     return os.lstat(path).st_mtime < before
 
 
-def _holds(path: str, since: float, until: float) -> bool:
-    """Whether a file has a record of that time (epoch seconds). Raises `OSError` if it cannot be read."""
-    first, last = (time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)).encode() for moment in (since, until))
+def _holds(path: str, since: float) -> bool:
+    """Whether a file has a record later than `since` (epoch seconds). Raises `OSError` if it cannot be read."""
+    first = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(since)).encode()
     with open(path, "rb", opener=files.open_ours) as file:
         while line := file.readline(names.RECORD_BYTES):
-            if first < line.partition(b'"time":"')[2][: len(first)] <= last:
+            if first < line.partition(b'"time":"')[2][: len(first)] < b":":  # which follows the digits
                 return True
     return False
 

@@ -140,13 +140,13 @@ def test_an_old_log_begins_anew(paths: names.Paths, directory: Path, read_log: A
     assert numbers(read_log()) == [7]
 
 
-@pytest.mark.parametrize("days", [5.0, -1.0], ids=["", "and was a day ahead before that"])
+@pytest.mark.parametrize("days", [5.0, -1.0, -800.0], ids=["", "after it was a day ahead", "after it was years ahead"])
 @pytest.mark.parametrize("written", [20.0, -800 * DAY], ids=["1970", "years behind"])
 def test_a_clock_that_was_behind_erases_nothing(
     paths: names.Paths, directory: Path, read_log: Any, written: float, days: float
 ) -> None:
     """One command before the network has set the clock right dates the whole log years back. What is in it is of the
-    last year all the same, or of the next days, and stays; so does what that command recorded.
+    last year all the same, or of a time to come, and stays; so does what that command recorded.
     """
     now = time.time()
     behind = written if written > 0 else now + written
@@ -157,15 +157,19 @@ def test_a_clock_that_was_behind_erases_nothing(
     assert numbers(read_log()) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("days", [365.1, -366.0], ids=["then", "a clock that was ahead"])
-def test_an_old_file_is_one_without_a_record_of_the_last_year(paths: names.Paths, directory: Path, days: float) -> None:
-    """A time in years to come, of a clock that was ahead, says nothing about its age."""
+@pytest.mark.parametrize(("days", "stays"), [(365.1, False), (364.9, True)])
+def test_an_old_file_is_one_without_a_record_of_the_last_year(
+    paths: names.Paths, directory: Path, days: float, stays: bool
+) -> None:
+    """To the hour, also of a file that was rotated; what follows it goes its own way."""
     fill(Log(paths), 3, days=days)
-    (directory / FILES[0]).replace(directory / FILES[1])
-    os.utime(directory / FILES[1], (time.time() - 366 * DAY,) * 2)
-    fill(Log(paths, file_bytes=1), 2)
-    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:2])
-    assert b'"n":2' not in (directory / FILES[1]).read_bytes()
+    with (directory / FILES[0]).open("ab") as log:
+        log.write(b'{"time":"~"}\n{"time":""}\n\n"time":"yesterday"')  # says nothing
+    (directory / FILES[0]).replace(directory / FILES[2])
+    os.utime(directory / FILES[2], (time.time() - 366 * DAY,) * 2)
+    fill(Log(paths), 1)
+    rotation.erase_old(paths, time.time())
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[0 : 3 if stays else 1 : 2])
 
 
 def test_an_old_file_that_cannot_be_read_stays(
