@@ -22,7 +22,7 @@ from discreet.sending.courier import Courier
 from discreet.sending.delivery import Withdrawn
 from discreet.sending.lock import DeliveryLock
 from faults.servers import answering, serving
-from sending.outboxes import World, line, own_world
+from sending.outboxes import DAY, World, line, own_world
 
 LONG = 10.0  # seconds: a bound on hangs, never a measure
 HOLDER = """
@@ -231,6 +231,16 @@ def test_what_the_text_says(world: World, text: str) -> None:
         assert handover.somebody_at_work(world.paths, time.time())
         lock.take_leave()
         assert not handover.somebody_at_work(world.paths, time.time())
+
+
+def test_the_text_where_no_kernel_can_be_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows: a text counts for 35 seconds, and not for as long as the clock was set back since."""
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    path = world.directory / "lock"
+    path.write_text("4509\n")
+    for seconds, counts in ((0, True), (-34, True), (-36, False), (3600, False), (400 * DAY, False)):
+        os.utime(path, (world.now + seconds, world.now + seconds))
+        assert handover.somebody_at_work(world.paths, world.now) is counts
 
 
 def test_no_lock_at_all(world: World) -> None:
