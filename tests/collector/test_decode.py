@@ -9,7 +9,7 @@ from hypothesis import example, given
 
 from discreet.collector import decode
 from discreet.collector.check import FLAT, FOREIGN
-from discreet.collector.values import Malformed
+from discreet.collector.values import Malformed, moment
 from discreet.sending import wire
 from discreet.sending.records import checked
 from discreet.sending.wire import cut, flat
@@ -254,6 +254,23 @@ def test_an_event_of_another_posthog_client() -> None:
     assert (record["event"], record["properties"]) == ("other", {"n": 3, "nested": {"y": 1}})
     assert "jane" not in json.dumps(record)
     assert "192.0.2.7" not in json.dumps(record)
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+        ("2016-12-31T23:59:60.5+00:00", "2016-12-31T23:59:59Z"),
+        ("2017-01-01T10:29:60+10:30", "2016-12-31T23:59:59Z"),
+        ("2028-02-29T23:59:59.999Z", "2028-02-29T23:59:59Z"),
+        ("2026-02-29T12:00:00Z", ""),
+        ("2016-12-31T23:60:00Z", ""),
+        ("2016-12-31T23:59:61Z", ""),
+    ],
+)
+def test_moments(told: str, found: str) -> None:
+    """In UTC, a leap second as the second before it; what no calendar has is no moment."""
+    assert moment(told) == found
 
 
 @pytest.mark.parametrize(

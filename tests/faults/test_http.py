@@ -335,6 +335,10 @@ def test_no_redirect_is_followed(status: int) -> None:
         ("inf", None),
         ("Tue, 14 Nov 2023 22:14:20", 60.0),  # the zone is always GMT
         ("Tue, 14 Nov 2023 22:14:20 +0100", None),
+        ("Tue, 14 Nov 2023 22:13:60 GMT", 39.0),  # a leap second (RFC 9110, section 5.6.7), as the one before it
+        ("Tue Nov 14 22:13:60 2023", 39.0),
+        ("Tue, 14 Nov 2023 22:60:20 GMT", None),
+        ("Tue, 14 Nov 2023 22:13:61 GMT", None),
         ("Tue, 31 Feb 2023 22:14:20 GMT", None),
         ("Tue, 14 Nov 99999999999999999999 22:14:20 GMT", None),
         ("Tue, 14 Nov 0000 22:14:20 GMT", None),

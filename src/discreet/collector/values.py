@@ -79,9 +79,14 @@ def integer(held: object) -> int | None:
 
 
 def moment(told: object) -> str:
-    """A moment in ISO 8601 as a record has it; "" if it is none."""
+    """A moment in ISO 8601 as a record has it; "" if it is none. A leap second, which no record has, is the one before
+    it.
+    """
+    text = str(told)
+    if text[16:19] == ":60":
+        text = f"{text[:17]}59{text[19:]}"
     try:
-        found = datetime.fromisoformat(str(told))
+        found = datetime.fromisoformat(text)
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
         return found.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
     except (ValueError, OverflowError):

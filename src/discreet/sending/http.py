@@ -122,6 +122,7 @@ def retry_seconds(text: str, now: float) -> float | None:
     try:
         number = int(year) if len(year) > 2 else int(year) + (1900 if int(year) >= 70 else 2000)
         hour, minute, second = map(int, clock.split(":"))
+        second -= second == 60  # a leap second, which `datetime` does not know
         when = dt.datetime(number, _MONTHS.index(month) + 1, int(day), hour, minute, second, tzinfo=dt.UTC)
     except (ValueError, OverflowError):
         return None
