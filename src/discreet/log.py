@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW | names.NO_WAIT | names.OPEN_FLAGS
-_QUIET_SECONDS = 3600.0  # after so long without a write, a process's first append erases files that are too old
+_QUIET_SECONDS = 3600.0  # after so long without a write, the next append erases files that are too old
 # Ids made at once: first so few that a command of one event does not notice; then so many that a host which tracks
 # without a pause feels it less than once in a hundred calls.
 _FIRST_IDS, _MORE_IDS = 8, 256
@@ -148,7 +148,6 @@ class Log:
     ) -> None:
         self._paths = paths
         self._clock = clock
-        self._looked = False
         self.file_bytes = file_bytes
 
     def append(self, lines: "list[bytes]") -> int:
@@ -182,8 +181,7 @@ class Log:
         for tries in range(_ROTATIONS + _PAUSES):  # several processes may want to rotate at once: look again
             descriptor, status = self._open_once()
             grown = status.st_size + length
-            quiet = not self._looked and status.st_size > 0 and status.st_mtime < self._clock() - _QUIET_SECONDS
-            self._looked = True
+            quiet = not tries and status.st_size > 0 and status.st_mtime < self._clock() - _QUIET_SECONDS
             if not quiet and (status.st_size == 0 or grown <= self.file_bytes * (1 + (tries >= _ROTATIONS))):
                 return descriptor, status.st_size
             os.close(descriptor)

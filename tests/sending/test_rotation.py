@@ -132,6 +132,19 @@ def test_files_older_than_a_year_are_erased(paths: names.Paths, directory: Path)
     assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:2])
 
 
+def test_a_process_that_lives_for_years_erases_old_files(paths: names.Paths, directory: Path) -> None:
+    """It looks after each hour without a record, not after its first one only; and not while the log is in use."""
+    log = Log(paths)
+    fill(log, 1)
+    for seconds, gone in ((3500, False), (3601, True), (3500, False), (3601, True)):
+        now = time.time()
+        (directory / FILES[2]).touch()
+        os.utime(directory / FILES[2], (now - 366 * DAY, now - 366 * DAY))
+        os.utime(directory / FILES[0], (now - seconds, now - seconds))
+        fill(log, 1)
+        assert (directory / FILES[2]).exists() is not gone
+
+
 def test_an_old_log_begins_anew(paths: names.Paths, directory: Path, read_log: Any) -> None:
     """The log itself is erased too when it is a year old, and the record that found it so is kept."""
     fill(Log(paths), 3, days=366)
