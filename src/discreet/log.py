@@ -148,6 +148,7 @@ class Log:
     ) -> None:
         self._paths = paths
         self._clock = clock
+        self._next_look = 0.0  # for files that are too old, by the steady clock
         self.file_bytes = file_bytes
 
     def append(self, lines: "list[bytes]") -> int:
@@ -181,7 +182,9 @@ class Log:
         for tries in range(_ROTATIONS + _PAUSES):  # several processes may want to rotate at once: look again
             descriptor, status = self._open_once()
             grown = status.st_size + length
-            quiet = not tries and status.st_size > 0 and status.st_mtime < self._clock() - _QUIET_SECONDS
+            now = time.monotonic()  # by it, too: the clock may just have been set, by years
+            quiet = now >= self._next_look and status.st_size > 0 and status.st_mtime < self._clock() - _QUIET_SECONDS
+            self._next_look = now + _QUIET_SECONDS
             if not quiet and (status.st_size == 0 or grown <= self.file_bytes * (1 + (tries >= _ROTATIONS))):
                 return descriptor, status.st_size
             os.close(descriptor)

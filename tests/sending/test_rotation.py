@@ -132,15 +132,23 @@ def test_files_older_than_a_year_are_erased(paths: names.Paths, directory: Path)
     assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[:2])
 
 
-def test_a_process_that_lives_for_years_erases_old_files(paths: names.Paths, directory: Path) -> None:
-    """It looks after each hour without a record, not after its first one only; and not while the log is in use."""
-    log = Log(paths)
+@pytest.mark.parametrize(("idle", "unwritten", "gone"), [(3601, 3601, True), (3500, 3601, False), (3601, 3500, False)])
+def test_a_process_that_lives_for_years_erases_old_files(
+    paths: names.Paths, monkeypatch: pytest.MonkeyPatch, idle: float, unwritten: float, gone: bool
+) -> None:
+    """It looks after each hour without a record, not after its first one only. Nor while the log is in use; and not
+    because a clock was set.
+    """
+    log, directory = Log(paths), Path(paths.directory)
     fill(log, 1)
-    for seconds, gone in ((3500, False), (3601, True), (3500, False), (3601, True)):
-        now = time.time()
+    steady, ahead = time.monotonic, 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: steady() + ahead)
+    now = time.time()
+    for _ in range(2):
         (directory / FILES[2]).touch()
         os.utime(directory / FILES[2], (now - 366 * DAY, now - 366 * DAY))
-        os.utime(directory / FILES[0], (now - seconds, now - seconds))
+        os.utime(directory / FILES[0], (now - unwritten, now - unwritten))
+        ahead += idle
         fill(log, 1)
         assert (directory / FILES[2]).exists() is not gone
 
