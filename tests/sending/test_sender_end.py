@@ -1,15 +1,18 @@
 """The end of a sender: what `close` waits for and gives up, late records, and systems without a thread to give."""
 
+import _thread
 import errno
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 import pytest
 
+from discreet import Destination
 from discreet.sending import fork, losses
+from faults.servers import Visit, serving
 
 WaitUntil = Callable[[Callable[[], object]], None]
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -29,6 +32,26 @@ def test_close_drains(owner: Any, wait_until: WaitUntil) -> None:
     assert owner.sender.close(LONG)
     assert owner.log.numbers == list(range(500))
     assert not owner.sender.running.locked()
+
+
+def test_close_while_the_thread_delivers(make_telemetry: Any, wait_until: WaitUntil) -> None:
+    """It waits for no answer, and leaves no thread: one that delivers just then ends with that."""
+    answered, before = Event(), _thread._count()
+
+    def late(visit: Visit) -> None:
+        visit.read()
+        answered.wait(LONG)
+        visit.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(late) as server:
+        to = Destination(server.url, batch_size=1)
+        telemetry = make_telemetry(destination=to, delivery="thread")
+        telemetry.track("search", n=1)
+        wait_until(lambda: server.visits)
+        assert telemetry.close(LONG)
+        answered.set()
+        server.wait(1)
+    wait_until(lambda: _thread._count() <= before)
 
 
 def test_close_waits_no_longer_than_told(owner: Any) -> None:

@@ -179,7 +179,11 @@ class Courier:
         running.release()
         self._owner.border("delivery", self.work, sender.encoder.run)
         self._at_it = 0
-        return running.acquire(blocking=False)
+        if not running.acquire(blocking=False):
+            return False
+        if sender.closed:  # meanwhile, by a caller who wrote the rest and left no word for this thread
+            sender.end(0.0)
+        return True
 
     def forked(self) -> None:
         """In the child of a fork, which has no thread that delivers: leave the lock to the parent."""
