@@ -78,6 +78,8 @@ def be(order: dict[str, Any], notes: mmap.mmap, out: int, err: int) -> None:
     os.environ.clear()
     os.environ.update(order["env"])
     sys.argv = ["host.py", *order["argv"]]
+    # The writing thread runs when the host waits, and never between two of its records: the same calls in each run.
+    sys.setswitchinterval(60)
     space: dict[str, Any] = {"__name__": "__main__"}
     before = descriptors()
 
