@@ -13,11 +13,14 @@ from . import names
 _LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process has the lock, which nobody keeps for long
 
 
-def write_private(path: str, content: bytes, *, replace: bool = True, mode: int | None = None) -> None:
+def write_private(
+    path: str, content: bytes, *, replace: bool = True, mode: int | None = None, patient: bool = True
+) -> None:
     """Write `content` to `path` by temporary file and rename, mode 0600, or `mode` once it is whole.
 
-    With `replace=False` an existing file wins: `FileExistsError`. Raises `OSError` (full disk, no permission); the
-    temporary file is gone then and the old content untouched.
+    With `replace=False` an existing file wins: `FileExistsError`. Without hard links that waits for a lock, 0.1 s at
+    most, if `patient`. Raises `OSError` (full disk, no permission); the temporary file is gone then and the old content
+    untouched.
     """
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS
@@ -35,7 +38,7 @@ def write_private(path: str, content: bytes, *, replace: bool = True, mode: int 
         if replace:
             os.replace(temporary, path)
         else:
-            _link(temporary, path)
+            _link(temporary, path, patient)
     except OSError:
         _remove(temporary)
         raise
@@ -87,32 +90,33 @@ def past_streams(*descriptors: int) -> "tuple[int, ...]":
     return tuple(moved)
 
 
-def _link(temporary: str, path: str) -> None:
+def _link(temporary: str, path: str, patient: bool) -> None:
     """Give the file its name; `FileExistsError`, which no rename raises, if that is taken."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         raise
     except OSError:
-        _take(temporary, path)
+        _take(temporary, path, _LOOKS if patient else 1)
     else:
         os.unlink(temporary)
 
 
-def _take(temporary: str, path: str) -> None:
+def _take(temporary: str, path: str, looks: int) -> None:
     """The same by rename, on a file system without hard links. The lock of the directory keeps others from the moment
     between its two steps; where there are no such locks either, the later of two wins.
     """
     from . import directories  # seldom
 
-    for _ in range(_LOOKS):
+    for look in range(looks):
+        if look:
+            time.sleep(_PAUSE_SECONDS)
         with directories.DirectoryLock(os.path.dirname(path)) as held:
             if os.path.lexists(path):
                 raise FileExistsError(17, "exists", path)
             if held:
                 os.rename(temporary, path)
                 return
-        time.sleep(_PAUSE_SECONDS)
     raise BlockingIOError(11, "somebody else has the lock", path)
 
 

@@ -1,5 +1,6 @@
 """What is kept for an installation: the salt and the id, made once, by whoever comes first, from nothing but chance."""
 
+import errno
 import hashlib
 import os
 import re
@@ -8,13 +9,15 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from conftest import agreed
 from consent.test_home import STRANGER, root
-from discreet import Telemetry, consent, names
+from discreet import Telemetry, consent, files, names
+from discreet.directories import DirectoryLock
 from discreet.log import Encoder
 from discreet.sending.installation import Pseudonyms, drawn, install_id, pseudonym
 
@@ -198,6 +201,35 @@ def test_a_salt_that_cannot_be_kept(make_telemetry: MakeTelemetry, read_log: Any
     assert telemetry.flush(LONG)
     assert [record["properties"] for record in read_log(directory)] == [{"n": 1}]
     assert [reason for reason, _ in swallowed] == ["conversion"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such lock")
+def test_who_makes_the_salt_waits_once(
+    make_telemetry: MakeTelemetry, monkeypatch: pytest.MonkeyPatch, read_log: Any, swallowed: Any
+) -> None:
+    """Without hard links, while a stopped process has the lock of the directory: the host waits for it at the first
+    event, and not at each. Once the lock is free, the salt is made.
+    """
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    waits: list[float] = []
+    telemetry = make_telemetry(fields={"word": "hash"})
+    directory = Path(telemetry.paths.directory)
+    telemetry.track("search", n=0)
+    assert telemetry.flush(LONG)
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(files, "time", SimpleNamespace(sleep=waits.append))
+    with DirectoryLock(str(directory)) as held:
+        assert held
+        for _ in range(3):
+            telemetry.track("search", word="secret")
+            assert 0 < sum(waits) < 0.11
+    telemetry.track("search", word="secret")
+    assert telemetry.flush(LONG)
+    assert [list(record["properties"]) for record in read_log(directory)] == [["n"], ["word"]]
+    assert [reason for reason, _ in swallowed] == ["conversion"] * 3
 
 
 @pytest.mark.parametrize("verb", [["clear", "--yes"], ["off"]])

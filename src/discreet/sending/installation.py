@@ -29,13 +29,14 @@ class Pseudonyms:
     only if the stored consent is still the one of `signed`, or if the gate says yes to what `look` sees then.
     """
 
-    __slots__ = ("_look", "_month", "_paths", "_signed", "salt")
+    __slots__ = ("_look", "_month", "_paths", "_signed", "_waits", "salt")
 
     def __init__(self, paths: names.Paths, signed: object, look: "Callable[[], consent.Facts]") -> None:
         self._paths = paths
         self._signed = signed
         self._look = look
         self.salt = b""  # until it is used
+        self._waits = True  # for a lock, at the first try; not at each event anew
         self._month = (-1, "")
 
     def __call__(self, event: str, field: str, raw: bytes) -> str:
@@ -80,7 +81,8 @@ class Pseudonyms:
         if not os.path.lexists(self._paths["salt"]) and self._only_shows():
             self.salt = os.urandom(_SALT_BYTES)  # for this process, in no file
         else:
-            self.salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make))
+            patient, self._waits = self._waits, False
+            self.salt = bytes.fromhex(_kept(self._paths, "salt", _SALT_BYTES, self._may_make, patient=patient))
         return self.salt
 
     def _only_shows(self) -> bool:
@@ -141,7 +143,7 @@ def _read(paths: names.Paths, key: str) -> str:
     return names.read_small(paths[key], names.current_user()).decode("ascii", "replace").strip()
 
 
-def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]") -> str:
+def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]", *, patient: bool = True) -> str:
     """The hex digits that the file holds, after making fresh ones if need be; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
@@ -156,7 +158,7 @@ def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]
                 raise OSError(22, f"not the {key} that this package writes", path)
             return text
         try:
-            files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=False)
+            files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=False, patient=patient)
         except FileExistsError:
             continue
     raise FileNotFoundError(2, "comes and goes", path)
