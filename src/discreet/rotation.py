@@ -50,11 +50,12 @@ def rotate(paths: names.Paths, inode: int) -> bool:
     return False
 
 
-def erase_old(paths: names.Paths, now: float) -> None:
-    """Erase the log's files last written `names.LOG_FILE_DAYS` before `now` (epoch seconds). Never raises."""
+def erase_old(paths: names.Paths, now: float, number: int = names.LOG_FILES) -> None:
+    """Erase those of the newest `number` files of the log that were last written `names.LOG_FILE_DAYS` before `now`
+    (epoch seconds). Never raises.
+    """
     before = now - names.LOG_FILE_DAYS * _DAY_SECONDS
-    for number in range(names.LOG_FILES):
-        path = nth(paths, number)
+    for path in [nth(paths, place) for place in range(number)]:
         try:
             if _is_older(path, before) and not _holds(path, before):
                 _erase(path, before)  # which looks again: somebody may have written meanwhile

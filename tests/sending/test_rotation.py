@@ -193,6 +193,31 @@ def test_an_old_file_is_one_without_a_record_of_the_last_year(
     assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[0 : 3 if stays else 1 : 2])
 
 
+@pytest.mark.parametrize("full", [False, True], ids=["after a silence", "at a rotation"])
+def test_a_record_waits_for_no_look_at_old_files(
+    paths: names.Paths, directory: Path, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    """To read two megabytes may take a slow file system longer than a short command lives: the record is written
+    before that. Else no command wrote any, since each began with the same look.
+    """
+    fill(Log(paths), 3, days=366)
+    (directory / FILES[0]).replace(directory / FILES[1])
+    os.utime(directory / FILES[1], (time.time() - 366 * DAY,) * 2)
+    fill(Log(paths), 3, days=1)
+    os.utime(directory / FILES[0], (time.time() - DAY * (not full),) * 2)
+    looks: list[bool] = []
+    real = rotation.files.open_ours
+
+    def look(path: str, flags: int) -> int:
+        looks.append(b'"n":7}' in (directory / FILES[0]).read_bytes())
+        return real(path, flags)
+
+    monkeypatch.setattr(rotation.files, "open_ours", look)
+    fill(Log(paths, file_bytes=1 if full else names.LOG_FILE_BYTES), 1, 7)
+    assert looks == [True]
+    assert sorted(file.name for file in directory.iterdir()) == sorted(FILES[: 1 + full])
+
+
 def test_an_old_file_that_cannot_be_read_stays(
     paths: names.Paths, directory: Path, read_log: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
