@@ -260,6 +260,21 @@ def test_an_answer_dated_ahead(world: World) -> None:
     assert world.got() == [1, 2]
 
 
+def test_an_answer_dated_ahead_and_a_notice(world: World) -> None:
+    """Nor does it hide the date of a notice that came after it, where a file server's clock is slow."""
+    world.record(1)
+    world.deliver()
+    world.now += 10
+    world.agree(f"true {timestamp(world.now + 86_400)}", since=world.now - 7200)
+    world.record(2, run=OTHER_RUN)
+    world.now += 10
+    tell(world, at=world.now - 7200)
+    world.now += 10
+    world.record(3, run=THIRD_RUN)
+    world.deliver(world.plan(run=THIRD_RUN, mode="opt-out"))
+    assert world.got() == [1, 3]
+
+
 def test_a_record_of_the_very_second_of_an_answer_stays(world: World) -> None:
     """Whether it was made before the answer or after it, nobody knows."""
     world.record(1)

@@ -96,9 +96,9 @@ def covered(paths: names.Paths, key: str = "consent", *, strictly: bool = False)
     return text.splitlines()[1:]
 
 
-def dated(paths: names.Paths) -> str:
+def dated(paths: names.Paths, latest: str) -> str:
     """The later of the dates, by this machine's clock, that the stored answer and the notice give themselves; "" for
-    none, as in an answer by hand. Never raises OSError.
+    none, as in an answer by hand. One after `latest` says nothing. Never raises OSError.
     """
     found = [""]
     for key in ("consent", "notice"):
@@ -106,5 +106,6 @@ def dated(paths: names.Paths) -> str:
             head = names.read_small(paths[key], names.current_user(), _HEAD_BYTES).decode("utf-8", "replace")
         except OSError:
             continue  # not there; the gate judges by itself what cannot be read
-        found += [word for word in head.split()[:2] if len(word) == 20 and not word.strip("0123456789-:TZ")]
+        words = head.split()[:2]
+        found += [word for word in words if len(word) == 20 and not word.strip("0123456789-:TZ") and word <= latest]
     return max(found)

@@ -72,10 +72,8 @@ def _since(state: states.State, signature: "tuple[Signature, ...]", paths: "Path
     taken = repr(signature).count("(") < state.period.count("(")  # fewer files than there were
     if not changed or taken:
         return _NEVER
-    written = timestamp(max(changed) / 1e9)
-    # A file server's clock made that one, and may be slow: what the answer says of itself is by the clock of records.
-    said = stored.dated(paths)
-    return max(written, said) if said <= latest else written
+    # A file server's clock made these, and may be slow: what the answer says of itself is by the clock of records.
+    return max(timestamp(max(changed) / 1e9), stored.dated(paths, latest))
 
 
 def may_go_to(destination: "Destination", plan: "Plan", covered: Agreement) -> bool:
