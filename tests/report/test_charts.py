@@ -11,7 +11,7 @@ import pytest
 
 from discreet.report.charts import activity
 from discreet.report.document import Document, document
-from discreet.report.text import Style
+from discreet.report.text import NARROWEST, Style
 from report.test_summarize import record, summed
 from report.test_text import SGR
 
@@ -66,6 +66,18 @@ def test_a_day_without_events_can_be_seen(width: int, days: int) -> None:
     bars = re.findall("█+", next(line for line in chart if "█" in line))
     assert len(bars) == days // 2 + 1 or "day" not in title
     assert all(len(line) <= max(width, 30) for line in chart)
+
+
+def test_a_small_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chart has its lines and columns in a terminal that has fewer; there its own limit left a part of an axis."""
+    pytest.importorskip("plotext")
+    for columns, lines in ((80, 24), (80, 4), (20, 24)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("LINES", str(lines))
+        _, *chart = activity(busy(), Style(columns, blocks=True)).splitlines()
+        assert len(chart) == 13
+        assert len(chart[-1]) == max(columns, NARROWEST) - 5
+        assert len(re.findall("█+", chart[-3])) == 3
 
 
 def test_colours_only_where_they_are_wanted() -> None:

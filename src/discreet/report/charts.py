@@ -34,6 +34,7 @@ def activity(document: Document, style: Style) -> str:
     about = "estimated events" if document["estimate"] else "events"
     plotext.clear_figure()
     plotext.theme("clear")
+    plotext.limit_size(False, False)  # else a low terminal gets a part of the axis, and a narrow one bars in one piece
     plotext.plotsize(width - _BEYOND, _HEIGHT)
     # plotext rounds a bar up to whole columns: a wide one would cover the place of a day without events.
     plotext.bar(places, [held for _, held in points], width=0.3, color="cyan+")
