@@ -47,6 +47,7 @@ TOLD: list[tuple[object, str]] = [
     (Boolean, ": Boolean is a class; write discreet.Boolean()"),
     (OneOf, ": OneOf is a class; write discreet.OneOf(...)"),
     (int, ": a type is not a conversion of this package"),
+    (dict, ": a type is not a conversion of this package"),
     (5, ": an int is not a conversion of this package"),
     (5.0, ": a float is not a conversion of this package"),
     ({"a": {"number": {"round_to": 1}, "purpos": "p"}}, ", field 'a': unknown key 'purpos' beside 'number'; did you "),

@@ -55,7 +55,7 @@ def _of_value(spec: object, kinds: "Kinds") -> str:
         package, inside = __name__.partition(".privacy")[0], "..." if _takes_texts(spec) else ""
         return f"{spec.__name__} is a class; write {package}.{spec.__name__}({inside})"
     name = type(spec).__name__
-    if hasattr(spec, "keys"):
+    if hasattr(type(spec), "keys"):  # no class of mappings, such as `dict`
         return f"a row that is a mapping must be a dict, not of type {name}"
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name} is not a conversion of this package"
 
