@@ -130,13 +130,16 @@ def test_help_speaks_of_the_host(mounted: Any, capsys: pytest.CaptureFixture[str
 
 
 @pytest.mark.skipif(sys.version_info < (3, 14), reason="argparse knows no colours")
+@pytest.mark.parametrize("color", [False, None])  # argparse takes None as False, for sub-commands as well
 @pytest.mark.parametrize("arguments", [["--help"], ["status", "--help"], ["nothing"], ["status", "--nothing"]])
-def test_a_host_without_colours(host: Host, tmp_path: Path, home: Path, arguments: list[str]) -> None:
+def test_a_host_without_colours(
+    host: Host, tmp_path: Path, home: Path, arguments: list[str], color: bool | None
+) -> None:
     """What the host decided for its own pages holds for those of the verbs."""
     env = {**clean_environment(home), "FORCE_COLOR": "1"}
     done = host("telemetry", *arguments, env=env)
     assert "\x1b" in done.stdout + done.stderr
-    (tmp_path / "mytool.py").write_text(HOST.replace('prog="mytool"', 'prog="mytool", color=False'))
+    (tmp_path / "mytool.py").write_text(HOST.replace('prog="mytool"', f'prog="mytool", color={color}'))
     done = host("telemetry", *arguments, env=env)
     assert "usage: " in done.stdout + done.stderr
     assert "\x1b" not in done.stdout + done.stderr

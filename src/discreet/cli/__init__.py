@@ -179,11 +179,9 @@ def _without_output(session: Session, cause: BaseException | None) -> int:
     return 1
 
 
-def main(
-    telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str = "", color: bool | None = None
-) -> int:
-    """The verbs of a host's own command, by default `mytool telemetry ...`. See `Telemetry.main`. `color` is the host's
-    option of that name, if its parser has it.
+def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str = "", color: bool = True) -> int:
+    """The verbs of a host's own command, by default `mytool telemetry ...`. See `Telemetry.main`. `color` is whether
+    the pages may have the colours of `argparse`.
     """
     command = command or names.typed(telemetry.program, telemetry.verbs)
     parser = Parser(
@@ -191,8 +189,8 @@ def main(
         description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",
         allow_abbrev=False,
     )
-    if color is not None:
-        parser.color = color  # type: ignore[attr-defined]  # that host's Python has it; verbs added later take it over
+    if not color:
+        parser.color = False  # type: ignore[attr-defined]  # that host's Python has it; verbs added later take it over
     rows = add_verbs(parser)
     arguments = parsed(parser, rows, argv)
     return run_verb(Session(telemetry, command), arguments)

@@ -42,8 +42,9 @@ def mount(
     def run(arguments: argparse.Namespace) -> int:
         from ..cli import main
 
-        # From Python 3.14 on, a sub-command's parser has the `color` that the host's parser was made with.
-        return main(telemetry, arguments.verb, command=parser.prog, color=getattr(parser, "color", None))
+        # From Python 3.14 on, a sub-command's parser has the `color` that the host's was made with; None is no colour.
+        color = bool(getattr(parser, "color", True))
+        return main(telemetry, arguments.verb, command=parser.prog, color=color)
 
     setattr(run, common.VERBS, True)
     parser.set_defaults(**{dest: run})
