@@ -245,10 +245,10 @@ def test_the_page_is_bounded() -> None:
 
 
 def test_fields_that_are_not_shown_are_counted() -> None:
-    """Of numbers and of all else a hundred are shown; how many more there are is said, and where they are."""
+    """Of numbers and of all else a hundred are shown; how many more there are is said, and the verb that has them."""
     log = [record(**{f"n{at}": number * at for at in range(1, 111)}) for number in range(30)]
     log += [record(**{f"f{at}": True for at in range(9)})]
-    assert "10 fields more: see --json" in Tree(page(summed(log))).text
+    assert "10 fields more: see report --json" in Tree(page(summed(log))).text
     assert "more: see" not in Tree(page(busy())).text
 
 

@@ -226,7 +226,7 @@ def _fields(found: Document) -> str:
         cards = [f'<div class="card">{_field(field)}</div>' for field in others]
         parts.append(f'<div class="grid">{"".join(cards)}</div>')
     if (more := len(found["fields"]) - len(numbers) - len(others)) > 0:
-        parts.append(f"<p>{counted(more, 'field')} more: see --json</p>")
+        parts.append(f"<p>{counted(more, 'field')} more: see report --json</p>")
     return _section("fields", "What the events hold", "".join(parts)) if parts else ""
 
 
