@@ -129,6 +129,9 @@ def test_an_option_before_its_verb(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = typed(["--tool", "mytool", "--json", "status"], capsys)
     assert status == 2
     assert err.endswith("unrecognized arguments: --json; --json belongs after the verb\n")
+    status, _, err = typed(["--tool", "mytool", "--by=version", "report"], capsys)
+    assert status == 2
+    assert err.endswith("unrecognized arguments: --by=version; --by belongs after the verb\n")
 
 
 def test_a_usage_in_colours_is_as_good(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -116,9 +116,9 @@ def parsed(
         parser.error(f"the following arguments are required: VERB; there are {', '.join(rows.choices)}")
     if rest:
         verb = rows.choices[arguments.verb.word]
-        belongs = hint(arguments, rest)
-        if not belongs and any(rest[0] in action.option_strings for action in verb._actions):
-            belongs = f"; {rest[0]} belongs after the verb"
+        belongs, option = hint(arguments, rest), rest[0].partition("=")[0]
+        if not belongs and any(option in action.option_strings for action in verb._actions):
+            belongs = f"; {option} belongs after the verb"
         (parser if belongs else verb).error(f"unrecognized arguments: {' '.join(rest)}{belongs}")
     return arguments
 
