@@ -182,7 +182,7 @@ def test_a_salt_that_is_none_drops_the_event(
 def test_the_month_turns_while_a_process_runs(home: Path, clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """The month is that of the moment of the hash, in UTC, also in a process that lives past its end."""
     paths = Telemetry("mytool", data_dir=str(home)).paths
-    monkeypatch.setattr(installation, "_kept", lambda *_: SALT.hex())
+    monkeypatch.setattr(installation, "_kept", lambda *_, **__: SALT.hex())
     pseudonyms = Pseudonyms(paths, None, agreed)
     found = []
     for seconds in (0, -86_000, 1, 2, 31 * 86_400 + 1):
