@@ -56,5 +56,7 @@ def test_many_processes_and_rotations(
     assert set(runs.values()) == {events}
     assert len({(record["run"], record["properties"]["n"]) for record in records}) == len(records)
     assert not (directory / "losses.json").exists()
-    assert len(logs) > writers * events * 150 // file_bytes  # rotations there were
+    # Rotations there were; while another process is at one, which takes long with so many files, the log may grow to
+    # twice its size.
+    assert len(logs) > writers * events * 150 // (2 * file_bytes)
     print({"records": len(records), "files": len(logs)})  # shown by -rP
