@@ -1,12 +1,14 @@
 """Directories: made private, removed where they are empty, and locked for a moment.
 
 The rule that keeps it honest: what is made has mode 0700, and nothing is made or removed at the home or above it.
-Nobody waits for the lock, and where there is none nothing is lost.
+The lock itself waits for nobody, and where there is none nothing is lost.
 """
 
 import os
 
 from . import names
+
+LOOKS, PAUSE_SECONDS = 50, 0.002  # where it is worth a wait, of 0.1 s at most: nobody keeps the lock for long
 
 
 def make_directory(path: str, *, below: str = "") -> None:

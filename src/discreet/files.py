@@ -10,8 +10,6 @@ import time
 
 from . import names
 
-_LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process has the lock, which nobody keeps for long
-
 
 def write_private(
     path: str, content: bytes, *, replace: bool = True, mode: int | None = None, patient: bool = True
@@ -97,20 +95,20 @@ def _link(temporary: str, path: str, patient: bool) -> None:
     except FileExistsError:
         raise
     except OSError:
-        _take(temporary, path, _LOOKS if patient else 1)
+        _take(temporary, path, patient)
     else:
         os.unlink(temporary)
 
 
-def _take(temporary: str, path: str, looks: int) -> None:
+def _take(temporary: str, path: str, patient: bool) -> None:
     """The same by rename, on a file system without hard links. The lock of the directory keeps others from the moment
     between its two steps; where there are no such locks either, the later of two wins.
     """
     from . import directories  # seldom
 
-    for look in range(looks):
+    for look in range(directories.LOOKS if patient else 1):
         if look:
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(directories.PAUSE_SECONDS)
         with directories.DirectoryLock(os.path.dirname(path)) as held:
             if os.path.lexists(path):
                 raise FileExistsError(17, "exists", path)

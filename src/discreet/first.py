@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from .destination import Destination
     from .sending.owner import Owner
 
-_LOOKS, _PAUSE_SECONDS = 50, 0.002  # while another process has the lock
-
 
 def note(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
     """Note what this process discloses, and from when on its destinations get records. Never raises OSError."""
@@ -41,12 +39,12 @@ def note(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
             return
         from . import directories
 
-        for _ in range(_LOOKS):
+        for _ in range(directories.LOOKS):
             with directories.DirectoryLock(paths.directory) as held:
                 if held:
                     _renew(owner, destinations)
                     return
-            time.sleep(_PAUSE_SECONDS)
+            time.sleep(directories.PAUSE_SECONDS)
     except OSError:
         return  # another process was first; or it cannot be written, and the first deliverer decides
 

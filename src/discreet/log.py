@@ -149,7 +149,8 @@ class Log:
         self._paths = paths
         self._clock = clock
         self._next_look = 0.0  # for files that are too old, by the steady clock
-        self._looks = ""  # "rotated" or "quiet": the next write is followed by such a look
+        # What follows the next write, as a slow disk may need longer for it than the end of a process waits.
+        self._then: Callable[[names.Paths, float], None] | None = None
         self.file_bytes = file_bytes
 
     def append(self, lines: "list[bytes]") -> int:
@@ -167,8 +168,9 @@ class Log:
             written = os.write(descriptor, b"\n" + content if torn else content) - torn
         finally:
             os.close(descriptor)
-            if self._looks:
-                self._look()
+            if then := self._then:
+                self._then = None
+                then(self._paths, self._clock())
         if written == len(content):
             return len(lines)
         whole = 0
@@ -197,21 +199,12 @@ class Log:
                 time.sleep(_PAUSE_SECONDS)  # the process that rotates was interrupted
             from . import rotation
 
-            self._looks = "quiet" if quiet else self._looks or "rotated"
+            self._then = rotation.clean_up if quiet else self._then or rotation.erase_old
             if quiet:
                 rotation.erase_old(self._paths, self._clock(), 1)  # before it is written to: then it is not old
             if grown > self.file_bytes:
                 others = rotation.rotate(self._paths, status.st_ino)
         raise OSError(_TOO_LARGE, "the log cannot be rotated", self._paths["log"])
-
-    def _look(self) -> None:
-        """Erase what is too old: after the write, since a slow disk may take longer than the end of a process."""
-        from . import rotation
-
-        looks, self._looks = self._looks, ""
-        rotation.erase_old(self._paths, self._clock())
-        if looks == "quiet":
-            rotation.erase_unfinished(self._paths, self._clock())
 
     def _open_once(self) -> "tuple[int, os.stat_result]":
         path = self._paths["log"]
