@@ -37,7 +37,8 @@ ENABLED = f"{NAMED} discreet.consent discreet.privacy discreet.sending discreet.
 HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover"
 FIRST = "discreet.first discreet.files"
 SMALL = "discreet.files discreet.directories"
-DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.numbers discreet.privacy.rows"
+DECLARED = "discreet.privacy.declaration discreet.privacy.event discreet.privacy.conversions discreet.privacy.rows"
+LOT = "discreet.privacy.numbers discreet.privacy.randomized"
 # What a program does, and all of our modules that it loads then.
 DOORS = {
     "import": ("", IMPORT),
@@ -45,6 +46,20 @@ DOORS = {
     "never asked, a destination": (
         "discreet.init('never', destination='http://127.0.0.1:9/t')\ndiscreet.track('search', n=1)",
         f"{NAMED} discreet.destination",
+    ),
+    "never asked, declared": (
+        (
+            "discreet.init('never', events={'search': {'fields': {'n': 'count', 'fmt': {'one_of': ['json']}}}})\n"
+            "discreet.track('search', n=[1])"
+        ),
+        f"{IMPORT} discreet.declared",
+    ),
+    "never asked, declared by a class": (
+        (
+            "class Search(discreet.Event):\n    n = discreet.Count()\n"
+            "discreet.init('never', events=[Search])\ndiscreet.track(Search(n=[1]))"
+        ),
+        f"{NAMED} discreet.declared discreet.privacy discreet.privacy.event discreet.privacy.conversions",
     ),
     "never asked, command": (
         "with discreet.init('never').command('run'):\n    pass",
@@ -75,7 +90,7 @@ DOORS = {
             "discreet.init('mytool', fields={'n': {'boolean': {'epsilon': 1.0}}})\n"
             "discreet.track('search', n=1)\nassert discreet.close(10.0)"
         ),
-        f"{ENABLED} {DECLARED} discreet.privacy.randomized discreet.sending.installation {SMALL}",
+        f"{ENABLED} {DECLARED} {LOT} discreet.sending.installation {SMALL}",
     ),
     "on, sampled": (
         (

@@ -20,7 +20,7 @@ MODULES = {
 # From the street down. A module imports from its own floor and from those below it, never from above.
 FLOORS = (
     ("", "__main__", "cli", "hosts", "testing", "report", "collector"),
-    ("telemetry", "options", "manifest"),
+    ("telemetry", "declared", "options", "manifest"),
     ("sending", "first", "log", "rotation"),
     ("consent", "privacy"),
     ("names", "files", "directories", "toml", "destination"),

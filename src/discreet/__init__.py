@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         TextCount,
         Version,
     )
-    from .privacy.declaration import Event
+    from .privacy.event import Event
 
 __version__ = "0.1.0"
 
@@ -71,7 +71,7 @@ __all__ = [
 
 _CONVERSIONS = "Aggregate Boolean Count Distribution Forbidden Hash Number OneOf TextCount Version"
 # Public names that live in rooms which a host may never enter: name -> room.
-_ROOMS = {"Decision": "consent", "Destination": "destination", "Event": "privacy.declaration"}
+_ROOMS = {"Decision": "consent", "Destination": "destination", "Event": "privacy.event"}
 _ROOMS |= {"serialize": "hosts.serialize", **dict.fromkeys(_CONVERSIONS.split(), "privacy.conversions")}
 
 

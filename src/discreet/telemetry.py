@@ -70,19 +70,21 @@ class Recorder:
             from .destination import made
 
             self.destinations = made(destination)
-        self.declaration = None
-        if events or fields:
-            from .privacy.declaration import Declaration
-
-            self.declaration = Declaration(events, fields)
-        self.name, self.program, self.version = name, name, version  # the host may set another name of the program
-        self.off = False
+        self.name, self.program, self.version, self.off = name, name, version, False  # `program` is for the host to set
         self.lifted: tuple[str, ...] = ()  # rows of the gate that a test of the host silences
         self.losses: dict[str, int] = {}  # what this process dropped, by reason, and has not saved yet
         self.mode, self.identity, self.delivery = consent, identity, delivery
         self.once_per_tree, self.settings = once_per_tree, settings or {}
         self.environ = _environment()
         self._place: tuple[str, Mapping[str, str] | None] = str(data_dir or ""), renamed
+        self.declaration = None
+        if events or fields:
+            if self._plainly_off():
+                from .declared import declaration as made_of
+            else:
+                from .privacy.declaration import Declaration as made_of  # noqa: N813  # either makes one
+
+            self.declaration = made_of(events, fields)
         self._decision: Decision | None = None
         self.signature: object = None
         self._filter: Filter | None = None
@@ -99,7 +101,6 @@ class Recorder:
 
     def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
         """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network.
-
         `event` is a legal name, a declared `Event` instance or an object with `_telemetry_keys()`; what the declaration
         does not let out is dropped and counted. See docs/privacy.md.
         """
@@ -231,8 +232,7 @@ class Recorder:
         return False
 
     def salted(self) -> "Pseudonyms":
-        found = self._pseudonyms
-        if found is None:
+        if (found := self._pseudonyms) is None:
             from .sending.installation import Pseudonyms
 
             self._pseudonyms = found = Pseudonyms(self.paths, self.signature, lambda: facts_of(self))

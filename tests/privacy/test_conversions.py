@@ -12,8 +12,9 @@ import pytest
 
 from conftest import case
 from discreet import Aggregate, Boolean, Count, Distribution, Forbidden, Hash, Number, OneOf, TextCount, Version
-from discreet.privacy.conversions import Conversion, Refused
+from discreet.privacy.conversions import Conversion
 from discreet.privacy.declaration import CONVERSIONS, CommandName, ErrorName
+from discreet.privacy.numbers import Refused
 
 NOTHING = None
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from conftest import agreed
 from discreet import Hash, Telemetry
-from discreet.privacy.conversions import Refused
+from discreet.privacy.numbers import Refused
 from discreet.sending import installation
 from discreet.sending.installation import Pseudonyms, pseudonym
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from discreet import Aggregate, Distribution, Number
 from discreet.privacy import numbers
-from discreet.privacy.conversions import Refused
+from discreet.privacy.numbers import Refused
 
 LARGEST = 2**53
 many = settings(max_examples=4 * settings().max_examples)

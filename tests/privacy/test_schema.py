@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from discreet import Boolean, Count, Event, Hash, Number, OneOf, Telemetry, names
 from discreet.privacy import OTHER, error_name
-from discreet.privacy.conversions import Refused
+from discreet.privacy.numbers import Refused
 from discreet.privacy.schema import DRAFT, field, schema
 from privacy.rows import CASES, Case
 

@@ -61,7 +61,7 @@ class Flags:
             return given
         name = event
         if type(event) is not str:
-            from ..privacy.declaration import Event
+            from ..privacy.event import Event
             from ..privacy.objects import event_name
 
             name = event.event_name if isinstance(event, Event) else event_name(event)

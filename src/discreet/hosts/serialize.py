@@ -5,7 +5,8 @@ the very same filter. It makes no file: what needs the secrets of an installatio
 """
 
 from ..privacy import Filter, keys
-from ..privacy.declaration import Declaration, Event
+from ..privacy.declaration import Declaration
+from ..privacy.event import Event
 from ..privacy.objects import clean_object
 from ..privacy.rows import Rows
 from ..telemetry import Recorder

@@ -19,20 +19,19 @@ whole event is dropped. It never changes its argument, and returns it only if th
 """
 
 from .. import names
-from . import OTHER, numbers
-from .numbers import Refused
+from . import OTHER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from typing import TypeAlias
+    from typing import NoReturn, TypeAlias
 
     Clean: TypeAlias = "bool | int | float | str | dict[str, Clean]"
     Pseudonymize: TypeAlias = Callable[[str, str, bytes], str]  # (event, field, raw value) -> 16 hex digits
     Draw: TypeAlias = Callable[[str, str, bytes], int]  # (event, field, message) -> its draw, below 2**256
     Convert: TypeAlias = Callable[[object], Clean | None]  # the conversion of one field of one event
 
-LEVELS = ("basic", "enhanced")
+LEVELS, _LARGEST = ("basic", "enhanced"), names.LARGEST_INTEGER
 
 
 class Conversion:
@@ -59,7 +58,7 @@ class Conversion:
         """The clean value, or None for nothing. Even with an epsilon it is the truth: only what `bind` returns answers
         by lot. Raises `Refused`, and what the value itself raises.
         """
-        raise NotImplementedError
+        _refuse("it needs its event, field and salt: bind it first")  # `Hash` alone has no conversion without these
 
     def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Convert":
         """The conversion of one field of one event, as a function of the value alone."""
@@ -91,7 +90,7 @@ class Boolean(Conversion):
         self, epsilon: "float | None" = None, *, purpose: str = "", example: object = None, level: str = "basic"
     ) -> None:
         super().__init__(purpose=purpose, example=example, level=level)
-        self.epsilon = numbers.checked_epsilon(epsilon, self.domain)
+        self.epsilon = _epsilon(epsilon, self.domain)
 
     def convert(self, value: object) -> bool:
         return bool(value)
@@ -108,7 +107,8 @@ class Count(Conversion):
             return 0
         if isinstance(value, (str, bytes, bytearray)) or not hasattr(type(value), "__len__"):
             return 1
-        return numbers.bounded(len(value))  # type: ignore[arg-type]  # its type has __len__, as seen above
+        length = len(value)  # type: ignore[arg-type]  # its type has __len__, as seen above
+        return length if length <= _LARGEST else _refuse("not a count")
 
 
 class Hash(Conversion):
@@ -122,10 +122,9 @@ class Hash(Conversion):
     word = "hash"
 
     def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Convert":
-        return lambda value: None if value is None else pseudonymize(event, field, _raw(value))
+        from .numbers import raw
 
-    def convert(self, value: object) -> "Clean | None":
-        raise Refused("a hash needs its event, field and salt: bind it first")
+        return lambda value: None if value is None else pseudonymize(event, field, raw(value))
 
 
 class TextCount(Conversion):
@@ -138,7 +137,7 @@ class TextCount(Conversion):
         if value is None:
             return None
         if not isinstance(value, str):
-            raise Refused("not a text")
+            _refuse("not a text")
         return str.__len__(value)
 
 
@@ -157,6 +156,8 @@ class Distribution(Conversion):
     def convert(self, value: object) -> "dict[str, Clean] | None":
         if value is None:
             return None
+        from . import numbers
+
         counts = dict.fromkeys((*self.items, OTHER), 0)
         for item, count in numbers.occurrences(value):
             text = _text(item)
@@ -171,6 +172,8 @@ class Aggregate(Conversion):
     word = "aggregate"
 
     def convert(self, value: object) -> "int | float | None":
+        from . import numbers
+
         return None if value is None else numbers.finite(numbers.total(value))
 
 
@@ -200,29 +203,22 @@ class Number(Conversion):
         level: str = "basic",
     ) -> None:
         super().__init__(purpose=purpose, example=example, level=level)
-        self.buckets = numbers.edges(buckets)
-        numbers.check_number_options(round_to, significant, low, high, self.buckets)
-        self.round_to = round_to
-        self.significant = significant
-        self.low = low
-        self.high = high
+        self.round_to, self.significant, self.low, self.high = round_to, significant, low, high
+        self.buckets: tuple[float, ...] | str | None = None
         self._bare = all(option is None for option in (round_to, significant, low, high, buckets))
+        if not self._bare:
+            from .numbers import checked_options
+
+            self.buckets = checked_options(round_to, significant, low, high, buckets)
 
     def convert(self, value: object) -> "int | float | None":
-        if type(value) is int and self._bare:
-            return value if -names.LARGEST_INTEGER <= value <= names.LARGEST_INTEGER else None
         if value is None:
             return None
-        number = numbers.plain(value)
-        if number - number != 0:  # NaN or an infinity, which no clamp makes a number
-            return None
-        number = number if self.low is None or number >= self.low else self.low
-        number = number if self.high is None or number <= self.high else self.high
-        if numbers.finite(number) is None:
-            return None
-        if self.buckets is not None:
-            return numbers.bucket(number, self.buckets)
-        return numbers.finite(numbers.rounded(number, self.round_to, self.significant))
+        if self._bare and (type(value) is int or type(value) is float) and -_LARGEST <= value <= _LARGEST:
+            return value  # as nearly all are: they need no arithmetic, which would have to be loaded
+        from .numbers import shaped
+
+        return shaped(value, self)
 
 
 class OneOf(Conversion):
@@ -242,7 +238,7 @@ class OneOf(Conversion):
         super().__init__(purpose=purpose, example=example, level=level)
         self.choices = _choices(choices, names.TEXT_LENGTH)
         self.domain: tuple[str, ...] = tuple(dict.fromkeys((*self.choices, OTHER)))
-        self.epsilon = numbers.checked_epsilon(epsilon, self.domain)
+        self.epsilon = _epsilon(epsilon, self.domain)
 
     def convert(self, value: object) -> "str | None":
         if value is None:
@@ -264,10 +260,27 @@ class Version(Conversion):
         text = _text(value)
         if text == getattr(self, "_accepted", ""):  # a tool sends one version, over and over
             return text or None
-        if 0 < len(text) <= 24 and numbers.is_version(text):
+        from .numbers import is_version
+
+        if 0 < len(text) <= 24 and is_version(text):
             self._accepted = text
             return text
         return None
+
+
+def _epsilon(epsilon: "float | None", domain: "tuple[object, ...]") -> "float | None":
+    """The option `epsilon` as it is kept. Raises `ValueError`."""
+    if epsilon is None:
+        return None
+    from .numbers import checked_epsilon
+
+    return checked_epsilon(epsilon, domain)
+
+
+def _refuse(why: str) -> "NoReturn":
+    from .numbers import Refused
+
+    raise Refused(why)
 
 
 def _text(value: object) -> str:
@@ -275,19 +288,6 @@ def _text(value: object) -> str:
     if type(value) is str:
         return value
     return str.__str__(value) if isinstance(value, str) else ""
-
-
-def _raw(value: object) -> bytes:
-    """The bytes to hash: of a text, bytes, an integer or a path."""
-    if not isinstance(value, (str, bytes)) and hasattr(type(value), "__fspath__"):
-        value = type(value).__fspath__(value)  # type: ignore[attr-defined]  # seen one line above
-    if isinstance(value, str):
-        return _text(value).encode("utf-8", "surrogatepass")
-    if isinstance(value, bytes):
-        return bytes.__getitem__(value, slice(None))
-    if isinstance(value, int):
-        return b"%d" % int.__index__(value)
-    raise Refused("neither text, bytes, an integer nor a path")
 
 
 def _choices(items: "tuple[str, ...]", length: int) -> "dict[str, None]":

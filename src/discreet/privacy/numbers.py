@@ -1,10 +1,9 @@
-"""Arithmetic of the conversions: what a number is, how it is bounded, rounded and summed, and what a version is.
+"""Arithmetic of the conversions: what a number is, how it is bounded, rounded and summed, what a version is, and which
+bytes are hashed. Whole numbers, booleans and declared texts do not need it.
 
 The rule that keeps it honest: what comes out is an exact `int` or `float`, finite and within 2**53, or None; never an
 instance of a subclass, whatever that overrides.
 """
-
-from itertools import pairwise
 
 from .. import names
 
@@ -12,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
+
+    from .conversions import Number
 
 POWERS = "powers_of_two"  # in place of the edges of the buckets
 # Below the lowest epsilon, it takes a hundred million answers to know a share within a percent. Above the highest, one
@@ -65,6 +66,20 @@ def rounded(number: "int | float", step: "float | None", digits: "int | None") -
         number = type(number)(float(f"{number:.{digits - 1}e}"))
     # 3 * 0.1 is 0.30000000000000004, which does not look rounded. A double always holds 15 digits.
     return float(f"{number:.15g}") if type(number) is float else number
+
+
+def shaped(value: object, row: "Number") -> "int | float | None":
+    """A number as its row lets it out: clamped, then put into its bucket, or rounded; None if it is not finite then."""
+    number = plain(value)
+    if number - number != 0:  # NaN or an infinity, which no clamp makes a number
+        return None
+    number = number if row.low is None or number >= row.low else row.low
+    number = number if row.high is None or number <= row.high else row.high
+    if finite(number) is None:
+        return None
+    if row.buckets is not None:
+        return bucket(number, row.buckets)
+    return finite(rounded(number, row.round_to, row.significant))
 
 
 def bucket(number: "int | float", edges: "tuple[float, ...] | str") -> "int | float":
@@ -126,23 +141,14 @@ def _contents(value: object, method: str) -> "Iterator[Any]":
         yield item
 
 
-def edges(buckets: "Iterable[float] | str | None") -> "tuple[float, ...] | str | None":
-    """The option `buckets` of `Number` as it is kept. Raises `ValueError`."""
-    if buckets is None or isinstance(buckets, str):
-        return buckets
-    if not hasattr(buckets, "__iter__"):
-        raise ValueError(f"buckets must be ascending numbers or {POWERS!r}, not {buckets!r}")
-    return tuple(buckets)
-
-
-def check_number_options(
+def checked_options(
     round_to: "float | None",
     significant: "int | None",
     low: "float | None",
     high: "float | None",
-    buckets: "tuple[float, ...] | str | None",
-) -> None:
-    """Raise `ValueError` naming the option of `Number` that makes no sense."""
+    buckets: "Iterable[float] | str | None",
+) -> "tuple[float, ...] | str | None":
+    """The option `buckets` of `Number` as it is kept. Raises `ValueError` naming the option that makes no sense."""
     for name, option in (("round_to", round_to), ("low", low), ("high", high)):
         if option is not None and (type(option) not in (int, float) or finite(option) is None):
             raise ValueError(f"{name} must be a finite number, not {option!r}")
@@ -153,17 +159,22 @@ def check_number_options(
     if low is not None and high is not None and low > high:
         raise ValueError(f"low must not be above high: {low!r} > {high!r}")
     if buckets is None:
-        return
+        return None
+    if buckets != POWERS if isinstance(buckets, str) else not hasattr(buckets, "__iter__"):
+        raise ValueError(f"buckets must be ascending numbers or {POWERS!r}, not {buckets!r}")
     if round_to is not None or significant is not None:
         raise ValueError("buckets and rounding exclude one another")
-    if isinstance(buckets, str):
-        if buckets != POWERS:
-            raise ValueError(f"buckets must be ascending numbers or {POWERS!r}, not {buckets!r}")
-        return
-    if not buckets or any(type(edge) not in (int, float) or finite(edge) is None for edge in buckets):
+    return buckets if isinstance(buckets, str) else _checked_edges(tuple(buckets))
+
+
+def _checked_edges(edges: "tuple[float, ...]") -> "tuple[float, ...]":
+    if not edges or any(type(edge) not in (int, float) or finite(edge) is None for edge in edges):
         raise ValueError("buckets must be at least one finite number")
-    if any(low_edge >= high_edge for low_edge, high_edge in pairwise(buckets)):
+    from itertools import pairwise
+
+    if any(lower >= higher for lower, higher in pairwise(edges)):
         raise ValueError("buckets must ascend")
+    return edges
 
 
 def checked_epsilon(epsilon: object, domain: "tuple[object, ...]") -> "float | None":
@@ -178,6 +189,19 @@ def checked_epsilon(epsilon: object, domain: "tuple[object, ...]") -> "float | N
     if len(domain) < 2:
         raise ValueError("epsilon needs at least two possible answers")
     return float(epsilon)  # type: ignore[arg-type]  # as above
+
+
+def raw(value: object) -> bytes:
+    """The bytes to hash: of a text, bytes, an integer or a path."""
+    if not isinstance(value, (str, bytes)) and hasattr(type(value), "__fspath__"):
+        value = type(value).__fspath__(value)  # type: ignore[attr-defined]  # seen one line above
+    if isinstance(value, str):
+        return str.__str__(value).encode("utf-8", "surrogatepass")
+    if isinstance(value, bytes):
+        return bytes.__getitem__(value, slice(None))
+    if isinstance(value, int):
+        return b"%d" % int.__index__(value)
+    raise Refused("neither text, bytes, an integer nor a path")
 
 
 def is_version(text: str) -> bool:

@@ -7,7 +7,8 @@ and the author declared no event. What the object forbids stays, whatever is dec
 
 from .. import names
 from . import SAMPLE_RATE, Filter, keys
-from .declaration import Declaration, Event, row, snake
+from .declaration import Declaration, row
+from .event import Event, snake
 from .numbers import Refused
 from .rows import Rows
 
