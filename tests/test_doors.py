@@ -45,7 +45,7 @@ DOORS = {
     "never asked": ("discreet.init('never')\ndiscreet.track('search', n=1)", IMPORT),
     "never asked, a destination": (
         "discreet.init('never', destination='http://127.0.0.1:9/t')\ndiscreet.track('search', n=1)",
-        f"{NAMED} discreet.destination",
+        f"{IMPORT} discreet.destination",
     ),
     "never asked, declared": (
         (

@@ -2,10 +2,8 @@
 
 The rule that keeps it honest: whatever could send the user's data in the clear, to another place than the one written,
 or with a smuggled header, is refused when the destination is made. Values of headers, keys and the user information of
-a URL are never printed.
+a URL are never printed. It imports nothing: a process that is off has no other use for `names`.
 """
-
-from . import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +29,8 @@ _LOOPBACK = ("localhost", "::1")
 _PORTS = {"https": 443, "http": 80}  # of URLs that name none
 # Headers that say what a request is and who makes it: a destination must not set them.
 _OURS = ("host", "user-agent", "content-type", "content-length", "content-encoding", "transfer-encoding", "connection")
-TOKEN = names.TOOL_CHARACTERS + "!#$%&'*+.^`|~"  # RFC 9110, section 5.6.2
+_ALPHANUMERIC = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+TOKEN = _ALPHANUMERIC + "!#$%&'*+-.^_`|~"  # RFC 9110, section 5.6.2
 
 
 class Destination:
@@ -224,7 +223,7 @@ def _host_and_port(place: str, default: int) -> "tuple[str, int]":
     elif ":" in place:
         host, _, port = place.partition(":")
         port = f":{port}"
-    if not host or (":" not in host and host.strip(names.TOOL_CHARACTERS + ".")):
+    if not host or (":" not in host and host.strip(_ALPHANUMERIC + "-_.")):
         raise ValueError("url must name a host")
     number = port.removeprefix(":") or str(default)
     if not number.isdigit() or len(number) > 5 or not 0 < int(number) < 65_536:

@@ -86,6 +86,8 @@ def disabled(bench: Bench) -> list[figures.Row]:
         "DO_NOT_TRACK=1, default directory": Way("command.py", lambda: "", {"DO_NOT_TRACK": "1"}),
         "DO_NOT_TRACK=1 over a stored yes": Way("command.py", lambda: str(agreed), {"DO_NOT_TRACK": "1"}),
         "stored no": Way("command.py", lambda: str(refused)),
+        "never asked, declared in words": Way("command_declared.py", lambda: ""),
+        "never asked, declared by a class": Way("command_event.py", lambda: ""),
     }
     rows = _commands(bench, "disabled", ways, DISABLED_BUDGET)
     for data_dir in (never, agreed, refused):
@@ -106,6 +108,8 @@ def enabled(bench: Bench) -> list[figures.Row]:
         "track, a log is there": Way("command.py", lambda: str(logs[0])),
         "track, the first run": Way("command.py", first_run),
         "command decorator": Way("command_scope.py", lambda: str(logs[0])),
+        "track, declared in words": Way("command_declared.py", lambda: str(logs[0])),
+        "track, declared by a class": Way("command_event.py", lambda: str(logs[0])),
     }
     rows = _commands(bench, "enabled", ways, ENABLED_BUDGET)
     for data_dir in logs:
