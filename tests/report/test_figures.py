@@ -41,10 +41,22 @@ def test_numbers_read_as_people_write_them(value: float, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "shown"), [(0, 0, "0 %"), (0, 9, "0 %"), (1, 1000, "<1 %"), (1, 3, "33 %"), (9, 9, "100 %")]
+    ("part", "whole", "shown"),
+    [
+        (0, 0, "0 %"),
+        (0, 9, "0 %"),
+        (1, 1000, "<1 %"),
+        (1, 200, "<1 %"),  # a half, which rounds to the even 0
+        (3, 400, "1 %"),
+        (1, 3, "33 %"),
+        (397, 400, "99 %"),
+        (199, 200, ">99 %"),
+        (999, 1000, ">99 %"),
+        (9, 9, "100 %"),
+    ],
 )
 def test_shares(part: float, whole: float, shown: str) -> None:
-    """What is there is not rounded to nothing."""
+    """What is there is not rounded to nothing, and what fails is not rounded away."""
     assert share(part, whole) == shown
 
 

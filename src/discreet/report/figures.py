@@ -41,9 +41,11 @@ def about(estimate: Mapping[str, float], sign: str = "\u00b1") -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A percentage: `12 %`, `<1 %`."""
+    """A percentage: `12 %`; `<1 %` and `>99 %` for what is neither nothing nor all."""
     percent = 100 * part / whole if whole else 0
-    return f"{percent:.0f} %" if percent >= 0.5 or not percent else "<1 %"
+    if percent and round(percent) < 1:
+        return "<1 %"
+    return ">99 %" if part < whole and round(percent) == 100 else f"{percent:.0f} %"
 
 
 def named(value: object) -> str:
