@@ -280,9 +280,17 @@ def test_a_summary_that_still_grows_can_be_shown() -> None:
 def test_the_page_takes_any_figures() -> None:
     """Estimates below zero, times of zero and a field without a sum are shown, without an error."""
     log = [record(private=True, duration_ms=0, lang={}) for _ in range(3)]
-    text = Tree(page(summed(log), DECLARED)).text
-    assert re.search(r"no.*-\d", text, re.DOTALL)
-    assert "<1 ms" in text
+    made = page(summed(log), DECLARED)
+    assert re.search(r"no.*-\d", Tree(made).text, re.DOTALL)
+    assert "<1 ms" in Tree(made).text
+
+
+def test_no_figure_begins_like_a_tag() -> None:
+    """`<1 ms` and `<1 %` are text: browsers guess so, strict readers of HTML do not."""
+    log = [record(fmt="table", success=number > 0, duration_ms=0) for number in range(300)] + [record(fmt="json")]
+    made = page(summed(log))
+    assert all(shown in Tree(made).text for shown in ("<1 ms", "<1 %", ">99 %"))
+    assert not re.search("<[^a-z/!]", made)
 
 
 def heads(text: str, *, of: str) -> list[str]:

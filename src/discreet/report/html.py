@@ -148,7 +148,7 @@ def _rows(found: Document) -> str:
         bad = amount(row) * row["failed"] / told if told else 0
         cells = [_label(row, found), f"{row['count']:,}"]
         cells += [about(row["estimate"]) if row["estimate"] else f"{row['count']:,}"] if sampled else []
-        cells += [f"{row['ok']:,}", f"{row['failed']:,}", share(row["ok"], told)] if told else [_NONE] * 3
+        cells += [f"{row['ok']:,}", f"{row['failed']:,}", _text(share(row["ok"], told))] if told else [_NONE] * 3
         rows.append((*cells, bar(amount(row), top, bad)))
     heads = [_head(found), "Runs", *(["In all, about"] if sampled else []), "Succeeded", "Failed", "Success", ""]
     note = "The end of a bar, in another colour, is what failed."
@@ -178,7 +178,7 @@ def _durations(found: Document) -> str:
     rows = []
     for row, held in zip(timed, times, strict=True):
         figures = [duration(held[which]) for which in ("mean", "median", "p95", "high")]
-        rows.append((_label(row, found), *figures, spread(held["median"], held["p95"], ends)))
+        rows.append((_label(row, found), *map(_text, figures), spread(held["median"], held["p95"], ends)))
     note = (
         "A dot is the median, its line reaches to the 95th percentile; the scale is logarithmic, from "
         f"{duration(ends[0])} to {duration(ends[1])}, each mark ten times the one before it."
@@ -203,11 +203,11 @@ def _listed(values: list[dict[str, Any]], whole: float, by_lot: bool = False) ->
     rows = []
     for one in shown:
         guess = one["estimate"]
-        cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), share(one["count"], whole)]
+        cells = [f"<bdi>{_text(named(one['value']))}</bdi>", number(one["count"]), _text(share(one["count"], whole))]
         cells += [about(guess) if guess else _NONE] if by_lot else []  # none for a choice no longer declared
         rows.append((*cells, bar(amount(one), most, error=guess["error"] if guess else 0)))
     if rest > 0:
-        rows.append(("others", number(rest), share(rest, whole), *([_NONE] if by_lot else []), bar(rest, most)))
+        rows.append(("others", number(rest), _text(share(rest, whole)), *([_NONE] if by_lot else []), bar(rest, most)))
     return rows
 
 
