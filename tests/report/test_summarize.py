@@ -1,14 +1,16 @@
 """The sums: that they are right, and that no log makes them large."""
 
+import json
 import math
 import random
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from discreet.report.packs import Facts, Pack, pack
+from discreet.report.packs import Facts, Pack, pack, packs
 from discreet.report.summarize import DAYS, NONE, OTHERS, ROWS, UNKNOWN, Row, Summary, summarize
 
 
@@ -149,6 +151,18 @@ def test_fields_are_counted_by_event() -> None:
         "py": (2, 7),
         "C++": (1, 1),
     }
+
+
+def test_a_mapping_is_counted_once_a_record(tmp_path: Path) -> None:
+    """Whatever is within it, and however the records are read: in one batch, or one by one."""
+    log = [record(lang={"py": 2}), record(lang={"js": 1}), record(lang={"py": 1, "go": 4}), record(lang={})]
+    (tmp_path / "log").write_text("".join(f"{json.dumps(one)}\n" for one in log))
+    (batch,) = packs([str(tmp_path / "log")])
+    assert batch.number == 4
+    for found in (summarize([batch]), summed(log)):
+        lang = found.fields["search", "lang"]
+        assert lang.count == 4
+        assert {item: held.count for item, held in lang.items.items()} == {"py": 2, "js": 1, "go": 1}
 
 
 def test_booleans_and_numbers_are_not_one() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from .. import names
-from .packs import RATE, Column, Facts, Flat, Pack, Span
+from .packs import RATE, Column, Facts, Pack, Span
 from .sketch import Numbers
 
 ROWS = 200  # rows of one table; a tool has dozens of commands, a log under attack has millions
@@ -64,20 +64,20 @@ class Values:
     numbers: Numbers = field(default_factory=Numbers)
     items: "dict[str, Values]" = field(default_factory=dict)
 
-    def add(self, column: Column, room: int = 0) -> None:
-        """Add one column of a pack; `room` is how many new names within mappings are kept apart."""
+    def add(self, column: Column, number: int, room: int = 0) -> None:
+        """Add one column of a pack of `number` records; `room` is how many new names within mappings are kept apart."""
+        self.count += number
         if not isinstance(column, (Counter, Span)):
             limit = len(self.items) + room
             for item, inner in column.items():
-                _entry(self.items, item, OTHERS, limit, Values).add(inner)
-            self.count += max((_number(inner) for inner in column.values()), default=0)
+                size = inner.total() if isinstance(inner, Counter) else len(inner.numbers)
+                _entry(self.items, item, OTHERS, limit, Values).add(inner, size)
             return
-        self.count += _number(column)
         if isinstance(column, Span):
             self.numbers.add(*column)
         else:
-            for value, number in column.items():
-                _count(self.table, value, number)
+            for value, times in column.items():
+                _count(self.table, value, times)
 
 
 @dataclass(slots=True)
@@ -121,7 +121,7 @@ class Summary:
         for label, column in pack.fields.items():
             if label not in used:
                 room = max(ROWS - sum(len(held.items) for held in self.fields.values()), 0)
-                _entry(self.fields, (pack.event, label), (OTHERS, OTHERS), ROWS, Values).add(column, room)
+                _entry(self.fields, (pack.event, label), (OTHERS, OTHERS), ROWS, Values).add(column, pack.number, room)
 
     def settle(self) -> "Summary":
         """Move what was added to the tables of days, tools, versions, systems and Pythons. Returns this summary."""
@@ -172,10 +172,6 @@ def _durations(durations: Numbers, fields: Mapping[str, Column]) -> str:
     elif held := [value for value in column.numbers if value >= 0]:
         durations.add(held, min(held), column.high)
     return name
-
-
-def _number(column: Flat) -> int:
-    return sum(column.values()) if isinstance(column, Counter) else len(column.numbers)
 
 
 def _count(table: dict[Any, int], key: bool | str, number: int) -> None:
