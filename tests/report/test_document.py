@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from discreet.privacy.conversions import OneOf
 from discreet.privacy.declaration import Declaration
-from discreet.privacy.randomized import answer
+from discreet.privacy.randomized import answer, estimate
 from discreet.report.document import FEW, Document, document, label, spans, timeline
 from discreet.report.summarize import OTHERS, ROWS
 from report.test_summarize import record, summed
@@ -126,6 +127,20 @@ def test_declared_choices_that_nobody_made_are_told() -> None:
     log = [record(fmt="json")]
     assert counts(field(document(summed(log), DECLARED), "fmt")) == {"json": 1, "other": 0, "table": 0}
     assert counts(field(document(summed(log)), "fmt")) == {"json": 1}
+
+
+def test_choices_beyond_a_full_table_are_not_told_as_absent() -> None:
+    """They occurred, among the others; so the estimates of the choices that are listed are those of all answers."""
+    choices = [f"c{number}" for number in range(ROWS + 50)]
+    log = [record(plain=choice, lot=choice) for choice in [*choices, "c7", "other"]]
+    lot = OneOf(*choices, epsilon=4.0)
+    found = document(summed(log), Declaration(fields={"plain": OneOf(*choices), "lot": lot}))
+    expected = {**dict.fromkeys(choices[:ROWS], 1), "c7": 2, OTHERS: 51}
+    assert counts(field(found, "plain")) == counts(field(found, "lot")) == expected
+    whole = estimate({**dict.fromkeys(choices, 1), "c7": 2, "other": 1}, lot.domain, 4.0)
+    told = {one["value"]: one["estimate"] for one in field(found, "lot")["values"]}
+    assert told.pop(OTHERS) is None
+    assert told == {choice: {"value": whole[choice][0], "error": whole[choice][1]} for choice in choices[:ROWS]}
 
 
 @pytest.mark.parametrize("declared", [DECLARED, None])

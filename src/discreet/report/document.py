@@ -196,11 +196,14 @@ def _table(table: Mapping[bool | str, int], row: "Row | None") -> dict[str, Any]
         return {**_part("hash", count, []), "different": len(table) if len(table) <= ROWS else None}
     domain = row.domain if isinstance(row, conversions.Conversion) else ()
     found = _part("choice", count, [])
-    counts: dict[Any, int] = {**dict.fromkeys(domain, 0), **table}
+    # In a full table the other choices are among `OTHERS`, not absent.
+    counts: dict[Any, int] = {**dict.fromkeys(domain if len(table) <= ROWS else (), 0), **table}
     estimates: Mapping[Any, tuple[float, float]] = {}
     if isinstance(row, conversions.Conversion) and row.epsilon is not None:
         found["epsilon"] = row.epsilon
-        observed: Mapping[Any, int] = {choice: counts[choice] for choice in domain}
+        observed: dict[Any, int] = {choice: counts.get(choice, 0) for choice in domain}
+        if missing := [choice for choice in domain if choice not in counts]:
+            observed[missing[0]] = counts[OTHERS]  # answers, too; whose they are makes no difference to those listed
         estimates = randomized.estimate(observed, domain, row.epsilon)
     for value, number in ranked(counts):
         guess = estimates.get(value)
