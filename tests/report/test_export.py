@@ -122,6 +122,12 @@ def test_what_nobody_declared() -> None:
         ([3], "1 number: sum 3, mean 3, median 3, 3 to 3"),
         ([1, 2, 3, 10], "4 numbers: sum 16, mean 4, median 2, 1 to 10"),
         ([-5, 1234567, 0], "3 numbers: sum 1,234,562, mean 411,521, median 0, -5 to 1,234,567"),
+        (
+            [12345678.9, -2345678.5],
+            "2 numbers: sum 10,000,000, mean 5,000,000, median -2,345,678, -2,345,678 to 12,345,679",
+        ),
+        ([0.5, 99_999.75], "2 numbers: sum 100,000, mean 50,000.1, median 0.5, 0.5 to 99,999.8"),
+        ([-0.0], "1 number: sum 0, mean 0, median 0, 0 to 0"),
         ([0.1] * 10, "10 numbers: sum 1, mean 0.1, median 0.1, 0.1 to 0.1"),
         ([2**53, 2**53], f"2 numbers: sum {2**54:,}, mean {2**53:,}, median {2**53:,}, {2**53:,} to {2**53:,}"),
     ],

@@ -147,5 +147,6 @@ def _rank(item: tuple[str, int]) -> tuple[int, str]:
 
 
 def _number(value: float) -> str:
-    """A number for people: whole ones without decimals, others to six digits."""
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
+    """A number for people: whole and large ones without decimals or powers of ten, others to six digits."""
+    whole = value == int(value) or abs(value) >= 100_000
+    return f"{value:z,.0f}" if whole else f"{value:,.6g}"  # z: nothing has no minus
