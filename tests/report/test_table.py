@@ -6,6 +6,7 @@ import io
 import pytest
 
 from discreet.report.document import document
+from discreet.report.summarize import ROWS
 from discreet.report.table import COLUMNS, table
 from report.test_document import DECLARED
 from report.test_summarize import record, summed
@@ -37,6 +38,14 @@ def test_every_figure_has_a_line() -> None:
     }
     assert (found[8]["field"], found[8]["value"], found[8]["count"]) == ("code", "2", "3")
     assert (found[-1]["value"], found[-1]["count"]) == ("torn", "1")
+
+
+def test_different_hashes() -> None:
+    """How many there are stands beside the count of the field; nothing does if they are too many to tell."""
+    for number, told in ((3, "3"), (ROWS + 1, "")):
+        found = read(table(document(summed(record(who=f"{n % number:016x}") for n in range(ROWS + 1)), DECLARED)))
+        line = next(line for line in found if line["table"] == "field")
+        assert (line["field"], line["count"], line["different"]) == ("who", f"{ROWS + 1}", told)
 
 
 def test_what_the_rows_are_split_by() -> None:

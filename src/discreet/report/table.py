@@ -13,7 +13,8 @@ from typing import Any
 from .document import Document
 
 _TIMES = ("mean", "low", "median", "p95", "high", "sum")
-COLUMNS = ("table", "event", "command", "field", "value", "count", "estimate", "error", "ok", "failed", *_TIMES)
+_NAMES = ("table", "event", "command", "field", "value")
+COLUMNS = (*_NAMES, "count", "estimate", "error", "ok", "failed", *_TIMES, "different")
 # Where a cell begins (also after `;`, for spreadsheets whose decimal mark is the comma), and what makes it a formula.
 # The last four are full-width signs, which some accept.
 _FORMULA = re.compile('(^|;)(?=[ "]*[-=+@\t\r\uff1d\uff0b\uff0d\uff20])')
@@ -31,7 +32,8 @@ def table(document: Document) -> str:
 
     def line(kind: str, held: Mapping[str, Any], **more: Any) -> None:
         guess = held.get("estimate") or {}
-        cells = {"estimate": guess.get("value"), "error": guess.get("error"), "count": held.get("count"), **more}
+        cells = {"estimate": guess.get("value"), "error": guess.get("error"), **more}
+        cells |= {name: held.get(name) for name in ("count", "different")}
         writer.writerow({"table": kind, **{name: _cell(value) for name, value in cells.items()}})
 
     for row in document["rows"]:
@@ -44,7 +46,7 @@ def table(document: Document) -> str:
             line(kind, one, value=one["value"])
     for field in document["fields"]:
         names = {"event": field["event"], "field": field["field"]}
-        line("field", {"count": field["count"]}, **names, **_times(field.get("numbers")))
+        line("field", field, **names, **_times(field.get("numbers")))
         for one in field["values"]:
             line("value", one, **names, value=one["value"])
     for reason, count in document["skipped"].items():
