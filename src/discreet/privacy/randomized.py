@@ -44,7 +44,7 @@ _LIE = 2**32  # the weight of one lie; the truth's is a whole number too, so tha
 def weights(epsilon: float) -> tuple[int, int]:
     """The weights of the truth and of each single lie, as whole numbers.
 
-    The first is rounded down, so their ratio is never above e^epsilon.
+    The first is rounded down, so their ratio is never above `math.exp(epsilon)`: e^epsilon to the last bit of a double.
     """
     return math.floor(math.exp(epsilon) * _LIE), _LIE
 
