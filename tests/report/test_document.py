@@ -175,6 +175,17 @@ def test_mappings() -> None:
     assert field(unknown, "results/kind")["kind"] == "choice"
 
 
+@pytest.mark.parametrize("odd", [0, -1, 2.5, 3.0])
+def test_what_is_no_count_is_not_added_up(odd: float) -> None:
+    """Without a row, a mapping with such a number is no distribution: a sum of means says nothing. With one it is."""
+    log = [record(lang={"py": 3, "js": odd}), record(lang={"py": 5, "js": 1})]
+    unknown = document(summed(log))
+    assert [one["field"] for one in unknown["fields"]] == ["lang/js", "lang/py"]
+    assert field(unknown, "lang/py")["numbers"]["mean"] == 4
+    assert counts(field(document(summed(log), DECLARED), "lang")) == {"py": 8, "js": 1 + odd}
+    assert field(document(summed([*log, record(lang={"py": "x"})]), DECLARED), "lang/js")["kind"] == "number"
+
+
 def test_few_numbers_are_told_one_by_one() -> None:
     """Numbers that occur over and over (exit codes, buckets) are listed; others have their figures only."""
     found = document(summed(record(code=n % 3, size=n) for n in range(90)))

@@ -113,7 +113,7 @@ def test_an_estimate_below_nothing_has_no_bar() -> None:
     for style in (PLAIN, BLOCKS):
         assert re.search(r"\n  no +1  10 % +-1 \S+ 9\n", render(found, style, BEGIN))
     log = [record(lang={**{f"k{n}": 10 + n for n in range(8)}, "y": -3, "z": -4})]  # a log may say anything
-    assert re.search(r"\n  others +-7 +<1 %$", render(document(summed(log)), BLOCKS, BEGIN))
+    assert re.search(r"\n  others +-7 +<1 %$", render(document(summed(log), DECLARED), BLOCKS, BEGIN))
 
 
 def test_no_bar_of_what_is_no_number() -> None:

@@ -181,12 +181,25 @@ def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, 
         told = _part("number", values.numbers.count, [_value(number, count) for number, count in few])
         yield name, {**told, "numbers": _numbers(values.numbers)}
     nested = row if isinstance(row, dict) else {}
-    totals = {item: held.numbers.total for item, held in values.items.items() if item not in nested}
-    if totals and not nested and not any(held.table for held in values.items.values()):
+    if _counts(values, row):
+        totals = {item: held.numbers.total for item, held in values.items.items()}
         yield name, _part("items", values.count, [_value(item, total) for item, total in ranked(totals)])
     else:
         for item, held in sorted(values.items.items()):
             yield from _field(f"{name}{BELOW}{item}", held, nested.get(item))
+
+
+def _counts(values: Values, row: "Row | None") -> bool:
+    """Whether a mapping is a distribution, whose items can be added up; without a row, if it could be one: all of its
+    numbers are whole, from 1 on. A session's observations, which come as a mapping by some formats, have a float: their
+    mean.
+    """
+    if not values.items or any(held.table for held in values.items.values()):
+        return False
+    numbers = [held.numbers for held in values.items.values()]
+    return isinstance(row, conversions.Distribution) or (
+        row is None and all(type(one.total) is int and one.low >= 1 for one in numbers)
+    )
 
 
 def _table(table: Mapping[bool | str, int], row: "Row | None") -> dict[str, Any]:
