@@ -285,6 +285,13 @@ def test_the_page_takes_any_figures() -> None:
     assert "<1 ms" in Tree(made).text
 
 
+def test_the_chart_is_told_with_the_figures_of_its_table() -> None:
+    """An estimate has no decimals there either."""
+    made = page(summed([record("rare", sample_rate=0.3), record("rare", day="2026-11-21", sample_rate=0.15)]))
+    assert "most, 7, on 2026-11-21." in Tree(made).text
+    assert "<td>7</td>" in made
+
+
 def test_no_figure_begins_like_a_tag() -> None:
     """`<1 ms` and `<1 %` are text: browsers guess so, strict readers of HTML do not."""
     log = [record(fmt="table", success=number > 0, duration_ms=0) for number in range(300)] + [record(fmt="json")]

@@ -126,7 +126,7 @@ def _activity(found: Document) -> str:
     what = "Estimated events" if found["estimate"] else "Events"
     title = f"{what} by {spans(days)} (UTC)"
     best = max(points, key=lambda point: point[1])
-    most = f"{number(best[1])}, {'on' if days == 1 else 'from'} {best[0]}"
+    most = f"{best[1]:,.0f}, {'on' if days == 1 else 'from'} {best[0]}"
     told = f"From {found['first']} to {found['last']}; most, {most}."
     head = "Day" if days == 1 else f"{spans(days)}, from".capitalize()
     rows = [(_text(day), f"{held:,.0f}", bar(held, best[1])) for day, held in points]
