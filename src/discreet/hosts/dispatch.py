@@ -55,8 +55,6 @@ def records_flags(telemetry: "Recorder", wanted: bool, options: "Callable[[], It
 
     In the latter case it is declared here, as a `Distribution` of the names in `options`.
     """
-    if not wanted and telemetry._plainly_off():
-        return False
     declaration = telemetry.declaration
     if declaration is not None and FLAGS in (declaration.rows("command") or {}):
         return True
