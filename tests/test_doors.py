@@ -37,7 +37,7 @@ ENABLED = f"{NAMED} discreet.consent discreet.privacy discreet.sending discreet.
 HANDOVER = "discreet.destination discreet.sending.courier discreet.sending.handover"
 FIRST = "discreet.first discreet.files"
 SMALL = "discreet.files discreet.directories"
-DECLARED = "discreet.privacy.declaration discreet.privacy.event discreet.privacy.conversions discreet.privacy.rows"
+DECLARED = "discreet.privacy.declaration discreet.privacy.conversions discreet.privacy.rows"
 LOT = "discreet.privacy.numbers discreet.privacy.randomized"
 # What a program does, and all of our modules that it loads then.
 DOORS = {

@@ -19,7 +19,8 @@ from discreet.privacy.conversions import (
     TextCount,
     Version,
 )
-from discreet.privacy.declaration import CONVERSIONS, Declaration, Event
+from discreet.privacy.declaration import CONVERSIONS, Declaration
+from discreet.privacy.event import Event
 from discreet.privacy.plain import plain, restored
 
 ROWS: dict[str, Conversion] = {

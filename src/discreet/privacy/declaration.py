@@ -17,12 +17,13 @@ the long form: `{"fields": {"fields": {...}}}`.
 from .. import names
 from . import OTHER, SAMPLE_RATE, command_name, conversions, error_name
 from .conversions import Conversion
-from .event import Event, snake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, TypeAlias
+
+    from .event import Event
 
     Row: TypeAlias = Conversion | dict[str, Conversion]
     Rows: TypeAlias = dict[str, Row]
@@ -180,19 +181,29 @@ def _declared(events: object) -> "Iterable[tuple[str, object, str, object]]":
     if isinstance(events, (str, bytes)) or not hasattr(events, "__iter__") or hasattr(events, "keys"):
         raise ValueError(f"events must be a dict, or a sequence of Event classes, not {events!r}")
     for kind in events:
-        if not isinstance(kind, type) or not (issubclass(kind, Event) or hasattr(kind, "_telemetry_keys")):
+        if not _declares(kind):
             raise ValueError(f"events: {kind!r} is not an Event class, nor one with _telemetry_keys()")
         yield (_title(kind), *_unpack(kind))
 
 
+def _declares(kind: object) -> bool:
+    """Whether a class is one of the two kinds that declare an event."""
+    from .event import Event
+
+    return isinstance(kind, type) and (issubclass(kind, Event) or hasattr(kind, "_telemetry_keys"))
+
+
 def _unpack(spec: object) -> "tuple[object, str, object]":
     """The rows, the purpose and the rate (None: none was given) of an event in any of its spellings."""
-    if isinstance(spec, type) and issubclass(spec, Event):
-        return _class_rows(spec), (spec.__doc__ or "").strip(), spec._sample
-    if isinstance(spec, type) and hasattr(spec, "_telemetry_keys"):
-        from . import keys
+    if isinstance(spec, type):
+        from .event import Event
 
-        return keys.declared(spec), keys.purpose(spec), None
+        if issubclass(spec, Event):
+            return _class_rows(spec), (spec.__doc__ or "").strip(), spec._sample
+        if hasattr(spec, "_telemetry_keys"):
+            from . import keys
+
+            return keys.declared(spec), keys.purpose(spec), None
     if isinstance(spec, dict) and _is_long(spec):
         return spec["fields"], spec.get("purpose", "").strip(), spec.get("sample")
     return spec, "", None
@@ -200,6 +211,8 @@ def _unpack(spec: object) -> "tuple[object, str, object]":
 
 def _title(kind: type) -> str:
     """The name of the event that a class declares."""
+    from .event import Event, snake
+
     if issubclass(kind, Event):
         return kind.event_name
     from . import keys
