@@ -24,7 +24,7 @@ from terminal import SECONDS, Terminal, wait_for_lines
 
 TOOL = [sys.executable, "-W", "error", "-m", "discreet", "--tool", "mytool"]
 SETTLED = 0.1  # seconds in which a signal that is sent twice arrives twice
-PASSED_ON = ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2"]
+PASSED_ON = ["SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP"]
 Discreet = Callable[..., subprocess.CompletedProcess[Any]]
 
 # Notes every signal that reaches it, as a byte, in the file that it is given: from the C handler itself, since Python's

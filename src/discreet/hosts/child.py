@@ -2,10 +2,12 @@
 
 The rule that keeps it honest: from before the command begins until its end is recorded, every signal that asks a
 program to end is held. It is passed on if the command would have got it in our place and does not get it anyway: the
-terminal's keys reach the command as well as us, but only we can pass on what another process sends to us alone.
+terminal's keys reach the command as well as us, but only we can pass on what another process sends to us alone. Of
+Ctrl-Z we stop when the command did, not before: it may have to put the terminal in order, or may not mean to stop.
 
-A known limit: a signal that another process sends to the whole process group, as `timeout` does, reaches the command
-twice, since it cannot be told from one that was sent to us alone.
+Two known limits: a signal that another process sends to the whole process group, as `timeout` does, reaches the command
+twice, since it cannot be told from one that was sent to us alone. And if the command alone is stopped by SIGSTOP, we
+wait: whoever continues it again may not know of us.
 """
 
 import errno
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 else:
     import _signal as signal  # `signal` only adds names, by `enum`, which costs a third of a start
 
-_PASSED_ON = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
-_KEYS = ("SIGINT", "SIGQUIT")  # what a terminal's keys send
+_PASSED_ON = ("SIGTERM", "SIGHUP", "SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGTSTP")
+_KEYS = ("SIGINT", "SIGQUIT", "SIGTSTP")  # what a terminal's keys send
 _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # a command expects the default for these
 _SHELL = "/bin/sh"
 # After these the next directory of PATH is tried, as by glibc. Of them, only EACCES says that a file is there.
@@ -39,6 +41,7 @@ class Child:
         self._argv = argv
         self._held: set[int] = set()
         self._before: "Any" = set()  # the signals that were held already
+        self._key = False  # whether Ctrl-Z was pressed
 
     def __enter__(self) -> "Child":
         if os.name == "posix":
@@ -81,13 +84,15 @@ class Child:
         return self._wait(process) if hasattr(signal, "sigtimedwait") else self._wait_with_handlers(process)
 
     def _wait(self, process: int) -> int:
-        while True:
-            ended, status = os.waitpid(process, os.WNOHANG)
-            if ended:
-                return os.waitstatus_to_exitcode(status)
+        while (status := self._looked(process, os.WNOHANG)) is None:
             got = signal.sigtimedwait({*self._held, signal.SIGCHLD}, _LOOK_SECONDS)
-            if got is not None and got.si_signo != signal.SIGCHLD and _ours_alone(got):
+            if got is None or got.si_signo == signal.SIGCHLD:
+                continue
+            if _ours_alone(got, process):
                 os.kill(process, got.si_signo)
+            elif got.si_signo == signal.SIGTSTP:
+                self._key = True
+        return status
 
     def _wait_with_handlers(self, process: int) -> int:
         """As `_wait`, on a system that does not say who sent a signal (macOS). In the foreground of a terminal, the
@@ -98,16 +103,36 @@ class Child:
         def pass_on(number: int, _: object) -> None:
             if number not in shared:
                 os.kill(process, number)
+            elif number == signal.SIGTSTP:
+                self._key = True
 
         handlers = {number: signal.signal(number, pass_on) for number in self._held}
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
         try:
-            _, status = os.waitpid(process, 0)
+            while (status := self._looked(process)) is None:
+                pass
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, self._held)
             for number, handler in handlers.items():
                 signal.signal(number, handler)
-        return os.waitstatus_to_exitcode(status)
+        return status
+
+    def _looked(self, process: int, options: int = 0) -> int | None:
+        """The exit status of the command, or minus the number of a signal, if it has ended. If it was suspended, so are
+        we: some programs answer Ctrl-Z by SIGSTOP (`top`).
+        """
+        found, status = os.waitpid(process, options | os.WUNTRACED)
+        if found and os.WIFSTOPPED(status):
+            by = os.WSTOPSIG(status)
+            key = self._key or signal.SIGTSTP in signal.sigpending()
+            if by != signal.SIGTSTP and not (by == signal.SIGSTOP and key):
+                return None
+            self._key = False
+            _stop()
+            found, status = os.waitpid(process, os.WNOHANG | os.WCONTINUED)
+            if not found:
+                os.kill(process, signal.SIGCONT)  # we alone were continued; a shell continues the whole process group
+        return os.waitstatus_to_exitcode(status) if found and not os.WIFCONTINUED(status) else None
 
 
 def replace(argv: list[str]) -> None:
@@ -170,6 +195,15 @@ def flush() -> None:
             stream.flush()
 
 
+def _stop() -> None:
+    """Stop this process as Ctrl-Z does, until it is continued."""
+    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTSTP)  # held until the next line, so that one that came already is one with it
+    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    signal.signal(signal.SIGTSTP, handler)
+
+
 def _drop(pending: int) -> None:
     if hasattr(signal, "sigtimedwait"):
         signal.sigtimedwait([pending], 0)
@@ -182,11 +216,14 @@ def _number(name: str) -> int:
     return number
 
 
-def _ours_alone(got: "signal.struct_siginfo") -> bool:
+def _ours_alone(got: "signal.struct_siginfo", process: int) -> bool:
     """Whether a signal reached us but not the command: another process sent it (then its code is not positive), or the
-    terminal hung up, which the kernel signals only to the leader of the session.
+    terminal hung up, which the kernel signals only to the leader of the session. What the command itself sends to its
+    process group (`kill 0`) it has got.
     """
-    return got.si_code <= 0 or (got.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid())
+    if got.si_code <= 0:
+        return got.si_pid != process
+    return got.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
 
 
 def _in_foreground() -> bool:

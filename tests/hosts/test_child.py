@@ -1,0 +1,144 @@
+"""A command under `run` beside the bare one: Ctrl-Z and `fg`, and what it sends to its own group."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import clean_environment
+from terminal import SECONDS, Terminal
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of POSIX")
+
+RUN = ["--tool", "mytool", "run", "--"]
+WITHOUT_SIGINFO = "import _signal, sys; del _signal.sigtimedwait, _signal.sigwaitinfo, _signal.struct_siginfo;"
+MAIN = "from discreet.__main__ import main; sys.exit(main())"
+PROGRAMS = {
+    "siginfo": ["-W", "error", "-m", "discreet", *RUN],
+    "no siginfo": ["-W", "error", "-c", WITHOUT_SIGINFO + MAIN, *RUN],
+}
+# Each says "ready", and "back" when it was continued. The first takes its time before it stops, as one that has to put
+# the terminal in order, and stops in a way of its own (`top`).
+SUSPENDED = {
+    "in order first": """
+def stop(*_):
+    time.sleep(0.2)
+    say("in order")
+    os.kill(os.getpid(), signal.SIGSTOP)
+    say("back")
+    os._exit(7)
+signal.signal(signal.SIGTSTP, stop)
+say("ready")
+time.sleep(60)
+""",
+    "by itself": """
+signal.signal(signal.SIGCONT, lambda *_: say("continued"))
+say("ready")
+say("in order")
+os.kill(os.getpid(), signal.SIGTSTP)
+time.sleep(0.2)
+say("back")
+os._exit(7)
+""",
+}
+UNIMPRESSED = """
+signal.signal(signal.SIGTSTP, lambda *_: (say("pressed"), time.sleep(0.2), os._exit(7)))
+say("ready")
+time.sleep(60)
+"""
+# Written at once: a handler may not `print` within a `print`.
+IMPORTS = "import os, signal, time; say = lambda word: os.write(1, word.encode() + b'\\n')\n"
+
+
+@pytest.fixture
+def environment(home: Path) -> dict[str, str]:
+    """A clean environment of a user who agreed."""
+    (home / ".mytool" / "telemetry").mkdir(parents=True)
+    (home / ".mytool" / "telemetry" / "opt-in").write_text("true\n")
+    return clean_environment(home)
+
+
+def only(home: Path) -> int:
+    """The exit code of the one event on the log."""
+    (line,) = (home / ".mytool" / "telemetry" / "usage.jsonl").read_text().splitlines()
+    code: int = json.loads(line)["properties"]["exit_code"]
+    return code
+
+
+def below_a_shell(how: str, command: str, after: str) -> list[str]:
+    """A shell with job control that runs the command, and then `after`."""
+    argv = [sys.executable, *PROGRAMS[how], sys.executable, "-c", IMPORTS + command]
+    return ["bash", "--norc", "-c", f"set -m; {shlex.join(argv)}; echo status $?; {after}"]
+
+
+@pytest.mark.parametrize("how", PROGRAMS)
+@pytest.mark.parametrize("command", SUSPENDED)
+def test_a_suspended_command_suspends_run(environment: dict[str, str], home: Path, how: str, command: str) -> None:
+    """The shell has its prompt again when the command has stopped, by Ctrl-Z or by itself, and not before; `fg` then
+    continues both, once.
+    """
+    shell = below_a_shell(how, SUSPENDED[command], "fg > /dev/null; echo status $?")
+    with Terminal(shell, environment) as terminal:
+        terminal.wait_for("ready")
+        if command != "by itself":
+            terminal.type("\x1a")
+        terminal.wait_for("status 7")
+        assert terminal.end() == 0
+    before, after = terminal.output.split(f"status {128 + signal.SIGTSTP}")
+    assert "in order" in before
+    assert after.count("continued\n") == (1 if command == "by itself" else 0)
+    assert after.count("back\n") == 1
+    assert only(home) == 7
+
+
+@pytest.mark.parametrize("how", PROGRAMS)
+def test_a_command_that_does_not_stop(environment: dict[str, str], home: Path, how: str) -> None:
+    """Where Ctrl-Z does not suspend the command, it does not suspend `run`: the shell goes on waiting."""
+    with Terminal(below_a_shell(how, UNIMPRESSED, "true"), environment) as terminal:
+        terminal.wait_for("ready")
+        terminal.type("\x1a")
+        terminal.wait_for("pressed")
+        assert terminal.end() == 0
+    assert terminal.output.split("status ")[1] == "7\n"
+    assert only(home) == 7
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="this system does not tell who sent a signal")
+def test_run_alone_is_continued(environment: dict[str, str], home: Path) -> None:
+    """Who continues `run`, not knowing of the command, continues the command, too."""
+    # Below a process of the same session in another group, without which nothing could be stopped.
+    argv = [sys.executable, *PROGRAMS["siginfo"], sys.executable, "-c", IMPORTS + SUSPENDED["by itself"]]
+    program = f"""
+import os, signal, subprocess
+process = subprocess.Popen({argv!r}, preexec_fn=os.setpgrp)
+assert os.WIFSTOPPED(os.waitpid(process.pid, os.WUNTRACED)[1])
+os.kill(process.pid, signal.SIGCONT)
+raise SystemExit(process.wait())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert (done.returncode, done.stdout.split("\n")[2:]) == (7, ["continued", "back", ""])
+    assert only(home) == 7
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="this system does not tell who sent a signal")
+def test_what_the_command_sends_to_its_group(environment: dict[str, str], home: Path) -> None:
+    """`kill 0`, with which scripts end their children, reaches the script once, as it does without `run`."""
+    program = """
+got = []
+signal.signal(signal.SIGTERM, lambda *_: got.append(1))
+os.kill(0, signal.SIGTERM)
+end = time.monotonic() + 0.3
+while time.monotonic() < end:
+    time.sleep(0.01)
+os._exit(len(got))
+"""
+    argv = [sys.executable, *PROGRAMS["siginfo"], sys.executable, "-c", IMPORTS + program]
+    assert subprocess.run(argv, env=environment, start_new_session=True, timeout=SECONDS, check=False).returncode == 1
+    assert only(home) == 1
