@@ -880,7 +880,7 @@ def test_a_command_that_cannot_replace_us(monkeypatch: pytest.MonkeyPatch) -> No
         assert signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
         raise PermissionError
 
-    monkeypatch.setattr(os, "execv", refuse)
+    monkeypatch.setattr(os, "execve", refuse)
     with pytest.raises(PermissionError):
         child.replace(["true"])
     assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN

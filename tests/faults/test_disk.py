@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="fork
 PACKAGE = Path(discreet.__file__).parent
 # What of `os` touches no file of the package's: names, processes, the host's own streams, and the child's farewell.
 WITHOUT_DISK = {
-    "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execv", "fsdecode", "fsencode", "fspath",
+    "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execve", "fsdecode", "fsencode", "fspath",
     "get_exec_path", "getegid", "geteuid", "getgid", "getpgrp", "getpid", "getsid", "getuid", "isatty", "kill",
     "memfd_create", "pwrite", "name", "nice", "path", "pathsep", "register_at_fork", "sep", "set_inheritable", "setsid",
     "stat_result",

@@ -1,4 +1,4 @@
-"""A command under `run` beside the bare one: Ctrl-Z and `fg`, and what it sends to its own group."""
+"""A command under `run` beside the bare one: Ctrl-Z and `fg`, what it sends to its own group, and its environment."""
 
 import json
 import os
@@ -142,3 +142,22 @@ os._exit(len(got))
     argv = [sys.executable, *PROGRAMS["siginfo"], sys.executable, "-c", IMPORTS + program]
     assert subprocess.run(argv, env=environment, start_new_session=True, timeout=SECONDS, check=False).returncode == 1
     assert only(home) == 1
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="this system does not tell it")
+@pytest.mark.parametrize("answer", ["true", "false"])
+@pytest.mark.parametrize("locale", [{}, {"LC_CTYPE": "C"}, {"LC_CTYPE": "C.UTF-8"}, {"LANG": "C"}])
+def test_the_environment_is_the_callers(
+    environment: dict[str, str], home: Path, answer: str, locale: dict[str, str]
+) -> None:
+    """Where the locale is C, Python sets LC_CTYPE for itself, by which `wc -m` counts characters: not the command's."""
+    (home / ".mytool" / "telemetry" / "opt-in").write_text(answer)
+    kept = {name: value for name, value in environment.items() if not name.startswith(("LC_", "LANG", "PYTHON"))}
+
+    def seen(*words: str) -> list[str]:
+        done = subprocess.run(
+            [*words, "env"], env=kept | locale, capture_output=True, text=True, timeout=SECONDS, check=True
+        )
+        return sorted(done.stdout.splitlines())
+
+    assert seen(sys.executable, *PROGRAMS["siginfo"]) == seen()

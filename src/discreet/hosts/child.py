@@ -17,7 +17,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 else:
     import _signal as signal  # `signal` only adds names, by `enum`, which costs a third of a start
@@ -28,6 +28,9 @@ _IGNORED_BY_PYTHON = ("SIGPIPE", "SIGXFSZ")  # a command expects the default for
 _SHELL = "/bin/sh"
 # After these the next directory of PATH is tried, as by glibc. Of them, only EACCES says that a file is there.
 _NOT_THIS_ONE = (errno.EACCES, errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENODEV, errno.ETIMEDOUT)
+# What Python sets LC_CTYPE to where the locale is C, for itself. Source: PEP 538.
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+_ENVIRONMENT = "/proc/self/environ"  # what this process was started with, as Linux has it
 _LOOK_SECONDS = 1.0  # between two looks: another thread may take the signal of the command's end
 
 
@@ -67,12 +70,13 @@ class Child:
         if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited from a parent; the status would be thrown away
         usual = list(map(_number, _IGNORED_BY_PYTHON))
+        environ = _environment()
         flush()
 
         def start(path: str, argv: list[str], spawn: str = "posix_spawn") -> int:
             if not hasattr(os, spawn):
-                return _forked(path, argv, self._before)
-            process: int = getattr(os, spawn)(path, argv, os.environ, setsigmask=list(self._before), setsigdef=usual)
+                return _forked(path, argv, environ, self._before)
+            process: int = getattr(os, spawn)(path, argv, environ, setsigmask=list(self._before), setsigdef=usual)
             return process
 
         try:
@@ -138,12 +142,29 @@ class Child:
 def replace(argv: list[str]) -> None:
     """Become the command. Raises `OSError` if it cannot be started; then everything is as before."""
     flush()
+    environ = _environment()
     handlers = {number: signal.signal(number, signal.SIG_DFL) for number in map(_number, _IGNORED_BY_PYTHON)}
     try:
-        _started(argv, os.execv)
+        _started(argv, lambda path, words: os.execve(path, words, environ))  # noqa: S606  # the user's own command
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
+
+
+def _environment() -> "Mapping[str, str]":
+    """The environment of the command: with its caller's LC_CTYPE, not Python's, by which `wc -m` counts otherwise."""
+    if os.environ.get("LC_CTYPE") not in _COERCED:
+        return os.environ
+    try:
+        with open(_ENVIRONMENT, "rb") as file:
+            started = file.read().split(b"\0")
+    except OSError:
+        return os.environ
+    found = {name: value for name, value in os.environ.items() if name != "LC_CTYPE"}
+    for entry in started:
+        if entry.startswith(b"LC_CTYPE="):
+            found["LC_CTYPE"] = os.fsdecode(entry[9:])
+    return found
 
 
 def _started(argv: list[str], start: "Callable[[str, list[str]], int]") -> int:
@@ -165,7 +186,7 @@ def _started(argv: list[str], start: "Callable[[str, list[str]], int]") -> int:
     raise failed
 
 
-def _forked(path: str, argv: list[str], before: "Any") -> int:
+def _forked(path: str, argv: list[str], env: "Mapping[str, str]", before: "Any") -> int:
     """As `posix_spawn`, in a Python that has none (PyPy). Raises `OSError`."""
     import subprocess
 
@@ -173,7 +194,7 @@ def _forked(path: str, argv: list[str], before: "Any") -> int:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     # One system call is safe between a fork and an exec, and the command is what the user typed.
-    process = subprocess.Popen(argv, executable=path, close_fds=False, preexec_fn=release)  # noqa: PLW1509, S603
+    process = subprocess.Popen(argv, executable=path, env=env, close_fds=False, preexec_fn=release)  # noqa: PLW1509, S603
     process.returncode = 0  # as if it had ended: we wait for it ourselves, and Python would warn
     return process.pid
 
