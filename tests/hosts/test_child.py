@@ -1,4 +1,4 @@
-"""A command under `run` beside the bare one: Ctrl-Z and `fg`, what it sends to its own group, and its environment."""
+"""A command under `run` beside the bare one: Ctrl-Z and `fg`, its signals, and its environment."""
 
 import json
 import os
@@ -142,6 +142,21 @@ os._exit(len(got))
     argv = [sys.executable, *PROGRAMS["siginfo"], sys.executable, "-c", IMPORTS + program]
     assert subprocess.run(argv, env=environment, start_new_session=True, timeout=SECONDS, check=False).returncode == 1
     assert only(home) == 1
+
+
+def test_a_signal_that_does_not_end_run(environment: dict[str, str], home: Path) -> None:
+    """Where the signal that ended the command cannot end `run`, the status says it: the first process of a container
+    gets none of its own, and here the caller holds it.
+    """
+    program = "signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM]); os.kill(os.getpid(), signal.SIGTERM)"
+    argv = [sys.executable, *PROGRAMS["siginfo"], sys.executable, "-c", IMPORTS + program]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    try:
+        process = subprocess.Popen(argv, env=environment)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    assert process.wait(SECONDS) == 128 + signal.SIGTERM
+    assert only(home) == 128 + signal.SIGTERM
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="this system does not tell it")

@@ -142,6 +142,7 @@ def run(
         return _NOT_EXECUTABLE
     if status < 0:
         child.end_by(-status)
+        return 128 - status  # still here: no signal of its own ends the first process of a container
     return status
 
 
