@@ -323,6 +323,18 @@ def test_data_dir(run: Run, tmp_path: Path, home: Path, directory: str) -> None:
     assert (place / "opt-in").read_text().startswith("false ")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="there a directory in use cannot be deleted")
+@pytest.mark.parametrize("verb", ["status", "run -- echo started"])
+def test_a_relative_data_dir_where_the_directory_is_gone(run: Run, tmp_path: Path, verb: str) -> None:
+    """That is a wrong use, told in a sentence; nothing is run."""
+    (tmp_path / "gone").mkdir()
+    script = f'cd gone && rmdir ../gone && exec "$@" --tool mytool --data-dir here {verb}'
+    done = run(["sh", "-c", script, "sh", *MODULE])
+    assert (done.returncode, done.stdout) == (2, "")
+    told = "discreet: error: --data-dir 'here' begins at the current directory, which is gone"
+    assert done.stderr.splitlines() == [USAGE, told]
+
+
 def test_the_typed_directory_beats_the_environment(run: Run, tmp_path: Path) -> None:
     """`--data-dir` is what the verb works on, whatever the environment names; what it runs still sees that."""
     env = {"MYTOOL_TELEMETRY_DIR": str(tmp_path / "environment"), "MYTOOL_TELEMETRY_OPT_IN": "true"}

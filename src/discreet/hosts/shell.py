@@ -89,8 +89,11 @@ def opened(
 
 
 def absolute(directory: str) -> str:
-    """A directory as it can be typed from anywhere."""
-    return directory if directory.startswith("~/") else os.path.abspath(directory)
+    """A directory as it can be typed from anywhere. Raises `ValueError` if it begins at one that was deleted."""
+    try:
+        return directory if directory.startswith("~/") else os.path.abspath(directory)
+    except FileNotFoundError:
+        raise ValueError(f"data_dir {directory!r} begins at the current directory, which is gone") from None
 
 
 def _undeclared(kind: "type[_Recorder]", tool: str | None) -> "_Recorder":
