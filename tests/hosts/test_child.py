@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,23 @@ os._exit(len(got))
     argv = [sys.executable, *PROGRAMS["siginfo"], sys.executable, "-c", IMPORTS + program]
     assert subprocess.run(argv, env=environment, start_new_session=True, timeout=SECONDS, check=False).returncode == 1
     assert only(home) == 1
+
+
+@pytest.mark.parametrize("how", PROGRAMS)
+def test_a_command_of_another_user(environment: dict[str, str], home: Path, how: str) -> None:
+    """A signal that `run` may not pass on, as to `sudo`, is lost, as it would be without `run`; the rest is as ever."""
+    refused = "import os, sys\ndef kill(*_): raise PermissionError(1, 'no')\nos.kill = kill\n"
+    without = WITHOUT_SIGINFO if how != "siginfo" else ""
+    command = IMPORTS + "say('ready'); input(); os._exit(7)"
+    argv = [sys.executable, "-c", refused + without + MAIN, *RUN, sys.executable, "-c", command]
+    with subprocess.Popen(argv, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.terminate()
+        time.sleep(0.2)
+        process.communicate(b"\n", SECONDS)
+    assert process.returncode == 7
+    assert only(home) == 7
 
 
 def test_a_signal_that_does_not_end_run(environment: dict[str, str], home: Path) -> None:

@@ -93,7 +93,7 @@ class Child:
             if got is None or got.si_signo == signal.SIGCHLD:
                 continue
             if _ours_alone(got, process):
-                os.kill(process, got.si_signo)
+                _send(process, got.si_signo)
             elif got.si_signo == signal.SIGTSTP:
                 self._key = True
         return status
@@ -106,7 +106,7 @@ class Child:
 
         def pass_on(number: int, _: object) -> None:
             if number not in shared:
-                os.kill(process, number)
+                _send(process, number)
             elif number == signal.SIGTSTP:
                 self._key = True
 
@@ -135,7 +135,7 @@ class Child:
             _stop()
             found, status = os.waitpid(process, os.WNOHANG | os.WCONTINUED)
             if not found:
-                os.kill(process, signal.SIGCONT)  # we alone were continued; a shell continues the whole process group
+                _send(process, signal.SIGCONT)  # we alone were continued; a shell continues the whole process group
         return os.waitstatus_to_exitcode(status) if found and not os.WIFCONTINUED(status) else None
 
 
@@ -214,6 +214,13 @@ def flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.flush()
+
+
+def _send(process: int, number: int) -> None:
+    try:
+        os.kill(process, number)
+    except PermissionError:
+        pass  # the command is another user's by now, as under `sudo`: without us the sender would have been refused
 
 
 def _stop() -> None:
