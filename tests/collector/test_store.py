@@ -5,6 +5,7 @@ import os
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -185,6 +186,74 @@ def test_a_failed_write_is_cut_off_when_the_day_ends(
     assert lines(tmp_path / "out") == [row(1)[2], row(2)[2]]
 
 
+@pytest.mark.parametrize("taken", [os.unlink, lambda path: os.rename(path, f"{path}.old")])
+def test_a_file_that_is_taken_away(
+    opened: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: Callable[[Path], None]
+) -> None:
+    """By whoever keeps the files, while it is open: what comes then is in a new one; the old one is whole."""
+    brought: list[int] = []
+    store = opened()
+    store.add([row(1)])
+    (old,) = (tmp_path / "out").glob("*.jsonl")
+    inode = old.stat().st_ino
+    taken(old)
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (brought.append(os.fstat(descriptor).st_ino), real(descriptor)))
+    assert store.add([row(2)]) == 1
+    assert store.add([row(3)]) == 1
+    assert lines(tmp_path / "out") == [row(2)[2], row(3)[2]]
+    assert brought == [inode]
+
+
+def test_a_directory_that_is_taken_away(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """Nothing is taken; once it is back, everything is."""
+    store = opened()
+    store.add([row(1)])
+    (tmp_path / "out").rename(tmp_path / "away")
+    with pytest.raises(OSError, match="No such file"):
+        store.add([row(2)])
+    (tmp_path / "away").rename(tmp_path / "out")
+    assert store.add([row(2)]) == 1
+    assert lines(tmp_path / "out") == [row(1)[2], row(2)[2]]
+
+
+def test_a_file_that_is_erased_to_make_room(
+    opened: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a write that failed: the new file begins with its first line, not with as many zeros as the old one had."""
+    store = opened()
+    store.add([row(1)])
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        with pytest.raises(OSError, match="No space"):
+            store.add([row(2)])
+    (old,) = (tmp_path / "out").glob("*.jsonl")
+    old.unlink()
+    assert store.add([row(2)]) == 1
+    assert old.read_text() == row(2)[2] + "\n"
+
+
+def test_room_that_was_made(
+    opened: Callable[..., Store], tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over the bound, once a file of another day is taken away, there is room on the same day; none on a full disk."""
+    store = opened(limit=40_000)
+    store.add([row(number) for number in range(170)])
+    clock.now += DAY
+    assert store.full()
+    (old,) = (tmp_path / "out").glob("*.jsonl")
+    old.unlink()
+    assert store.add([row(number) for number in range(170, 340)]) == 170
+    assert store.full()
+    opened(limit=80_000)
+    monkeypatch.setattr(room, "disk_usage", lambda _: SimpleNamespace(free=1_000))
+    assert opened(limit=80_000).full()
+
+
 def test_the_bound_of_all_files(opened: Callable[..., Store], tmp_path: Path) -> None:
     """Over it nothing is taken, and it says so before; with more room it is taken."""
     store = opened(limit=40_000)
@@ -332,3 +401,37 @@ def test_what_was_written_is_brought_to_the_disk(opened: Callable[..., Store], m
     store.add([row(3)])
     opened()
     assert len(synced) == 3
+
+
+@pytest.mark.parametrize("call", ["dup", "fsync"])
+def test_a_file_that_could_not_be_brought_to_the_disk(
+    opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Without a descriptor, or on a disk that refuses: it says so, and no copy is left open."""
+    store = opened()
+    store.add([row(1), row(2, "other"), row(3, "third")])
+    made: list[int] = []
+    real, fsync = os.dup, os.fsync
+
+    def dup(descriptor: int) -> int:
+        if call == "dup" and made:
+            raise OSError(errno.EMFILE, "Too many open files")
+        made.append(real(descriptor))
+        return made[-1]
+
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "dup", dup)
+        patched.setattr(os, "fsync", refuse if call == "fsync" else fsync)
+        with pytest.raises(OSError, match=r"Too many|Input/output"):
+            store.sync()()
+    assert len(made) == (1 if call == "dup" else 3)
+    for descriptor in made:
+        with pytest.raises(OSError, match="Bad file"):
+            os.fstat(descriptor)
+    brought: list[int] = []
+    monkeypatch.setattr(os, "fsync", brought.append)
+    store.sync()()
+    assert len(brought) == (3 if call == "dup" else 0)

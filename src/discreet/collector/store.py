@@ -14,6 +14,8 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, KeysView
+from contextlib import ExitStack
+from shutil import disk_usage
 from typing import BinaryIO
 
 from .. import files, names
@@ -116,22 +118,17 @@ class Store:
         return sorted({of for _, _, of in self._ours() if of})
 
     def full(self) -> bool:
-        """Whether there is no room for a record."""
-        return self._size + names.RECORD_BYTES > self._limit
+        """Whether there is no room for a record, within the bound or on the disk. Raises `OSError`."""
+        return self._lacks(names.RECORD_BYTES) or disk_usage(self.directory).free < names.RECORD_BYTES
 
     def sync(self) -> Callable[[], None]:
         """The work, for another thread, that brings what was written to the disk. Both raise `OSError`."""
-        copies = [os.dup(self._open[name]) for name in self._dirty & self._open.keys()]
-        self._dirty.clear()
-
-        def work() -> None:
-            for copy in copies:
-                try:
-                    os.fsync(copy)
-                finally:
-                    os.close(copy)
-
-        return work
+        with ExitStack() as work:
+            for name in self._dirty & self._open.keys():
+                work.callback(_bring, os.dup(self._open[name]))
+            self._dirty.clear()
+            kept = work.pop_all()
+        return kept.close
 
     def close(self) -> None:
         """Bring everything to the disk and release the directory. Raises `OSError`."""
@@ -170,19 +167,26 @@ class Store:
         for name in list(self._torn):
             self._descriptor(name)  # cuts off what a failed write left
         for name in list(self._open):
-            descriptor = self._open.pop(name)
-            os.fsync(descriptor)
-            os.close(descriptor)
+            _bring(self._open.pop(name))
         oldest, forgotten = self._before(names.LOG_FILE_DAYS), self._before(_ID_DAYS)
         for then, path, tool in list(self._ours()):
             if then < (oldest if tool else forgotten):
                 os.unlink(path)
         self._tools = set(self.tools())
-        self._size = sum(os.path.getsize(path) for _, path, _ in self._ours())
+        self._measure()
         self._day = day
 
+    def _measure(self) -> None:
+        self._size = sum(os.path.getsize(path) for _, path, _ in self._ours())
+
+    def _lacks(self, size: int) -> bool:
+        """Whether there is no room for so many bytes; looked at anew, since files may have been taken away."""
+        if self._size + size > self._limit:
+            self._measure()
+        return self._size + size > self._limit
+
     def _append(self, name: str, content: bytes) -> None:
-        if self._size + len(content) > self._limit:
+        if self._lacks(len(content)):
             raise OSError(28, f"the files would have more than {self._limit:,} bytes, their bound", self.directory)
         descriptor = self._descriptor(name)
         before = os.fstat(descriptor).st_size
@@ -198,12 +202,15 @@ class Store:
         self._dirty.add(name)
 
     def _descriptor(self, name: str) -> int:
+        path = os.path.join(self.directory, name)
+        if name in self._open and not _stands(self._open[name], path):  # moved away or erased, maybe to make room
+            _bring(self._open.pop(name))
         if name not in self._open:
-            descriptor = files.open_ours(os.path.join(self.directory, name), _FLAGS)
+            descriptor = files.open_ours(path, _FLAGS)
             try:
-                if name in self._torn:
+                if name in self._torn and os.fstat(descriptor).st_size > self._torn[name]:  # else it is a new one
                     os.ftruncate(descriptor, self._torn[name])
-                    del self._torn[name]
+                self._torn.pop(name, None)
             except OSError:
                 os.close(descriptor)
                 raise
@@ -229,6 +236,22 @@ class Store:
 def _opened(path: str) -> BinaryIO:
     """A file to be read and written. If somebody else made the directory, a link in it must not lead us elsewhere."""
     return open(path, "rb+", opener=lambda name, flags: files.open_ours(name, flags | names.NO_FOLLOW))
+
+
+def _stands(descriptor: int, path: str) -> bool:
+    """Whether an open file is still the one of that name: what is written to one that was erased is nowhere."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _bring(descriptor: int) -> None:
+    """Bring a file to the disk and close it, also if that fails. Raises `OSError`."""
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _key(line: bytes) -> int:
