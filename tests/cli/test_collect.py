@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import http.client
 import json
 import os
 import signal
@@ -344,6 +345,38 @@ def test_a_crash_loses_nothing_that_was_answered(collect: Callable[..., Any], tm
     assert store.add([("mytool", "f53ef912-8765-4a51-89ab-000000000001", "{}")]) == 0
     store.close()
     assert os.path.getsize(store.files()[0])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes descriptors from a running process")
+def test_no_descriptor_is_left(collect: Callable[..., Any], tmp_path: Path) -> None:
+    """It says so and lives on: who is connected is answered, and once there are descriptors again, everybody is."""
+    import resource
+
+    process = collect("--out", "here")
+    url = address(process)
+    host, port = url.removeprefix("http://").split(":")
+    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    with contextlib.closing(http.client.HTTPConnection(host, int(port), timeout=20)) as connection:
+
+        def beacon(number: int) -> int:
+            connection.request("GET", f"/t?t=mytool&e=search&n={number}")
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+
+        assert beacon(1) == 204
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        assert beacon(2) == 204
+        assert process.stderr.readline() == (
+            "discreet: the disk did not take what was written: [Errno 24] Too many open files\n"
+        )
+        assert beacon(3) == 204
+        resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+    assert ask(f"{url}/t?t=mytool&e=search&n=4") == (204, b"")
+    status, out, _ = ended(process)
+    assert (status, out) == (0, "Events: 4 stored, 0 that came again, 0 refused.\n")
+    (file,) = (tmp_path / "here").glob("*.jsonl")
+    assert len(file.read_text().splitlines()) == 4
 
 
 def test_our_own_client_end_to_end(

@@ -1,5 +1,6 @@
 """Time and number: slow clients, many clients, and the end. Over real sockets."""
 
+import errno
 import json
 import re
 import socket
@@ -265,3 +266,20 @@ def test_an_error_nobody_expected(collector: Collector, monkeypatch: pytest.Monk
     assert "test_server.py" in said
     assert not any(word in said for word in ("jane", "127.0.0.1"))
     assert collector.send(RECORDS, "json").status == 200
+
+
+def test_the_same_error_many_times(start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without descriptors, asyncio tries hundreds of times at once: it is told once until the clock is looked at."""
+    monkeypatch.setattr(room, "_TICK_SECONDS", 60)
+    collector = start()
+
+    def fail() -> None:
+        raise OSError(errno.EMFILE, "jane@example.org")
+
+    for _ in range(100):
+        collector.server.loop.call_soon_threadsafe(fail)
+    assert collector.send(RECORDS, "json").status == 200
+    (said,) = collector.complaints
+    collector.complaints.clear()
+    assert "OSError (Too many open files) at " in said
+    assert "jane" not in said

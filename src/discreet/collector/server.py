@@ -9,6 +9,7 @@ slow client must cost a few bytes and not a thread.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
@@ -37,6 +38,7 @@ class Server:
         self.connections: set[Connection] = set()
         self.stopping = False
         self._complain = complain
+        self._said: set[str] = set()  # since the last look at the clock
         self._pool = ThreadPoolExecutor(1, "collector")
         self._date = ""
         self._syncing: asyncio.Future[Answer | None] | None = None
@@ -79,15 +81,19 @@ class Server:
 
     def _tick(self) -> None:
         self._date = formatdate(usegmt=True)
+        self._said.clear()
         now = self.loop.time()
         for connection in [one for one in self.connections if one.deadline < now]:
             connection.late()
         if self._syncing is None or self._syncing.done():
-            self._syncing = self.work(self.desk.store.sync())
-            self._syncing.add_done_callback(self._synced)
+            try:
+                self._syncing = self.work(self.desk.store.sync())
+            except OSError as error:  # no descriptor is left, say; the next second may have one
+                self._unsynced(error)
+            else:
+                self._syncing.add_done_callback(lambda done: self._unsynced(done.exception()))
 
-    def _synced(self, done: "asyncio.Future[Answer | None]") -> None:
-        error = done.exception()
+    def _unsynced(self, error: BaseException | None) -> None:
         if error is not None:
             self._complain(f"the disk did not take what was written: {error}")
 
@@ -110,7 +116,11 @@ class Server:
         while place is not None and place.tb_next is not None:
             place = place.tb_next
         where = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
-        self._complain(f"an error nobody expected: {type(error).__name__}{where}")
+        why = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
+        said = f"an error nobody expected: {type(error).__name__}{why}{where}"
+        if said not in self._said:  # without descriptors, asyncio fails thousands of times a second
+            self._said.add(said)
+            self._complain(said)
 
 
 class Connection(asyncio.Protocol):
