@@ -19,9 +19,11 @@ from discreet.cli.collect import flags
 from discreet.collector import desk as room
 from discreet.collector.check import Check
 from discreet.collector.http import BODY_BYTES
+from discreet.destination import Destination
 from discreet.privacy.declaration import Declaration
 from discreet.report.read import lines
 from discreet.report.style import STYLE
+from discreet.sending import wire
 from discreet.sending.wire import cut, flat
 from discreet.sending.wire.flags import ask, read
 from wire.cases import RECORDS
@@ -98,6 +100,16 @@ def test_the_path_is_the_authors(collector: Collector) -> None:
     assert collector.get("/v1/logs?e=search").status == 404
     assert collector.post("/v1/metrics", {"records": RECORDS[:1]}).status == 404
     assert len(collector.records()) == 1
+
+
+@pytest.mark.parametrize("form", ["otlp", "posthog"])
+def test_a_proxy_that_leaves_its_path(collector: Collector, form: str) -> None:
+    """The end of the path tells the format, as our client reads it: a 422 would cost the records."""
+    where = collector.destination(form)
+    below = Destination(where.url.replace(where.target, f"/telemetry{where.target}"), api_key="phc")
+    assert below.format == form
+    assert collector.ask(written(wire.encode(RECORDS[:3], below))).status == 200
+    assert len(collector.records()) == 3
 
 
 def test_a_restart_knows_what_came_before(start: Callable[..., Collector]) -> None:
@@ -621,7 +633,7 @@ def test_the_page(collector: Collector) -> None:
     assert "Content-Security-Policy: default-src 'none'" in answer.head
     collector.send([RECORDS[12]], "json")
     listed = collector.get("/").body
-    assert b'href="/?tool=Other_tool-2"' in listed
+    assert b'href="?tool=Other_tool-2"' in listed  # relative: a proxy may serve the page below another path
     assert collector.get("/?tool=Other_tool-2", "Sec-Fetch-Site: same-origin").status == 200  # as it was followed
     for page in (answer.body, listed):  # the list is dressed as the pages are
         assert b'<meta name="viewport" content="width=device-width, initial-scale=1">' in page

@@ -4,8 +4,8 @@
     POST /t, /            {"records": [...]}, or one beacon      200 {"stored":n,"repeated":n,"refused":n}
                           {"forget": [...]} and nothing else     200 {"forgotten":n}
     either at another path, which an author may choose           the same
-    POST /v1/traces       OTLP                                   200 {"partialSuccess":{...}}
-    POST /batch/          PostHog                                200 {"status":"Ok"}
+    POST .../v1/traces    OTLP                                   200 {"partialSuccess":{...}}
+    POST .../batch/       PostHog                                200 {"status":"Ok"}
     POST /flags/          PostHog's question for flags           200 {"flags":{...}}
     GET  /                the page of what was received
     GET  /healthz         is it taking records?                  200 or 503
@@ -39,6 +39,7 @@ RECORDS = 10_000  # of a request: our client sends 500, a Collector of OpenTelem
 # Of a body, more than twice what our client can put into one: while they are read, nothing else is answered.
 VALUES = 200_000
 _VALUE_BYTES = 8  # or one in so many bytes, if that is more: an attribute of OTLP is four, in some forty bytes
+_ENDS = ("/v1/traces", "/batch/")
 _FULL_SECONDS = "300"  # until a client may try again, if there is no room
 
 
@@ -118,9 +119,12 @@ class Desk:
             raise Refusal(400, str(error)) from None
 
     def _at(self, request: Request) -> "dict[str, Callable[[Request], Answer | Work]]":
-        """What there is at a path, by method. At any other path, what looks like a form of ours is taken as at `/t`."""
-        if request.path in self._routes:
-            return self._routes[request.path]
+        """What there is at a path, by method. A proxy may leave something in front of it: its end tells the format, as
+        it does to our client. At any other path, what looks like a form of ours is taken as at `/t`.
+        """
+        path = next(filter(request.path.endswith, _ENDS), request.path)
+        if path in self._routes:
+            return self._routes[path]
         own = request.method != "GET" or any(pair.startswith("e=") for pair in request.query.split("&"))
         # Other signals of OpenTelemetry are not taken, and their senders are to know.
         return self._routes["/t"] if own and not request.path.startswith("/v1/") else {}

@@ -36,7 +36,7 @@ def index(tools: list[str], address: str) -> str:
     """The page of links to the pages of several tools; if there is none, it says where to send."""
     if not tools:
         return _page("Nothing was received yet", f"<p>Send to <code>{escape(address)}</code></p>")
-    items = "".join(f'<li><a href="/?tool={escape(tool)}">{escape(tool)}</a></li>' for tool in tools)
+    items = "".join(f'<li><a href="?tool={escape(tool)}">{escape(tool)}</a></li>' for tool in tools)
     return _page("Tools", f"<ul>{items}</ul>")
 
 
