@@ -181,6 +181,9 @@ def test_a_token(collect: Callable[..., Any], tmp_path: Path, by: str) -> None:
         (("--host", ""), {}, "discreet: --host is empty\n"),
         (("--accept-host", "a", "--accept-host", ""), {}, "discreet: --accept-host is empty\n"),
         (("--flags", ""), {}, "discreet: --flags is empty\n"),
+        (("--accept-host", "https://a"), {}, "a name, without https:// and without a port, not https://a\n"),
+        (("--accept-host", "a:443"), {}, "a name, without https:// and without a port, not a:443\n"),
+        (("--accept-host", "[::2]:443"), {}, "a name, without https:// and without a port, not [::2]:443\n"),
         (("--port", "65536"), {}, "discreet: --port is a number from 0 to 65535, not 65536\n"),
         (("--port", "-1"), {}, "discreet: --port is a number from 0 to 65535, not -1\n"),
         (("--limit", "0"), {}, "discreet: --limit is a number of MiB, at least 1, not 0\n"),
@@ -269,6 +272,14 @@ def test_another_name(collect: Callable[..., Any], where: str) -> None:
     url = address(process).replace("0.0.0.0", "127.0.0.1")
     asked = ("telemetry.example.org", "127.0.0.1:80", "other.example.org")
     assert [ask(f"{url}/t?t=mytool&e=search", Host=host)[0] for host in asked] == [204, 204, 403]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1"])
+@pytest.mark.skipif(sys.platform == "darwin", reason="has 127.0.0.1 alone, unless told otherwise")
+def test_the_address_that_it_says(collect: Callable[..., Any], host: str) -> None:
+    """It answers at the address that it was told to listen at, whatever other names it knows."""
+    url = address(collect("--accept-host", "telemetry.example.org", "--host", host))
+    assert ask(f"{url}/t?t=mytool&e=search")[0] == 204
 
 
 def test_flags(collect: Callable[..., Any], tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import argparse
 import errno
 import json
 import os
+import re
 from typing import Any
 
 from .. import names
@@ -61,7 +62,8 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
     check = Check(tool, telemetry.declaration, declared=not session.alone, install=known)
     hosts = frozenset(name.lower() for name in arguments.accept_host)
     if alone or hosts:
-        hosts |= _LOOPBACK
+        own = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
+        hosts |= {*_LOOPBACK, own.lower()}
     answers = _flags(arguments.flags)
     store = Store(os.path.abspath(arguments.out), arguments.limit * _MIB)
     desk = Desk(store, check, hosts=hosts, token=token, tool=tool, flags=answers)
@@ -78,12 +80,15 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
 
 def _check_named(arguments: argparse.Namespace) -> None:
     """Raise `Misuse` for an empty name, as a variable of a script leaves it that is not set: without the token that was
-    asked for, say, it would take from everybody.
+    asked for, say, it would take from everybody. Or for an address in the place of a name.
     """
     for option in ("host", "out", "token_file", "accept_host", "flags"):
         given = getattr(arguments, option)
         if "" in (given if isinstance(given, list) else [given]):
             raise Misuse(f"--{option.replace('_', '-')} is empty")
+    for name in arguments.accept_host:
+        if re.fullmatch(r"[^/:]+|\[[^]/]+\]", name) is None:
+            raise Misuse(f"--accept-host is a name, without https:// and without a port, not {name}")
 
 
 async def _serve(session: Session, desk: "Desk", host: str, port: int) -> None:
