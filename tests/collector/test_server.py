@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import re
 import socket
 import threading
@@ -10,6 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from collector.conftest import Collector, head, read, written
+from discreet.collector import page
 from discreet.collector import server as room
 from discreet.collector.desk import Answer, Desk, Work
 from discreet.collector.http import BODY_BYTES, Request
@@ -125,6 +127,32 @@ def test_a_slow_answer_keeps_the_order(collector: Collector) -> None:
         while part := connection.recv(65536):
             came += part
     assert [part[:3] for part in came.split(b"HTTP/1.1 ")[1:]] == [b"200", b"204", b"200", b"204", b"200", b"200"]
+
+
+def test_a_long_page_keeps_nothing_from_the_disk(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While it is made, what is written is brought to the disk as ever."""
+    begun, go_on, brought = threading.Event(), threading.Event(), threading.Event()
+    real = os.fsync
+
+    def report(*_: object) -> str:
+        begun.set()
+        go_on.wait(20)
+        return ""
+
+    def fsync(descriptor: int) -> None:
+        real(descriptor)
+        brought.set()
+
+    collector.send(RECORDS[:1], "json")
+    monkeypatch.setattr(page, "report", report)
+    with collector.connect() as connection:
+        connection.sendall(head("GET / HTTP/1.1"))
+        assert begun.wait(20)
+        monkeypatch.setattr(os, "fsync", fsync)
+        assert collector.send(RECORDS[1:2], "json").status == 200
+        assert brought.wait(20)
+        go_on.set()
+        assert read(connection).status == 200
 
 
 def test_the_date_of_an_answer(collector: Collector) -> None:

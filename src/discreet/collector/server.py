@@ -1,4 +1,5 @@
-"""The server: sockets, time, and bounds on what is held at once. One thread answers; another reads whole files.
+"""The server: sockets, time, and bounds on what is held at once. One thread answers; another reads whole files,
+and a third brings to the disk what was written, which must not wait for a page of a million records.
 
 The rule that keeps it honest: nothing waits for a client. A request that does not arrive in time gets 408. A connection
 too many gets 503, and so does a body that has no room beside those being read. Nothing here looks at an address.
@@ -41,7 +42,7 @@ class Server:
         self._said: set[str] = set()  # since the last look at the clock
         self._pool = ThreadPoolExecutor(1, "collector")
         self._date = ""
-        self._syncing: asyncio.Future[Answer | None] | None = None
+        self._syncing: asyncio.Future[None] | None = None
         self._stop = asyncio.Event()
         self.empty = asyncio.Event()  # set when, after `stopping`, no connection is left
 
@@ -87,7 +88,7 @@ class Server:
             connection.late()
         if self._syncing is None or self._syncing.done():
             try:
-                self._syncing = self.work(self.desk.store.sync())
+                self._syncing = self.loop.run_in_executor(None, self.desk.store.sync())
             except OSError as error:  # no descriptor is left, say; the next second may have one
                 self._unsynced(error)
             else:
