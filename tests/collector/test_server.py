@@ -297,7 +297,7 @@ def test_an_error_nobody_expected(collector: Collector, monkeypatch: pytest.Monk
 
 
 def test_the_same_error_many_times(start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without descriptors, asyncio tries hundreds of times at once: it is told once until the clock is looked at."""
+    """Without descriptors, asyncio tries hundreds of times at once: it is told once a minute."""
     monkeypatch.setattr(room, "_TICK_SECONDS", 60)
     collector = start()
 

@@ -129,6 +129,20 @@ def test_old_files_are_erased(opened: Callable[..., Store], tmp_path: Path, cloc
     assert [file.name for file in (tmp_path / "out").glob("*.jsonl")] == ["2026-12-22.mytool.jsonl"]
 
 
+def test_old_files_are_erased_although_nothing_comes(
+    opened: Callable[..., Store], tmp_path: Path, clock: Clock
+) -> None:
+    """The tool may be given up long before its collector."""
+    store = opened()
+    store.add([row(1)])
+    clock.now += 365 * DAY
+    store.sync()()
+    assert len(lines(tmp_path / "out")) == 1
+    clock.now += DAY
+    store.sync()()
+    assert list((tmp_path / "out").glob("*.jsonl")) == []
+
+
 def test_a_torn_end_is_cut_off(opened: Callable[..., Store], tmp_path: Path) -> None:
     """It was never acknowledged, so it is taken when it comes again, and no line is spoiled by it."""
     opened().add([row(1)])

@@ -27,6 +27,7 @@ IDLE_SECONDS = 15.0  # of a connection without a request, before and between the
 LINGER_SECONDS = 2.0  # for a client to read why it was refused, before the connection is cut
 STOP_SECONDS = 5.0  # for requests that are under way when the server is to stop
 _TICK_SECONDS = 1.0  # between two looks at the clock, and between two `sync`s
+_MINUTE = len("Fri, 20 Nov 2026 10:30")  # of a date
 _BACKLOG = 512
 
 
@@ -39,7 +40,7 @@ class Server:
         self.connections: set[Connection] = set()
         self.stopping = False
         self._complain = complain
-        self._said: set[str] = set()  # since the last look at the clock
+        self._said: set[str] = set()  # in this minute
         self._pool = ThreadPoolExecutor(1, "collector")
         self._date = ""
         self._syncing: asyncio.Future[None] | None = None
@@ -81,8 +82,9 @@ class Server:
         return "".join(head).encode("latin-1") + answer.body
 
     def _tick(self) -> None:
-        self._date = formatdate(usegmt=True)
-        self._said.clear()
+        before, self._date = self._date, formatdate(usegmt=True)
+        if self._date[:_MINUTE] != before[:_MINUTE]:
+            self._said.clear()
         now = self.loop.time()
         for connection in [one for one in self.connections if one.deadline < now]:
             connection.late()
@@ -96,7 +98,13 @@ class Server:
 
     def _unsynced(self, error: BaseException | None) -> None:
         if error is not None:
-            self._complain(f"the disk did not take what was written: {error}")
+            self._tell(f"the disk did not take what was written: {error}")
+
+    def _tell(self, said: str) -> None:
+        """Once a minute: without descriptors, asyncio fails thousands of times a second."""
+        if said not in self._said:
+            self._said.add(said)
+            self._complain(said)
 
     async def _end(self) -> None:
         """Let requests under way end, then close what is left."""
@@ -118,10 +126,7 @@ class Server:
             place = place.tb_next
         where = f" at {place.tb_frame.f_code.co_filename}:{place.tb_lineno}" if place else ""
         why = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
-        said = f"an error nobody expected: {type(error).__name__}{why}{where}"
-        if said not in self._said:  # without descriptors, asyncio fails thousands of times a second
-            self._said.add(said)
-            self._complain(said)
+        self._tell(f"an error nobody expected: {type(error).__name__}{why}{where}")
 
 
 class Connection(asyncio.Protocol):

@@ -123,6 +123,7 @@ class Store:
 
     def sync(self) -> Callable[[], None]:
         """The work, for another thread, that brings what was written to the disk. Both raise `OSError`."""
+        self._turn()  # old files are erased in time although nothing comes
         with ExitStack() as work:
             for name in self._dirty & self._open.keys():
                 work.callback(_bring, os.dup(self._open[name]))
@@ -144,8 +145,7 @@ class Store:
     def _load(self) -> None:
         """Read all files once: cut off torn ends, learn ids, erase the forgotten lines that a crash left."""
         first = self._before(_ID_DAYS)
-        listed = sorted(self._ours(), key=lambda entry: (entry[2], entry[0]))  # the forgotten before all others
-        for day, path, tool in listed:
+        for day, path, tool in sorted(self._ours(), key=lambda entry: (entry[2], entry[0])):  # the forgotten first
             if day < first:
                 continue
             with _opened(path) as file:
