@@ -317,6 +317,16 @@ def test_what_is_forgotten_is_erased_and_stays_away(opened: Callable[..., Store]
     assert lines(tmp_path / "out") == [*kept, row(6)[2]]
 
 
+def test_an_erasure_over_the_bound(opened: Callable[..., Store], tmp_path: Path) -> None:
+    """Whoever fills the files keeps nobody from being forgotten."""
+    store = opened(limit=40_000)
+    store.add([row(number) for number in range(200)])
+    with pytest.raises(OSError, match="bound"):
+        store.add([row(number) for number in range(200, 500)])
+    assert store.forget([row(number)[1] for number in range(200)])() == 200
+    assert lines(tmp_path / "out") == []
+
+
 def test_an_erasure_that_a_crash_cut_short_is_done_at_the_start(opened: Callable[..., Store], tmp_path: Path) -> None:
     """The request was written down before anything was erased."""
     store = opened()
