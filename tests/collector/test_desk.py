@@ -102,13 +102,12 @@ def test_the_path_is_the_authors(collector: Collector) -> None:
     assert len(collector.records()) == 1
 
 
-@pytest.mark.parametrize("form", ["otlp", "posthog"])
-def test_a_proxy_that_leaves_its_path(collector: Collector, form: str) -> None:
-    """The end of the path tells the format, as our client reads it: a 422 would cost the records."""
-    where = collector.destination(form)
-    below = Destination(where.url.replace(where.target, f"/telemetry{where.target}"), api_key="phc")
-    assert below.format == form
-    assert collector.ask(written(wire.encode(RECORDS[:3], below))).status == 200
+@pytest.mark.parametrize("form", ["json", "otlp", "posthog"])
+@pytest.mark.parametrize("path", ["/telemetry/v1/traces", "/telemetry/batch/", "/telemetry/t"])
+def test_a_proxy_that_leaves_its_path(collector: Collector, form: str, path: str) -> None:
+    """What was sent tells the format, whatever the path: a 422 would cost the client its records."""
+    where = Destination(f"http://127.0.0.1:{collector.port}{path}", format=form, api_key="phc")
+    assert collector.ask(written(wire.encode(RECORDS[:3], where))).status == 200
     assert len(collector.records()) == 3
 
 

@@ -3,9 +3,9 @@
     GET  /t?t=...         a beacon                               204
     POST /t, /            {"records": [...]}, or one beacon      200 {"stored":n,"repeated":n,"refused":n}
                           {"forget": [...]} and nothing else     200 {"forgotten":n}
-    either at another path, which an author may choose           the same
-    POST .../v1/traces    OTLP                                   200 {"partialSuccess":{...}}
-    POST .../batch/       PostHog                                200 {"status":"Ok"}
+    POST /v1/traces       OTLP                                   200 {"partialSuccess":{...}}
+    POST /batch/          PostHog                                200 {"status":"Ok"}
+    each at another path, which an author or a proxy may choose  the same
     POST /flags/          PostHog's question for flags           200 {"flags":{...}}
     GET  /                the page of what was received
     GET  /healthz         is it taking records?                  200 or 503
@@ -39,7 +39,6 @@ RECORDS = 10_000  # of a request: our client sends 500, a Collector of OpenTelem
 # Of a body, more than twice what our client can put into one: while they are read, nothing else is answered.
 VALUES = 200_000
 _VALUE_BYTES = 8  # or one in so many bytes, if that is more: an attribute of OTLP is four, in some forty bytes
-_ENDS = ("/v1/traces", "/batch/")
 _FULL_SECONDS = "300"  # until a client may try again, if there is no room
 
 
@@ -74,8 +73,8 @@ class Desk:
         self._routes: dict[str, dict[str, Callable[[Request], Answer | Work]]] = {
             "/": {"GET": self._page, "POST": self._own},
             "/t": {"GET": self._beacon, "POST": self._own},
-            "/v1/traces": {"POST": self._otlp},
-            "/batch/": {"POST": self._posthog},
+            "/v1/traces": {"POST": lambda request: self._otlp(_content(request))},
+            "/batch/": {"POST": lambda request: self._posthog(_content(request))},
             "/flags/": {"POST": self._answer_flags},
             "/healthz": {"GET": self._health},
         }
@@ -119,12 +118,9 @@ class Desk:
             raise Refusal(400, str(error)) from None
 
     def _at(self, request: Request) -> "dict[str, Callable[[Request], Answer | Work]]":
-        """What there is at a path, by method. A proxy may leave something in front of it: its end tells the format, as
-        it does to our client. At any other path, what looks like a form of ours is taken as at `/t`.
-        """
-        path = next(filter(request.path.endswith, _ENDS), request.path)
-        if path in self._routes:
-            return self._routes[path]
+        """What there is at a path, by method. At any other path, what looks like a form of ours is taken as at `/t`."""
+        if request.path in self._routes:
+            return self._routes[request.path]
         own = request.method != "GET" or any(pair.startswith("e=") for pair in request.query.split("&"))
         # Other signals of OpenTelemetry are not taken, and their senders are to know.
         return self._routes["/t"] if own and not request.path.startswith("/v1/") else {}
@@ -156,21 +152,25 @@ class Desk:
 
     def _own(self, request: Request) -> Answer | Work:
         content = _content(request)
-        if isinstance(content, dict) and content.keys() == {"forget"}:
-            return self._forget(content["forget"])
+        if isinstance(content, dict):
+            if content.keys() == {"forget"}:
+                return self._forget(content["forget"])
+            for key, take in (("resourceSpans", self._otlp), ("batch", self._posthog)):
+                if isinstance(content.get(key), list):
+                    return take(content)
         stored, repeated, refused, why = self._take(decode.own(content))
         told = {"stored": stored, "repeated": repeated, "refused": refused}
         if refused and not (stored or repeated):
             return Answer(422, _json({**told, "why": why}))
         return Answer(200, _json(told))
 
-    def _otlp(self, request: Request) -> Answer:
-        _, _, refused, _ = self._take(decode.spans(_content(request)))
+    def _otlp(self, content: object) -> Answer:
+        _, _, refused, _ = self._take(decode.spans(content))
         told = {"rejectedSpans": str(refused), "errorMessage": "records refused by this collector"} if refused else {}
         return Answer(200, _json({"partialSuccess": told}))
 
-    def _posthog(self, request: Request) -> Answer:
-        self._take(decode.batch(_content(request)))
+    def _posthog(self, content: object) -> Answer:
+        self._take(decode.batch(content))
         return Answer(200, b'{"status":"Ok"}')
 
     def _answer_flags(self, request: Request) -> Answer:
