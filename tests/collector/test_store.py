@@ -263,9 +263,10 @@ def test_room_that_was_made(
     old.unlink()
     assert store.add([row(number) for number in range(170, 340)]) == 170
     assert store.full()
-    opened(limit=80_000)
-    monkeypatch.setattr(room, "disk_usage", lambda _: SimpleNamespace(free=1_000))
-    assert opened(limit=80_000).full()
+    for total, full in ((80_000, True), (0, False)):  # of 0 bytes is a tmpfs without a bound, by its own words
+        usage = SimpleNamespace(total=total, free=min(total, 1_000))
+        monkeypatch.setattr(room, "disk_usage", lambda _, usage=usage: usage)
+        assert opened(limit=80_000).full() is full
 
 
 def test_the_bound_of_all_files(opened: Callable[..., Store], tmp_path: Path) -> None:

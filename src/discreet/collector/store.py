@@ -118,8 +118,9 @@ class Store:
         return sorted({of for _, _, of in self._ours() if of})
 
     def full(self) -> bool:
-        """Whether there is no room for a record, within the bound or on the disk. Raises `OSError`."""
-        return self._lacks(names.RECORD_BYTES) or disk_usage(self.directory).free < names.RECORD_BYTES
+        """Whether there is no room for a record, within the bound or on a disk that has a size. Raises `OSError`."""
+        disk = disk_usage(self.directory)
+        return self._lacks(names.RECORD_BYTES) or disk.free < names.RECORD_BYTES <= disk.total
 
     def sync(self) -> Callable[[], None]:
         """The work, for another thread, that brings what was written to the disk. Both raise `OSError`."""
@@ -225,8 +226,7 @@ class Store:
     def _ours(self) -> Iterator[tuple[str, str, str]]:
         """Day, path and tool of each file of ours; the tool is "" for the forgotten."""
         for name in os.listdir(self.directory):
-            match = _NAME.fullmatch(name)
-            if match is not None:
+            if match := _NAME.fullmatch(name):
                 yield match[1], os.path.join(self.directory, name), match[2] or ""
 
     def _before(self, days: int) -> str:
