@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from discreet.destination import PRECISIONS, Destination
-from discreet.privacy import UNDECLARED_LINES, coverage
+from discreet.privacy import UNDECLARED_LINES, coverage, spelled
 from discreet.privacy.agreement import Agreement, narrower
 from discreet.privacy.conversions import Boolean, Count, Number, OneOf
 from discreet.privacy.coverage import lines
@@ -399,3 +399,11 @@ def test_a_weaker_conversion_stays() -> None:
     covered = Agreement(lines(before, []), after)
     assert covered.narrowed("search", {"n": 7, "fmt": "json", "files": 3}) == {"fmt": "json", "files": 3}
     assert covered.additions() == ["search.n"]
+
+
+def test_an_option_that_nobody_has_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an option that a later version adds, no change counts as less before `agreement` knows which one is."""
+    monkeypatch.setitem(spelled._OPTIONS, "count", ("at_least",))
+    assert narrower("count at_least=5", "count at_least=5")
+    assert not narrower("count at_least=5", "count at_least=3")
+    assert not narrower("count at_least=3", "count at_least=5")

@@ -170,4 +170,4 @@ def _tightened(name: str, old: "Spelling", new: "Spelling") -> bool:
         return after >= before
     if name == "round_to":
         return after % before == 0
-    return after <= before  # high, significant, rate
+    return name in ("high", "significant", "rate") and after <= before
