@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from discreet import Aggregate, Boolean, Count, Distribution, Forbidden, Hash, Number, OneOf, TextCount, Version
 from discreet.privacy import Filter
-from discreet.privacy.declaration import CommandName, Declaration, ErrorName
+from discreet.privacy.declaration import CONVERSIONS, CommandName, Declaration, ErrorName
 from discreet.sending.installation import drawn, pseudonym
 
 SECRET = "S3cret-7f"  # as in conftest.py
@@ -106,6 +106,11 @@ def assert_clean(value: Any, row: object, *, inner: bool = False) -> None:
         assert -(2**53) <= value <= 2**53  # and so no NaN
         assert row is not None or -(10**9) < value < 10**9
     assert SECRET not in repr(value)
+
+
+def test_every_conversion_is_here() -> None:
+    """A new conversion must be added to the rows above."""
+    assert {type(row) for row in ROWS.values()} >= set(CONVERSIONS.values())
 
 
 @every_row
