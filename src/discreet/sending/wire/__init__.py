@@ -14,7 +14,7 @@ same bytes, so what is previewed, what is sent, what is sent again and what a re
 A record given here was checked before (`sending.records`, `privacy.accept`): its `id` is a UUID, its `time` is real,
 its properties are closed types, nested one level at most. Only the keys that a format names are read.
 
-A new format is a module with an `encode`, a row in `FORMATS`, and its name in `destination.FORMATS`.
+A new format is a module with an `encode`, a row in `FORMATS`, a branch here, and its name in `destination.FORMATS`.
 """
 
 from .facts import cut, flat
