@@ -1,8 +1,9 @@
 """The exit of a host: is a delivery due, and who makes it?
 
 The rule that keeps it honest: the host never opens a socket and never waits. It looks at two small files, and if a
-delivery is due starts a detached child, to which it passes the plan through a pipe. If no child can be started
-(frozen, zipped or embedded applications, a sandbox that refuses), a later run or the host's own thread delivers.
+delivery is due starts a detached child, to which it passes the plan through a pipe, or in memory. If no child can be
+started (frozen, zipped or embedded applications, a sandbox that refuses), a later run or the host's own thread
+delivers.
 """
 
 import marshal
