@@ -185,6 +185,13 @@ def make_telemetry(home: Path) -> Iterator[Callable[..., Telemetry]]:
 
 
 @pytest.fixture
+def environment() -> dict[str, str]:
+    """For child processes: this one's, which is clean already, without the traces of pytest; swallowed errors show."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    return {**kept, "DISCREET_DEBUG": "1"}
+
+
+@pytest.fixture
 def run_python(home: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run a program text as a real child process in a clean environment; swallowed errors show on its stderr."""
 

@@ -15,6 +15,7 @@ from discreet.privacy.declaration import Declaration
 from discreet.privacy.plain import plain
 from discreet.telemetry import Recorder
 from discreet.testing import capture
+from privacy.conftest import shape
 
 WHOLE = """
 name = "mytool"
@@ -92,14 +93,6 @@ def written(tmp_path: Path) -> Any:
         return path
 
     return write
-
-
-def shape(value: object) -> object:
-    """A row as something to compare: its class and all its slots, those of its bases included."""
-    if isinstance(value, dict):
-        return {name: shape(inner) for name, inner in value.items()}
-    slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
-    return type(value), {slot: getattr(value, slot, None) for slot in slots}
 
 
 def test_one_declaration_three_ways(written: Any) -> None:

@@ -16,6 +16,7 @@ from discreet.collector.server import Server
 from discreet.collector.store import Store
 from discreet.destination import Destination
 from discreet.sending import wire
+from discreet.sending.wire import flat
 
 PATHS = {"beacon": "/t", "json": "/t", "otlp": "/v1/traces", "posthog": "/batch/"}
 
@@ -146,3 +147,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Collector]]:
 def collector(start: Callable[..., Collector]) -> Collector:
     """A running collector without options."""
     return start()
+
+
+def typed(properties: dict[str, Any]) -> dict[str, tuple[type, Any]]:
+    """Flat properties with their types: True is no 1."""
+    return {name: (type(value), value) for name, value in flat(properties).items()}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
+from collector.conftest import typed
 from discreet.collector import decode
 from discreet.collector.check import FLAT, FOREIGN
 from discreet.collector.values import Malformed, moment
@@ -29,11 +30,6 @@ def decoded(form: str, request: wire.Request) -> Iterator[decode.Decoded]:
 def spelled(properties: dict[str, Any]) -> dict[str, str]:
     """Flat properties as the texts of a URL."""
     return {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in properties.items()}
-
-
-def typed(properties: dict[str, Any]) -> dict[str, tuple[type, Any]]:
-    """Flat properties with their types: True is no 1."""
-    return {name: (type(value), value) for name, value in flat(properties).items()}
 
 
 @given(batch=batches, precision=precisions)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from collector.conftest import Collector, head, written
+from collector.conftest import Collector, head, typed, written
 from discreet import names
 from discreet.cli.collect import flags
 from discreet.collector import desk as room
@@ -31,11 +31,6 @@ from wire.cases import RECORDS
 FORMS = ("beacon", "json", "otlp", "posthog")
 TOKEN = "correct-horse-battery"
 JSON = "Content-Type: application/json"
-
-
-def typed(properties: dict[str, Any]) -> dict[str, tuple[type, Any]]:
-    """Flat properties with their types: True is no 1."""
-    return {name: (type(value), value) for name, value in flat(properties).items()}
 
 
 def batches(form: str) -> list[list[dict[str, Any]]]:

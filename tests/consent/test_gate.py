@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from consent.conftest import setting
 from discreet import consent, names
 from discreet.consent import Facts, decide, look
 
@@ -42,11 +43,6 @@ class Choice(NamedTuple):
 def variables(row: str, answers: Mapping[str, str], *heads: str) -> list[Choice]:
     """A choice for each variable and each value of `answers` ({value: verdict})."""
     return [Choice(row, answers[value], {head: value}) for head in heads for value in answers]
-
-
-def setting(key: str) -> tuple[str, str]:
-    """Both spellings of a setting's variable."""
-    return f"MYTOOL_TELEMETRY_{key}", f"MYTOOL__TELEMETRY__{key}"
 
 
 # Per axis the choices, silence first. Mode is one axis of two rows: one value cannot answer both.

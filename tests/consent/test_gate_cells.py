@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from consent.conftest import setting
 from discreet import names
 from discreet.consent import Decision, Facts, decide, look
 
@@ -40,11 +41,6 @@ def decided(environ: Mapping[str, str] | None = None, mode: str = "opt-in", **at
 def no_yes(environ: Mapping[str, str] | None = None, mode: str = "opt-in", **attributes: Any) -> Decision:
     """The decision of somebody who stored nothing."""
     return decided(environ, mode, **{"consent": ("", ""), **attributes})
-
-
-def setting(key: str) -> tuple[str, str]:
-    """Both spellings of a setting's variable."""
-    return f"MYTOOL_TELEMETRY_{key}", f"MYTOOL__TELEMETRY__{key}"
 
 
 def off(decision: Decision, row: str, source: str) -> None:

@@ -6,20 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from consent.conftest import gate
 from discreet import directories, names
-from discreet.consent import Decision, decide, look, stored
+from discreet.consent import decide, look, stored
 
 STRANGER = 12345  # a user id that is nobody's here
 root = pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="gives files to other users")
 posix = pytest.mark.skipif(not hasattr(os, "chown"), reason="Windows has no owner of this kind")
-
-
-@pytest.fixture
-def directory(home: Path) -> Path:
-    """The data directory of `mytool`."""
-    path = home / ".mytool" / "telemetry"
-    path.mkdir(parents=True)
-    return path
 
 
 @pytest.fixture
@@ -33,12 +26,6 @@ def disown(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
             monkeypatch.setattr(names, "current_user", lambda: STRANGER)
 
     return give
-
-
-def gate(mode: str = "opt-in", **environ: str) -> Decision:
-    """The decision in this test's home, or in the environment given."""
-    world = environ or {"HOME": os.environ["HOME"]}
-    return decide(look("mytool", mode, world, names.Paths("mytool", world)))
 
 
 @posix

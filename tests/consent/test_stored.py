@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from consent.conftest import gate
 from discreet import consent, names
-from discreet.consent import Decision, decide, look
 from discreet.consent.stored import covered, note, store
 from discreet.privacy import coverage
 from discreet.privacy.agreement import Agreement
@@ -18,20 +18,6 @@ from discreet.telemetry import Recorder
 
 SINCE = "2026-11-20T10:30:00Z"
 posix = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no FIFO")
-
-
-@pytest.fixture
-def directory(home: Path) -> Path:
-    """The data directory of `mytool`."""
-    path = home / ".mytool" / "telemetry"
-    path.mkdir(parents=True)
-    return path
-
-
-def gate(mode: str = "opt-in", **environ: str) -> Decision:
-    """The decision in this test's home, or in the environment given."""
-    world = environ or {"HOME": os.environ["HOME"]}
-    return decide(look("mytool", mode, world, names.Paths("mytool", world)))
 
 
 YES = {

@@ -231,3 +231,11 @@ MADE: list[Maker] = [
 def odd_values() -> list[Maker]:
     """Functions that make the odd values, one each."""
     return [*(lambda value=value: value for value in SCALARS + CONTAINERS), *MADE]
+
+
+def shape(value: object) -> object:
+    """A row as something to compare: its class and all its slots, those of its bases included."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
+    return type(value), {slot: getattr(value, slot, None) for slot in slots}

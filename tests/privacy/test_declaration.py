@@ -24,15 +24,7 @@ from discreet import (
 from discreet.privacy import OWN, conversions
 from discreet.privacy.conversions import Conversion
 from discreet.privacy.declaration import CONVERSIONS, OWN_EVENTS, Declaration, ErrorName, row
-
-
-def shape(value: object) -> object:
-    """A row as something to compare: its class and all its slots, those of its bases included."""
-    if isinstance(value, dict):
-        return {name: shape(inner) for name, inner in value.items()}
-    slots = [slot for kind in type(value).__mro__ for slot in getattr(kind, "__slots__", ())]
-    return type(value), {slot: getattr(value, slot, None) for slot in slots}
-
+from privacy.conftest import shape
 
 SPELLINGS: list[tuple[object, ...]] = [
     (Forbidden(), "forbid", {"forbid": True}, {"forbid": []}, {"forbid": {}}),

@@ -19,13 +19,14 @@ from discreet import Boolean, Count, OneOf, Telemetry
 from discreet.privacy import Filter
 from discreet.privacy.conversions import Conversion
 from discreet.privacy.declaration import Declaration
-from discreet.privacy.randomized import DRAW_BITS, answer, estimate, probabilities, weights
+from discreet.privacy.randomized import answer, estimate, probabilities, weights
 from discreet.privacy.rows import Rows
 from discreet.sending.installation import drawn, pseudonym
 
 EPSILONS = (0.01, 0.1, 0.5, 1.0, math.log(3), 2.0, 4.0, 10.0)
 SIZES = (2, 3, 5, 20, 257)
 LONG = 10.0  # seconds: a bound on hangs, never a measure
+DRAW_BITS = 256  # of what `drawn` gives
 # The 99.99 % points of chi-square by degrees of freedom. All draws here are from fixed seeds: nothing fails by chance.
 CHI_SQUARE = {1: 15.14, 2: 18.42, 3: 21.11, 15: 44.26}
 MakeTelemetry = Callable[..., Telemetry]

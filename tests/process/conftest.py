@@ -1,7 +1,6 @@
 """Real child programs: the log of a user who agreed, and an environment to start them in."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,13 +30,6 @@ def read_log(home: Path) -> Callable[..., list[dict[str, Any]]]:
         return [json.loads(line) for line in content.splitlines() if line]
 
     return read
-
-
-@pytest.fixture
-def environment() -> dict[str, str]:
-    """For child processes: this one's, which is clean already, without the traces of pytest; swallowed errors show."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return {**kept, "DISCREET_DEBUG": "1"}
 
 
 @pytest.fixture

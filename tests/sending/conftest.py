@@ -1,7 +1,6 @@
 """A directory for a log, a way to read it back, a recorder that is none, and a log that does as it is told."""
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,13 +40,6 @@ def read_log(directory: Path) -> Callable[..., list[dict[str, Any]]]:
         return [json.loads(line) for line in content.splitlines() if line]
 
     return read
-
-
-@pytest.fixture
-def environment() -> dict[str, str]:
-    """For child processes: this one's, which is clean already, without the traces of pytest; swallowed errors show."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
-    return {**kept, "DISCREET_DEBUG": "1"}
 
 
 @pytest.fixture
@@ -156,6 +148,13 @@ def owner(paths: names.Paths) -> Iterator[Owner]:
     made.log.error = None
     made.sender.close(LONG)
     assert made.errors == []
+
+
+def block(owner: Any) -> None:
+    """Let the thread hang in a write of the record 0."""
+    owner.log.block()
+    owner.record(0)
+    assert owner.log.waiting.wait(LONG)
 
 
 def refuse(*_: object) -> int:

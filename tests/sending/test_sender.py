@@ -8,17 +8,11 @@ from typing import Any
 import pytest
 
 from discreet import names, sending
+from sending.conftest import block
 
 WaitUntil = Callable[[Callable[[], object]], None]
 FULL = OSError(errno.ENOSPC, "No space left on device")
 LONG = 10.0  # seconds: a bound on hangs, never a measure
-
-
-def block(owner: Any) -> None:
-    """Let the thread hang in a write of the record 0."""
-    owner.log.block()
-    owner.record(0)
-    assert owner.log.waiting.wait(LONG)
 
 
 def test_records_reach_the_log_in_order(owner: Any) -> None:

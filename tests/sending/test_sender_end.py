@@ -13,17 +13,11 @@ import pytest
 from discreet import Destination
 from discreet.sending import fork, losses
 from faults.servers import Visit, serving
+from sending.conftest import block
 
 WaitUntil = Callable[[Callable[[], object]], None]
 FULL = OSError(errno.ENOSPC, "No space left on device")
 LONG = 10.0  # seconds: a bound on hangs, never a measure
-
-
-def block(owner: Any) -> None:
-    """Let the thread hang in a write of the record 0."""
-    owner.log.block()
-    owner.record(0)
-    assert owner.log.waiting.wait(LONG)
 
 
 def test_close_drains(owner: Any, wait_until: WaitUntil) -> None:

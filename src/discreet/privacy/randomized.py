@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
     Choice = TypeVar("Choice", bool, str)
 
-DRAW_BITS = 256
 _LIE = 2**32  # the weight of one lie; the truth's is a whole number too, so that the probabilities are exact
 
 
