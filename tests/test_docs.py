@@ -104,11 +104,17 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_every_test_that_is_named_exists() -> None:
-    """A claim's proof, `FOLDER/FILE.py::NAME` or `::NAME` of the file before it, is a test of this project."""
+    """A claim's proof, `FOLDER/FILE.py::NAME`, `::NAME` of the file before it or `NAME` alone, is a test of this
+    project.
+    """
+    modules = [*(ROOT / "tests").glob("test_*.py"), *(ROOT / "tests").glob("*/test_*.py")]
+    every = {name for module in modules for name in re.findall(r"^def (test_\w+)\(", module.read_text(), re.MULTILINE)}
     missing = []
     for document in DOCUMENTS:
-        file = ""
-        for named, test in re.findall(r"`((?:[\w/]+\.py)?)::(test_\w+)`", document.read_text()):
+        file, text = "", document.read_text()
+        alone = set(re.findall(r"`(test_\w+)`", text))
+        missing += [f"{document.relative_to(ROOT)}: {name}" for name in sorted(alone - every)]
+        for named, test in re.findall(r"`((?:[\w/]+\.py)?)::(test_\w+)`", text):
             file = named or file
             module = ROOT / "tests" / file
             if not module.is_file() or f"\ndef {test}(" not in module.read_text():

@@ -6,6 +6,7 @@ two neighbours. Nothing here is a test: a row over its budget is printed as such
 
     figures.py      arithmetic: medians, paired differences, rows, the table
     installed.py    a virtual environment with the package as a user gets it: by pip, compiled, not editable
+    machine.py      the machine: what a reader needs to know before comparing figures
     children.py     fresh interpreters in a clean environment, timed from outside
     startup.py      rows of the process: import, modules, whole commands
     calls.py        rows of the call: track, disabled and enabled
@@ -22,5 +23,6 @@ two neighbours. Nothing here is a test: a row over its budget is printed as such
     detached.py     a command and the child it leaves behind, timed and waited for
     receiver.py     servers on loopback: far away, slow, broken, down
     peers.py        the peers, from the package index, in an environment of their own
+    simulation.py   a program of its own: a million installations for three days
     programs/       the scripts these rows run, each a small host
 """

@@ -7,6 +7,7 @@
     server    sockets: the standard library's event loop; bounds of time, number and memory
     desk      which request gets which answer: host, origin, token, path, form
     decode    the inverse of `sending/wire`, and what other software sends, as records
+    values    ids, numbers, moments and attributes, as senders write them
     check     what a record may hold, by the manifest if there is one
     store     files, and ids that came before
     page      the page at `/`
