@@ -1,5 +1,6 @@
 """What holds for every format: exact bytes, determinism, precision, bounds, and the doors."""
 
+import importlib
 import json
 from collections.abc import Callable
 from itertools import pairwise
@@ -34,6 +35,14 @@ def test_every_format_of_a_destination_has_its_row() -> None:
     """Neither table has a format that the other lacks; a beacon is one record, a request of any other 500 at most."""
     assert tuple(wire.FORMATS) == destinations.FORMATS
     assert {**dict.fromkeys(destinations.FORMATS, 500), "beacon": 1} == wire.FORMATS
+
+
+@pytest.mark.parametrize("form", wire.FORMATS)
+def test_every_format_is_made_by_its_module(form: str) -> None:
+    """None is made by another one's, for want of a branch."""
+    module = importlib.import_module(f"discreet.sending.wire.{form}")
+    where = destination(form)
+    assert drawn(wire.encode(RECORDS[:1], where)) == drawn(module.encode(RECORDS[:1], where))
 
 
 @given(record=records, other=times, form=forms, precision=precisions)
