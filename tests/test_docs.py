@@ -16,6 +16,10 @@ from pathlib import Path
 import pytest
 
 from conftest import clean_environment
+from discreet.cli import VERBS
+from discreet.cli.standalone import COLLECT
+from discreet.destination import FORMATS
+from discreet.privacy.declaration import CONVERSIONS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -120,3 +124,15 @@ def test_every_test_that_is_named_exists() -> None:
             if not module.is_file() or f"\ndef {test}(" not in module.read_text():
                 missing.append(f"{document.relative_to(ROOT)}: {file}::{test}")
     assert not missing
+
+
+def test_what_is_added_is_on_its_page() -> None:
+    """Each verb, conversion and wire format has its row and its section, as the recipes of docs/contributing.md say."""
+    cli, adopting, privacy, delivery = (
+        (ROOT / "docs" / f"{name}.md").read_text() for name in ("cli", "adopting", "privacy", "delivery")
+    )
+    words = [verb.word for verb in (*VERBS, COLLECT)]
+    assert [word for word in words if f"\n| [`{word}`](#{word}) |" not in cli or f"\n## {word}\n" not in cli] == []
+    assert [word for word in CONVERSIONS if f" | `{word}` | " not in adopting] == []
+    assert [kind.__name__ for kind in CONVERSIONS.values() if f"\n| `{kind.__name__}` |" not in privacy] == []
+    assert [form for form in FORMATS if f"\n### {form}\n" not in delivery] == []
