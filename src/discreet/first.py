@@ -64,14 +64,13 @@ def _renew(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
 
 
 def _replace(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
-    from .privacy import coverage
     from .sending import state as states
 
     signed = repr(owner.signature)
     state = states.load(owner.paths["delivery"], strictly=True)
     if signed in (state.period, state.noted):
         return
-    told = [coverage.LOST] if state.lost else disclosed(owner, destinations)  # lost: an earlier run may have noted less
+    told = state.known() or disclosed(owner, destinations)  # known: an earlier run may have noted less
     if state.places:
         state.covered = []  # of the past period; both would not fit into a small file
         state.noted, state.told = signed, told

@@ -298,6 +298,68 @@ def test_what_a_yes_covered_may_be_lost(world: World, content: bytes, noted: boo
     assert properties(world) == [{"n": 1}, {"n": 3, "m": 8}]
 
 
+# How other versions told answers apart: by the inode as well, without the notice, or as nobody does yet.
+OTHER_WAYS = ["((7, 5, 9), None, None)", "((7, 5, 9), None)", "((5, 9), None, None, None)", "5f1c9a0b"]
+
+
+def told_by(world: World, period: str) -> None:
+    """Let another version have told the last answer apart, by `period`."""
+    path = world.directory / "delivery.json"
+    state = json.loads(path.read_bytes())
+    path.write_text(json.dumps({**state, "noted" if "noted" in state else "period": period}))
+
+
+@pytest.mark.parametrize("noted", [False, True])
+@pytest.mark.parametrize("period", OTHER_WAYS)
+def test_what_another_version_of_this_package_noted(world: World, period: str, noted: bool) -> None:
+    """It may be of the answer that still stands, so the later version of the tool adds nothing to what that covered."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    told_by(world, period)
+    version(world, AFTER, ONE, OTHER)
+    if noted:
+        first.note(Noted(world, AFTER), (ONE, OTHER))
+    world.now += 10
+    world.record(2, properties={"n": 2, "m": 7})
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 1}, {"n": 2}]
+    assert not consent.is_first_run(world.paths, consent.signature(world.paths))
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside places"])
+def test_a_first_run_that_another_version_of_this_package_noted(world: World, beside: bool) -> None:
+    """The same where no deliverer has seen the note."""
+    version(world, BEFORE)
+    if beside:
+        world.record(1, properties={"n": 1})
+        world.deliver(strict(world))
+        world.now += 10
+        world.agree("true")
+    first.note(Noted(world, BEFORE), (ONE,))
+    told_by(world, OTHER_WAYS[0])
+    version(world, AFTER)
+    first.note(Noted(world, AFTER), (ONE,))
+    world.now += 10
+    world.record(2, properties={"n": 2, "m": 7})
+    world.deliver(strict(world))
+    assert properties(world)[beside:] == [{"n": 2}]
+
+
+def test_an_answer_to_the_tool_is_another_one(world: World) -> None:
+    """Whatever another version noted: `discreet --tool mytool on` is a yes to what is disclosed by the next run."""
+    version(world, BEFORE)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    told_by(world, OTHER_WAYS[0])
+    version(world, AFTER)
+    period.answer(world.paths, "true")
+    world.now += 10
+    world.record(2, properties={"n": 2, "m": 7})
+    world.deliver(strict(world))
+    assert properties(world) == [{"n": 1}, {"n": 2, "m": 7}]
+
+
 def test_an_answer_that_cannot_be_read_just_now(world: World) -> None:
     """It may say less than what is disclosed now, so nobody goes on without it."""
     plan, signature = strict(world), consent.signature(world.paths)

@@ -47,7 +47,7 @@ def begin(paths: names.Paths) -> None:
             ends, floor = outbox.start(paths, lambda _: False)
             for place in state.places.values():
                 place.enter(ends, ends, floor)
-            state.begin(repr(signature))
+            state.begin(repr(signature), anew=True)
             states.save(paths, state, [])
     except OSError:
         return

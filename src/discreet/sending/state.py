@@ -18,6 +18,7 @@ destination, what a host needs at its exit to see whether a delivery is due, wit
 import errno
 import json
 import os
+import re
 
 from .. import files, names
 from ..privacy import coverage
@@ -33,6 +34,7 @@ MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
 _MOST_AWAY = 2 * names.LOG_FILES  # files remembered that are gone: they come back soon, or not at all
 _TEXT = 256  # characters of any text in the file
+_PERIOD = re.compile(r"\((?:(?:None|\(\d+, \d+\))(?:, |\)$)){3}")  # as `consent.signature` tells it
 _NONE_OF_OURS = (names.NOT_OURS, errno.EINVAL)  # the latter is raised for anything but a regular file
 
 
@@ -101,11 +103,23 @@ class State:
         self.places: dict[str, Place] = {}
         self.lost = False
 
-    def begin(self, period: str) -> None:
-        """Take up the consent of this signature, with what its first run has noted."""
-        told = self.told if self.noted == period else []
-        self.period, self.covered, self.seen = period, [coverage.LOST] if self.lost else told, ""
+    def begin(self, period: str, *, anew: bool = False) -> None:
+        """Take up the consent of this signature, `anew` if it is certainly another one than before, with what its first
+        run has noted.
+        """
+        told = self.told if self.noted == period else [] if anew else self.known()
+        self.period, self.covered, self.seen = period, told, ""
         self.noted, self.told = "", []
+
+    def known(self) -> "list[str]":
+        """All that a consent may cover which none of its runs has noted; empty for what is disclosed now. If it cannot
+        be told whether this is the answer that stood before, that is what was covered then: a version that tells
+        answers apart by something else wrote the file, or it is lost.
+        """
+        last = self.noted or self.period
+        if self.lost or not last or _PERIOD.fullmatch(last):
+            return [coverage.LOST] if self.lost else []
+        return self.told if self.noted else self.covered
 
 
 def backoff(first: float, failures: int) -> float:
