@@ -165,7 +165,7 @@ def test_no_salt_without_consent(make_telemetry: Callable[..., Telemetry], home:
     assert os.listdir(home) == []
 
 
-@pytest.mark.parametrize("content", ["", "secret", "ab" * 31, "AB" * 32, "ab" * 32 + "\nx", "\x00" * 64])
+@pytest.mark.parametrize("content", ["0", "secret", "ab" * 31, "AB" * 32, "ab" * 32 + "\nx", "\x00" * 64])
 def test_a_salt_that_is_none_drops_the_event(
     content: str, make_telemetry: Callable[..., Telemetry], home: Path, swallowed: list[tuple[str, Exception]]
 ) -> None:

@@ -54,7 +54,7 @@ def test_whoever_comes_first(paths: names.Paths) -> None:
     assert len(set(found)) == 1
 
 
-@pytest.mark.parametrize("content", [b"", b"ab" * 15, b"AB" * 16, b"not hex digits at all, but as long", b"\x00\xff"])
+@pytest.mark.parametrize("content", [b"\0", b"ab" * 15, b"AB" * 16, b"not hex digits at all, but as long", b"\x00\xff"])
 def test_a_foreign_file_is_refused(paths: names.Paths, directory: Path, content: bytes) -> None:
     """A file that we did not write is neither used nor overwritten."""
     directory.mkdir()
@@ -62,6 +62,24 @@ def test_a_foreign_file_is_refused(paths: names.Paths, directory: Path, content:
     with pytest.raises(OSError, match="not the id"):
         install_id(paths, consent.signature(paths))
     assert (directory / "id").read_bytes() == content
+
+
+@pytest.mark.parametrize("key", ["id", "salt"])
+def test_an_empty_file_is_made_anew(paths: names.Paths, directory: Path, key: str) -> None:
+    """A power cut soon after the first run leaves the name and nothing in it; without a yes it stays so."""
+    directory.mkdir()
+    (directory / key).touch()
+    signed = consent.signature(paths)
+    off = Pseudonyms(paths, None, lambda: consent.look("mytool", "opt-in", {}, paths))
+    for make in (lambda: install_id(paths, None), lambda: off("search", "word", b"value")):
+        with pytest.raises(OSError, match=f"not the {key}|No such file"):
+            make()
+    assert (directory / key).read_bytes() == b""
+    pseudonyms = Pseudonyms(paths, signed, agreed)
+    first = (install_id(paths, signed), pseudonyms("search", "word", b"value"))
+    assert (directory / key).read_bytes()
+    again = Pseudonyms(paths, signed, agreed)
+    assert first == (install_id(paths, signed), again("search", "word", b"value"))
 
 
 @root

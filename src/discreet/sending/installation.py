@@ -154,9 +154,12 @@ def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]
                 raise  # `clear` or `off` came meanwhile, and no file may be there after them
             directories.make_directory(paths.directory, below=paths.below)
         else:
-            if len(text) != 2 * length or text.strip("0123456789abcdef"):
+            if len(text) == 2 * length and not text.strip("0123456789abcdef"):
+                return text
+            if text or not agreed():
                 raise OSError(22, f"not the {key} that this package writes", path)
-            return text
+            # A power cut within half a minute leaves it empty. Of two processes that see it at once, each may make one.
+            os.unlink(path)
         try:
             files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=False, patient=patient)
         except FileExistsError:
