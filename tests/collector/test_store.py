@@ -251,6 +251,42 @@ def test_a_file_that_is_erased_to_make_room(
     assert old.read_text() == row(2)[2] + "\n"
 
 
+def test_the_room_of_a_file_that_was_erased(
+    opened: Callable[..., Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is there at once, although nothing more comes from that tool: an open file would keep it until midnight."""
+    made: list[int] = []
+    real = room.files.open_ours
+
+    def noted(path: str, flags: int) -> int:
+        made.append(real(path, flags))
+        return made[-1]
+
+    monkeypatch.setattr(room.files, "open_ours", noted)
+    store = opened()
+    store.add([row(1), row(2, "other")])
+    (tmp_path / "out" / "2026-11-20.mytool.jsonl").unlink()
+    store.sync()()
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(made[-2])
+    assert os.fstat(made[-1]).st_size
+    assert store.add([row(3), row(4, "other")]) == 2
+    assert lines(tmp_path / "out") == [row(3)[2], row(2, "other")[2], row(4, "other")[2]]
+
+
+def test_the_end_does_no_more_than_it_must(opened: Callable[..., Store], tmp_path: Path, clock: Clock) -> None:
+    """What was written is on the disk and the directory is free, even if it was taken away, on a new day, too."""
+    store = opened()
+    store.add([row(1)])
+    (tmp_path / "out").rename(tmp_path / "away")
+    clock.now += DAY
+    with pytest.raises(OSError, match="No such file"):
+        store.sync()
+    store.close()
+    (tmp_path / "away").rename(tmp_path / "out")
+    assert opened().add([row(1), row(2)]) == 1
+
+
 def test_room_that_was_made(
     opened: Callable[..., Store], tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

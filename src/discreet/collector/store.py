@@ -129,19 +129,18 @@ class Store:
             for name in self._dirty & self._open.keys():
                 work.callback(_bring, os.dup(self._open[name]))
             self._dirty.clear()
+            for name in list(self._open):  # one that was erased takes its room until it is closed
+                if not _stands(self._open[name], os.path.join(self.directory, name)):
+                    work.callback(_bring, self._open.pop(name))
             kept = work.pop_all()
         return kept.close
 
     def close(self) -> None:
         """Bring everything to the disk and release the directory. Raises `OSError`."""
-        try:
-            self.sync()()
-        finally:
-            try:
-                for name in list(self._open):
-                    os.close(self._open.pop(name))
-            finally:
-                self._lock.__exit__()
+        with ExitStack() as work:
+            work.callback(self._lock.__exit__)
+            for name in list(self._open):
+                work.callback(_bring if name in self._dirty else os.close, self._open.pop(name))
 
     def _load(self) -> None:
         """Read all files once: cut off torn ends, learn ids, erase the forgotten lines that a crash left."""
