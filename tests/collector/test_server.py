@@ -311,3 +311,22 @@ def test_the_same_error_many_times(start: Callable[..., Collector], monkeypatch:
     collector.complaints.clear()
     assert "OSError (Too many open files) at " in said
     assert "jane" not in said
+
+
+def test_nobody_reads_what_is_told(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal is gone, or stderr is a file on the same full disk: it is no reason to end, nor is it told."""
+    tried = threading.Event()
+
+    def lost(_: str) -> None:
+        tried.set()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def refuse(_: Store) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(collector.server, "_complain", lost)
+        patched.setattr(Store, "sync", refuse)
+        assert tried.wait(20)
+        assert collector.send(RECORDS[:1], "json").status == 200
+    assert collector.send(RECORDS[1:2], "json").status == 200

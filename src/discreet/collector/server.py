@@ -104,7 +104,8 @@ class Server:
         """Once a minute: without descriptors, asyncio fails thousands of times a second."""
         if said not in self._said:
             self._said.add(said)
-            self._complain(said)
+            with contextlib.suppress(OSError):  # said into a file on the full disk, say, or to nobody
+                self._complain(said)
 
     async def _end(self) -> None:
         """Let requests under way end, then close what is left."""
