@@ -186,6 +186,14 @@ def test_what_is_no_count_is_not_added_up(odd: float) -> None:
     assert field(document(summed([*log, record(lang={"py": "x"})]), DECLARED), "lang/js")["kind"] == "number"
 
 
+@pytest.mark.parametrize("declared", [DECLARED, None])
+def test_a_field_of_several_kinds(declared: Declaration | None) -> None:
+    """Each part counts its own records, as after a version that records a distribution in place of a number."""
+    log = [*[record(lang={"py": 1, "js": 2})] * 3, *[record(lang=4)] * 2, record(lang="x"), record(lang=True)]
+    parts = [one for one in document(summed(log), declared)["fields"] if one["field"] == "lang"]
+    assert [(one["kind"], one["count"]) for one in parts] == [("choice", 2), ("number", 2), ("items", 3)]
+
+
 def test_few_numbers_are_told_one_by_one() -> None:
     """Numbers that occur over and over (exit codes, buckets) are listed; others have their figures only."""
     found = document(summed(record(code=n % 3, size=n) for n in range(90)))

@@ -183,7 +183,8 @@ def _field(name: str, values: Values, row: "Row | None") -> Iterator[tuple[str, 
     nested = row if isinstance(row, dict) else {}
     if _counts(values, row):
         totals = {item: held.numbers.total for item, held in values.items.items()}
-        yield name, _part("items", values.count, [_value(item, total) for item, total in ranked(totals)])
+        count = values.count - sum(values.table.values()) - values.numbers.count  # others have parts of their own
+        yield name, _part("items", count, [_value(item, total) for item, total in ranked(totals)])
     else:
         for item, held in sorted(values.items.items()):
             yield from _field(f"{name}{BELOW}{item}", held, nested.get(item))
