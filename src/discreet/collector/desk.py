@@ -73,8 +73,8 @@ class Desk:
         self._routes: dict[str, dict[str, Callable[[Request], Answer | Work]]] = {
             "/": {"GET": self._page, "POST": self._own},
             "/t": {"GET": self._beacon, "POST": self._own},
-            "/v1/traces": {"POST": lambda request: self._otlp(_content(request))},
-            "/batch/": {"POST": lambda request: self._posthog(_content(request))},
+            "/v1/traces": {"POST": lambda request: self._own(request, self._otlp)},
+            "/batch/": {"POST": lambda request: self._own(request, self._posthog)},
             "/flags/": {"POST": self._answer_flags},
             "/healthz": {"GET": self._health},
         }
@@ -132,8 +132,7 @@ class Desk:
     def _knows(self, request: Request) -> bool:
         """Whether a request has the token, in constant time; for the page, also as the password of any user.
 
-        A browser that was given a password sends it with every request, whichever page made it. So it lets nobody
-        write.
+        A browser sends a password that it was given with every request, whichever page made it: it lets nobody write.
         """
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         found = value.strip().encode("latin-1")
@@ -150,19 +149,21 @@ class Desk:
         _, _, refused, why = self._take(decode.query(request.query))
         return Answer(422, f"{why}\n".encode(), TEXT) if refused else Answer(204)
 
-    def _own(self, request: Request) -> Answer | Work:
+    def _own(self, request: Request, otherwise: Callable[[object], Answer] | None = None) -> Answer | Work:
         content = _content(request)
         if isinstance(content, dict):
             if content.keys() == {"forget"}:
                 return self._forget(content["forget"])
-            for key, take in (("resourceSpans", self._otlp), ("batch", self._posthog)):
+            for key, take in (("records", self._records), ("resourceSpans", self._otlp), ("batch", self._posthog)):
                 if isinstance(content.get(key), list):
                     return take(content)
+        return (otherwise or self._records)(content)
+
+    def _records(self, content: object) -> Answer:
         stored, repeated, refused, why = self._take(decode.own(content))
         told = {"stored": stored, "repeated": repeated, "refused": refused}
-        if refused and not (stored or repeated):
-            return Answer(422, _json({**told, "why": why}))
-        return Answer(200, _json(told))
+        none = refused and not (stored or repeated)
+        return Answer(422, _json({**told, "why": why})) if none else Answer(200, _json(told))
 
     def _otlp(self, content: object) -> Answer:
         _, _, refused, _ = self._take(decode.spans(content))
@@ -252,9 +253,8 @@ class Desk:
 
 def _content(request: Request) -> object:
     """The JSON of a body. Raises `Refusal`."""
-    body = request.body
-    if request.headers.get("content-encoding", "").lower() == "gzip":
-        body = _expanded(body)
+    gzip = request.headers.get("content-encoding", "").lower() == "gzip"
+    body = _expanded(request.body) if gzip else request.body
     # Each value but the first comes after one of these. Those within texts, which are few, count as well.
     most = max(VALUES, len(body) // _VALUE_BYTES)
     if sum(map(body.count, (b",", b"[", b"{"))) > most:
