@@ -364,6 +364,18 @@ def test_an_erasure_over_the_bound(opened: Callable[..., Store], tmp_path: Path)
     assert lines(tmp_path / "out") == []
 
 
+def test_an_erasure_while_files_are_moved_away(opened: Callable[..., Store], tmp_path: Path, clock: Clock) -> None:
+    """In those that are left, it is done."""
+    store = opened()
+    store.add([row(1)])
+    clock.now += DAY
+    store.add([row(2)])
+    erase = store.forget([row(1)[1], row(2)[1]])
+    (tmp_path / "out" / "2026-11-20.mytool.jsonl").rename(tmp_path / "away")
+    assert erase() == 1
+    assert lines(tmp_path / "out") == []
+
+
 def test_an_erasure_that_a_crash_cut_short_is_done_at_the_start(opened: Callable[..., Store], tmp_path: Path) -> None:
     """The request was written down before anything was erased."""
     store = opened()

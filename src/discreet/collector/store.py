@@ -14,7 +14,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, KeysView
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from shutil import disk_usage
 from typing import BinaryIO
 
@@ -102,7 +102,7 @@ class Store:
         def erase() -> int:
             number = 0
             for path, size in sizes:
-                with _opened(path) as file:
+                with suppress(FileNotFoundError), _opened(path) as file:  # it may be moved away meanwhile
                     number += _blank(file, named.keys(), size)
             return number
 
