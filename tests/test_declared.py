@@ -1,6 +1,9 @@
 """A declaration that is made later: never one that would have been refused, and the same as the one made at once."""
 
-from collections.abc import Iterator
+import copy
+import pickle
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +86,14 @@ class ItsOwnName(Event, name="No"):
     """With a name that is not legal."""
 
 
-CLASSES: list[Any] = [Search, Renamed, Sampled, Titled, Wrong, Below, Mixed, ItsOwnName]
+class Documented(Event):
+    """With a purpose that is no text."""
+
+    __doc__ = property(lambda self: "of an instance")  # type: ignore[assignment]  # as an author might write it
+
+
+Nameless = type("Nameless", (Event,), {"": "no row", "n": "count"})
+CLASSES: list[Any] = [Search, Renamed, Sampled, Titled, Wrong, Below, Mixed, ItsOwnName, Documented, Nameless]
 CLASSES += [Event, object, int, Search(), "x", None]
 
 
@@ -134,7 +144,7 @@ def outcome(make: Any, events: object, fields: object) -> Any:
     """What is declared, or the refusal, which comes at once or never."""
     try:
         declaration = make(events, fields)
-    except ValueError as error:
+    except (ValueError, AttributeError) as error:
         return str(error)
     return shown(declaration)
 
@@ -189,3 +199,34 @@ def test_what_is_not_is_made_at_once(events: Any, fields: Any, home: Path, monke
     monkeypatch.setenv("DO_NOT_TRACK", "0")
     monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "1")
     assert type(discreet.Telemetry("mytool", fields={"n": "count"}).declaration) is Declaration
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_copy_is_made_later_as_well(copied: Callable[[Any], Any]) -> None:
+    """Copied, or pickled, it is the same declaration, before its first question and after."""
+    later = declared.declaration([Search], {"n": "count"})
+    assert type(copied(later)) is declared.Later
+    assert shown(copied(later)) == shown(later) == shown(copied(later))
+
+
+def test_two_copies_of_the_package(run_python: Any, tmp_path: Path) -> None:
+    """A tool's own copy makes nothing of its own rows before it is asked, and refuses those of another copy at once."""
+    own = tmp_path / "site" / "mytool" / "discreet"
+    shutil.copytree(Path(discreet.__file__).parent, own, ignore=shutil.ignore_patterns("__pycache__"))
+    (own.parent / "__init__.py").touch()
+    result = run_python(
+        "import sys\nsys.path.insert(0, sys.argv[1])\nimport discreet as other\nfrom mytool import discreet as own\n"
+        "for package in (own, other):\n"
+        "    class Search(package.Event):\n        n = package.Count()\n"
+        "    for given in ({'events': [Search]}, {'fields': {'n': package.Count()}}):\n"
+        "        try:\n            print(type(own.Telemetry('never', **given).declaration).__name__)\n"
+        "        except ValueError as error:\n            print(error)\n",
+        str(tmp_path / "site"),
+    )
+    assert result.stderr == ""
+    assert result.stdout.splitlines() == [
+        "Later",
+        "Later",
+        "events: <class '__main__.Search'> is not an Event class, nor one with _telemetry_keys()",
+        "fields, field 'n': a Count is not a conversion of this package",
+    ]

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 
     from .privacy.declaration import Declaration
 
-_CONVERSIONS, _EVENT = "discreet.privacy.conversions", "discreet.privacy.event"  # where rows and event classes are from
+_HERE = __name__.rpartition(".")[0]  # in a tool's own copy of the package, the rows of another copy are refused
+_CONVERSIONS, _EVENT = f"{_HERE}.privacy.conversions", f"{_HERE}.privacy.event"  # where rows and event classes are from
 _WORDS = ("aggregate", "boolean", "count", "forbid", "hash", "number", "text_count", "version")  # need no options
 _CHOICES = ("one_of", "distribution")
 _STEPS = {"round_to": 1_000_000, "significant": 15}  # the plain options of a number, whole ones up to this
@@ -36,9 +37,11 @@ class Later:
         self._given: Any = given
 
     def __getattr__(self, name: str) -> "Any":
+        if name[:1] == "_":  # what `copy` and `pickle` look for, before there is anything to make one of
+            raise AttributeError(name)
         from .privacy.declaration import Declaration
 
-        made = Declaration(*self.__dict__["_given"])
+        made = self.__dict__.setdefault("_made", Declaration(*self._given))  # of several threads one wins
         self.__dict__.update({known: getattr(made, known) for known in (*Declaration.__slots__, "rows")})
         return getattr(made, name)
 
@@ -67,8 +70,9 @@ def _is_plain(kind: "Any") -> bool:
     """Whether this is a class directly below `Event`, without a rate, and with nothing but rows."""
     if not isinstance(kind, type) or len(kind.__mro__) != 3 or kind.__mro__[1].__module__ != _EVENT:
         return False
-    own: dict[str, Any] = {name: value for name, value in vars(kind).items() if name[0] != "_" or name == "_sample"}
-    return own.pop("_sample") is None and _is_name(own.pop("event_name")) and _copied(own, _row) is not None
+    own: dict[str, Any] = {name: value for name, value in vars(kind).items() if name[:1] != "_"}
+    usual = vars(kind).get("_sample") is None and isinstance(kind.__doc__ or "", str)
+    return usual and _is_name(own.pop("event_name", None)) and _copied(own, _row) is not None
 
 
 def _row(spec: "Any") -> object:
