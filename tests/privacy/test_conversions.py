@@ -266,6 +266,18 @@ def test_an_overflow_is_an_error() -> None:
         LANGUAGES.convert({"py": math.inf})
 
 
+@pytest.mark.parametrize("row", [Number(), Number(round_to=10), Number(buckets=(0, 10)), FORMATS, Hash()])
+def test_a_call_imports_nothing(row: Conversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a row needs is loaded with it: an import takes longer than most conversions, even of what is loaded."""
+    convert = row.bind("search", "field", lambda *_: "0" * 16)
+    value = 10 if isinstance(row, Number) else "json"
+    expected = row.convert(value) if row.word != "hash" else "0" * 16
+    with monkeypatch.context() as none:
+        none.setattr("builtins.__import__", None)
+        left = convert(value), convert(None)
+    assert left == (expected, None)
+
+
 def test_a_range_longer_than_any_integer_of_ours() -> None:
     """A length beyond 2**53 is no count."""
     with pytest.raises(Refused):

@@ -31,12 +31,11 @@ if TYPE_CHECKING:
     Draw: TypeAlias = Callable[[str, str, bytes], int]  # (event, field, message) -> its draw, below 2**256
     Convert: TypeAlias = Callable[[object], Clean | None]  # the conversion of one field of one event
 
-LEVELS, _LARGEST = ("basic", "enhanced"), names.LARGEST_INTEGER
+LEVELS, _MOST = ("basic", "enhanced"), names.LARGEST_INTEGER
 
 
 class Conversion:
     """What every conversion has: a `purpose` and an `example` for the disclosure, and the `level` it is collected at.
-
     Raises `ValueError` for a level other than "basic" and "enhanced", and for a purpose that is no text.
     """
 
@@ -50,9 +49,7 @@ class Conversion:
             raise ValueError(f"level must be one of {', '.join(LEVELS)}, not {level!r}")
         if not isinstance(purpose, str):
             raise ValueError(f"purpose must be text, not {purpose!r}")
-        self.purpose = purpose
-        self.example = example
-        self.level = level
+        self.purpose, self.example, self.level = purpose, example, level
 
     def convert(self, value: object) -> "Clean | None":
         """The clean value, or None for nothing. Even with an epsilon it is the truth: only what `bind` returns answers
@@ -108,14 +105,13 @@ class Count(Conversion):
         if isinstance(value, (str, bytes, bytearray)) or not hasattr(type(value), "__len__"):
             return 1
         length = len(value)  # type: ignore[arg-type]  # its type has __len__, as seen above
-        return length if length <= _LARGEST else _refuse("not a count")
+        return length if length <= _MOST else _refuse("not a count")
 
 
 class Hash(Conversion):
-    """16 hex digits of BLAKE2b, keyed by a random salt of this installation which never leaves.
-
-    The event, the field and the UTC month go into the key, so equal values are linked within one field of one
-    installation for at most a month. Takes text, bytes, integers and paths; refuses the rest.
+    """16 hex digits of BLAKE2b, keyed by a random salt of this installation which never leaves. The event, the field
+    and the UTC month go into the key, so equal values are linked within one field of one installation for at most a
+    month. Takes text, bytes, integers and paths; refuses the rest.
     """
 
     __slots__ = ()
@@ -182,9 +178,9 @@ class Number(Conversion):
 
     `round_to` is the step to round to (10: to tens), `significant` the number of significant digits. `buckets` are
     ascending lower edges: the value leaves as the largest edge that is not above it, or as the first if all are. With
-    "powers_of_two" for edges it leaves as 0, 1, 2, 4, 8, ..., and below 0 as their mirror images.
-    Infinities and NaN leave nothing, nor do numbers beyond 2**53 that no clamp brings back. Text is refused. Raises
-    `ValueError` for a step, digits or edges that make no sense.
+    "powers_of_two" for edges it leaves as 0, 1, 2, 4, 8, ..., and below 0 as their mirror images. Infinities and NaN
+    leave nothing, nor do numbers beyond 2**53 that no clamp brings back. Text is refused. Raises `ValueError` for a
+    step, digits or edges that make no sense.
     """
 
     __slots__ = ("_bare", "buckets", "high", "low", "round_to", "significant")
@@ -211,10 +207,15 @@ class Number(Conversion):
 
             self.buckets = checked_options(round_to, significant, low, high, buckets)
 
+    def bind(self, event: str, field: str, pseudonymize: "Pseudonymize", draw: "Draw | None" = None) -> "Convert":
+        if self._bare:
+            return self.convert
+        from .numbers import shaped  # here, as at each call it would take thrice as long as all of the work
+
+        return lambda value: None if value is None else shaped(value, self)
+
     def convert(self, value: object) -> "int | float | None":
-        if value is None:
-            return None
-        if self._bare and (type(value) is int or type(value) is float) and -_LARGEST <= value <= _LARGEST:
+        if value is None or (self._bare and (type(value) is int or type(value) is float) and -_MOST <= value <= _MOST):
             return value  # as nearly all are: they need no arithmetic, which would have to be loaded
         from .numbers import shaped
 
@@ -248,9 +249,8 @@ class OneOf(Conversion):
 
 
 class Version(Conversion):
-    """A version: two or three numbers of up to four digits with an optional aN, bN or rcN, such as `3.11.7`.
-
-    Four parts (an address) and everything else leave nothing.
+    """A version: two or three numbers of up to four digits with an optional aN, bN or rcN, such as `3.11.7`. Four parts
+    (an address) and everything else leave nothing.
     """
 
     __slots__ = ("_accepted",)
