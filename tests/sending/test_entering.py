@@ -327,6 +327,22 @@ def test_what_another_version_of_this_package_noted(world: World, period: str, n
     assert not consent.is_first_run(world.paths, consent.signature(world.paths))
 
 
+@pytest.mark.parametrize("since", [None, 1.0, -86_400.5])
+def test_a_new_answer_by_hand(world: World, since: float | None) -> None:
+    """After an answer whose file has any date, one from before 1970 included, another one covers what is new."""
+    version(world, BEFORE)
+    world.agree("true", since)
+    world.record(1, properties={"n": 1})
+    world.deliver(strict(world))
+    version(world, AFTER)
+    world.now += 10
+    world.agree("enhanced")
+    world.now += 10
+    world.record(2, properties={"n": 2, "m": 7})
+    world.deliver(strict(world))
+    assert properties(world)[-1] == {"n": 2, "m": 7}
+
+
 @pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside places"])
 def test_a_first_run_that_another_version_of_this_package_noted(world: World, beside: bool) -> None:
     """The same where no deliverer has seen the note."""

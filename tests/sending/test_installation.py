@@ -82,6 +82,24 @@ def test_an_empty_file_is_made_anew(paths: names.Paths, directory: Path, key: st
     assert first == (install_id(paths, signed), again("search", "word", b"value"))
 
 
+@pytest.mark.parametrize("meanwhile", ["", "ab" * 32])
+def test_two_processes_see_an_empty_file(paths: names.Paths, directory: Path, meanwhile: str) -> None:
+    """The other one may have taken it away, or made its own, between two steps of this one: no event is dropped."""
+    directory.mkdir()
+    (directory / "salt").touch()
+
+    def look() -> consent.Facts:
+        (directory / "salt").unlink(missing_ok=True)
+        if meanwhile:
+            (directory / "salt").write_text(meanwhile)
+        return agreed()
+
+    pseudonyms = Pseudonyms(paths, None, look)
+    assert pseudonyms("search", "word", b"value")
+    assert pseudonyms.salt.hex() == (directory / "salt").read_text().strip()
+    assert os.listdir(directory) == ["salt"]
+
+
 @root
 def test_another_users_id_is_none(paths: names.Paths, directory: Path) -> None:
     """Somebody who chose it would know whose the records are."""

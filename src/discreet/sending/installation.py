@@ -147,6 +147,7 @@ def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]
     """The hex digits that the file holds, after making fresh ones if need be; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
+        empty = False
         try:
             text = _read(paths, key)
         except FileNotFoundError:
@@ -158,10 +159,9 @@ def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]
                 return text
             if text or not agreed():
                 raise OSError(22, f"not the {key} that this package writes", path)
-            # A power cut within half a minute leaves it empty. Of two processes that see it at once, each may make one.
-            os.unlink(path)
+            empty = True  # by a power cut within half a minute; of two processes that see it at once, each may make one
         try:
-            files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=False, patient=patient)
+            files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=empty, patient=patient)
         except FileExistsError:
             continue
     raise FileNotFoundError(2, "comes and goes", path)

@@ -34,7 +34,7 @@ MOST_RECORDS = 500  # of one request
 MOST_PLACES = 16  # kept: of the destinations in force, and of those that were tried last
 _MOST_AWAY = 2 * names.LOG_FILES  # files remembered that are gone: they come back soon, or not at all
 _TEXT = 256  # characters of any text in the file
-_PERIOD = re.compile(r"\((?:(?:None|\(\d+, \d+\))(?:, |\)$)){3}")  # as `consent.signature` tells it
+_PERIOD = re.compile(r"\((?:(?:None|\(\d+, -?\d+\))(?:, |\)$)){3}")  # as `consent.signature` tells it
 _NONE_OF_OURS = (names.NOT_OURS, errno.EINVAL)  # the latter is raised for anything but a regular file
 
 
