@@ -392,6 +392,12 @@ def test_what_cannot_be_compared_is_more(one: str, other: str) -> None:
     assert not narrower(other, one)
 
 
+@pytest.mark.parametrize("step", ["0", "0.0", f"1{'0' * 400}"])
+def test_an_edited_answer_covers_no_more(step: str) -> None:
+    """A step that no row can have covers nothing, and ends neither a delivery nor a verb."""
+    assert not narrower(f"number round_to={step}", "number round_to=0.5")
+
+
 def test_a_weaker_conversion_stays() -> None:
     """A field of the same name that now lets out more is held back, and one that lets out less is not."""
     before = declared({"n": Number(round_to=10), "fmt": OneOf("json", "table"), "files": Count()})

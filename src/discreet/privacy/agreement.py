@@ -148,13 +148,14 @@ def narrower(agreed: str, line: str) -> bool:
     """Whether the spelling `line` lets out no more than the `agreed` one. In doubt, no. Never raises."""
     try:
         old, new = read(agreed), read(line)
-    except ValueError:
+        less = all(name in new.options and _tightened(name, old, new) for name in old.options)
+    except (ValueError, ArithmeticError):  # not the spelling of a row; or a step of 0, or too large, which no row has
         return False
     if old.word != new.word or (old.level, new.level) == ("enhanced", "basic") or not set(new.texts) <= set(old.texts):
         return False
     if "epsilon" in old.options and (old.options, old.texts) != (new.options, new.texts):
         return False  # another question, and a new draw: what the two answers give away adds up
-    return all(name in new.options and _tightened(name, old, new) for name in old.options)
+    return less
 
 
 def _tightened(name: str, old: "Spelling", new: "Spelling") -> bool:
