@@ -16,9 +16,9 @@ def write_private(
 ) -> None:
     """Write `content` to `path` by temporary file and rename, mode 0600, or `mode` once it is whole.
 
-    With `replace=False` an existing file wins: `FileExistsError`. Without hard links that waits for a lock, 0.1 s at
-    most, if `patient`. Raises `OSError` (full disk, no permission); the temporary file is gone then and the old content
-    untouched.
+    With `replace=False` an existing file wins, unless it is empty: `FileExistsError`. Over an empty one, or without
+    hard links, it waits for a lock, 0.1 s at most, if `patient`. Raises `OSError` (full disk, no permission); the
+    temporary file is gone then and the old content untouched.
     """
     temporary = f"{path}.{os.getpid()}.{os.urandom(4).hex()}.tmp"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | names.NO_FOLLOW | names.OPEN_FLAGS
@@ -92,8 +92,6 @@ def _link(temporary: str, path: str, patient: bool) -> None:
     """Give the file its name; `FileExistsError`, which no rename raises, if that is taken."""
     try:
         os.link(temporary, path)
-    except FileExistsError:
-        raise
     except OSError:
         _take(temporary, path, patient)
     else:
@@ -101,8 +99,8 @@ def _link(temporary: str, path: str, patient: bool) -> None:
 
 
 def _take(temporary: str, path: str, patient: bool) -> None:
-    """The same by rename, on a file system without hard links. The lock of the directory keeps others from the moment
-    between its two steps; where there are no such locks either, the later of two wins.
+    """The same by rename: over an empty file, or on a file system without hard links. The lock of the directory keeps
+    others from the moment between its two steps; where there are no such locks either, the later of two wins.
     """
     from . import directories  # seldom
 
@@ -110,10 +108,10 @@ def _take(temporary: str, path: str, patient: bool) -> None:
         if look:
             time.sleep(directories.PAUSE_SECONDS)
         with directories.DirectoryLock(os.path.dirname(path)) as held:
-            if os.path.lexists(path):
+            if os.path.lexists(path) and os.lstat(path).st_size > 1:  # `echo >` leaves a newline
                 raise FileExistsError(17, "exists", path)
             if held:
-                os.rename(temporary, path)
+                os.replace(temporary, path)
                 return
     raise BlockingIOError(11, "somebody else has the lock", path)
 

@@ -36,8 +36,12 @@ def test_an_id_is_made_once(paths: names.Paths, directory: Path) -> None:
     assert install_id(paths, consent.signature(paths)) != first
 
 
-def test_whoever_comes_first(paths: names.Paths) -> None:
-    """Threads that make the id at the same moment all end up with the same one."""
+@pytest.mark.parametrize("empty", [False, True])
+def test_whoever_comes_first(paths: names.Paths, directory: Path, empty: bool) -> None:
+    """Threads that make the id at the same moment all end up with the same one, and where it was empty, too."""
+    if empty:
+        directory.mkdir()
+        (directory / "id").touch()
     barrier = threading.Barrier(8)
     found: list[str] = []
 
@@ -65,19 +69,20 @@ def test_a_foreign_file_is_refused(paths: names.Paths, directory: Path, content:
 
 
 @pytest.mark.parametrize("key", ["id", "salt"])
-def test_an_empty_file_is_made_anew(paths: names.Paths, directory: Path, key: str) -> None:
+@pytest.mark.parametrize("content", [b"", b"\n"])
+def test_an_empty_file_is_made_anew(paths: names.Paths, directory: Path, key: str, content: bytes) -> None:
     """A power cut soon after the first run leaves the name and nothing in it; without a yes it stays so."""
     directory.mkdir()
-    (directory / key).touch()
+    (directory / key).write_bytes(content)
     signed = consent.signature(paths)
     off = Pseudonyms(paths, None, lambda: consent.look("mytool", "opt-in", {}, paths))
     for make in (lambda: install_id(paths, None), lambda: off("search", "word", b"value")):
         with pytest.raises(OSError, match=f"not the {key}|No such file"):
             make()
-    assert (directory / key).read_bytes() == b""
+    assert (directory / key).read_bytes() == content
     pseudonyms = Pseudonyms(paths, signed, agreed)
     first = (install_id(paths, signed), pseudonyms("search", "word", b"value"))
-    assert (directory / key).read_bytes()
+    assert (directory / key).read_bytes().strip()
     again = Pseudonyms(paths, signed, agreed)
     assert first == (install_id(paths, signed), again("search", "word", b"value"))
 

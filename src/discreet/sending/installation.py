@@ -147,7 +147,6 @@ def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]
     """The hex digits that the file holds, after making fresh ones if need be; of two processes the first one wins."""
     path = paths[key]
     for _ in range(3):
-        empty = False
         try:
             text = _read(paths, key)
         except FileNotFoundError:
@@ -157,11 +156,10 @@ def _kept(paths: names.Paths, key: str, length: int, agreed: "Callable[[], bool]
         else:
             if len(text) == 2 * length and not text.strip("0123456789abcdef"):
                 return text
-            if text or not agreed():
+            if text or not agreed():  # a power cut within half a minute leaves it empty
                 raise OSError(22, f"not the {key} that this package writes", path)
-            empty = True  # by a power cut within half a minute; of two processes that see it at once, each may make one
         try:
-            files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=empty, patient=patient)
+            files.write_private(path, f"{os.urandom(length).hex()}\n".encode(), replace=False, patient=patient)
         except FileExistsError:
             continue
     raise FileNotFoundError(2, "comes and goes", path)
