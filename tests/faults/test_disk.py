@@ -28,9 +28,9 @@ PACKAGE = Path(discreet.__file__).parent
 # What of `os` touches no file of the package's: names, processes, the host's own streams, and the child's farewell.
 WITHOUT_DISK = {
     "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execve", "fsdecode", "fsencode", "fspath",
-    "get_exec_path", "getegid", "geteuid", "getgid", "getpgrp", "getpid", "getsid", "getuid", "isatty", "kill",
+    "get_exec_path", "getegid", "geteuid", "getgid", "getpgid", "getpgrp", "getpid", "getsid", "getuid", "isatty",
     "memfd_create", "pwrite", "name", "nice", "path", "pathsep", "register_at_fork", "sep", "set_inheritable", "setsid",
-    "stat_result",
+    "kill", "stat_result",
     "tcgetpgrp", "urandom", "waitpid", "waitstatus_to_exitcode", "abspath", "basename", "dirname", "isabs", "join",
     "samestat", "split", "strerror",
 }  # fmt: skip

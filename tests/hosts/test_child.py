@@ -109,6 +109,93 @@ def test_a_command_that_does_not_stop(environment: dict[str, str], home: Path, h
     assert only(home) == 7
 
 
+@pytest.mark.parametrize("how", PROGRAMS)
+def test_keys_reach_a_command_in_a_group_of_its_own(environment: dict[str, str], home: Path, how: str) -> None:
+    """`timeout` makes a process group of its own, which it could not as the leader in the place of `run`: all in it
+    get Ctrl-Z, `fg` and Ctrl-C.
+    """
+    command = """
+os.setpgid(0, 0)
+import subprocess
+signal.signal(signal.SIGINT, lambda *_: os._exit(7))
+subprocess.run(["sh", "-c", "echo ready; sleep 0.5; echo back; exec sleep 60"])
+"""
+    with Terminal(below_a_shell(how, command, "fg > /dev/null; echo status $?"), environment) as terminal:
+        terminal.wait_for("ready")
+        terminal.type("\x1a")
+        terminal.wait_for(f"status {128 + signal.SIGTSTP}")
+        terminal.wait_for("\nback\n")
+        terminal.type("\x03")
+        terminal.wait_for("status 7")
+        assert terminal.end() == 0
+    assert only(home) == 7
+
+
+@pytest.mark.parametrize("how", PROGRAMS)
+def test_ctrl_z_after_a_stop(environment: dict[str, str], home: Path, how: str) -> None:
+    """A command that was stopped alone leaves the terminal to nobody (a shell's `suspend`): Ctrl-Z frees it."""
+    command = "say('ready'); os.kill(os.getpid(), signal.SIGSTOP); say('back'); os._exit(7)"
+    with Terminal(below_a_shell(how, command, "fg > /dev/null; echo status $?"), environment) as terminal:
+        terminal.wait_for("ready")
+        time.sleep(0.2)
+        terminal.type("\x1a")
+        terminal.wait_for("status 7")
+        assert terminal.end() == 0
+    assert f"status {128 + signal.SIGTSTP}\nback\n" in terminal.output
+    assert only(home) == 7
+
+
+BELOW = """
+import os, signal, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], preexec_fn=os.setpgrp)
+stops = 0
+while os.WIFSTOPPED(status := os.waitpid(process.pid, os.WUNTRACED)[1]):
+    stops += 1
+    os.killpg(process.pid, signal.SIGCONT)
+print(stops, os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="has to look at the command without taking what it did")
+def test_a_command_that_stops_again_at_once(environment: dict[str, str], tmp_path: Path) -> None:
+    """It is not continued behind the back of whoever started it, only because `run` was not awake yet."""
+    program = """
+import os, signal
+from discreet.hosts import child
+stops = 0
+def stop():
+    global stops
+    stops += 1
+    process = int(open("pid").read())
+    os.kill(process, signal.SIGCONT)
+    os.waitid(os.P_PID, process, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+child._stop = stop
+with child.Child(["sh", "-c", "echo $$ > pid; kill -TSTP $$; kill -TSTP $$; kill -TSTP $$; exit 7"]) as held:
+    print(held.run(), stops)
+"""
+    words = [sys.executable, "-c", BELOW, sys.executable, "-c", program]
+    done = subprocess.run(
+        words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    assert done.stdout == "7 3\n0 0\n"
+
+
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="else it sets handlers, which a thread may not")
+def test_a_suspended_command_of_a_thread(environment: dict[str, str], home: Path) -> None:
+    """It may be run in any thread of a host."""
+    host = """
+import discreet, threading
+words = ["run", "--", "sh", "-c", "kill -TSTP $$; exit 7"]
+thread = threading.Thread(target=discreet.Telemetry("mytool").main, args=[words])
+thread.start()
+thread.join()
+"""
+    words = [sys.executable, "-c", BELOW, sys.executable, "-c", host]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert (done.stdout, done.stderr) == ("1 0\n", "")
+    assert only(home) == 7
+
+
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="this system does not tell who sent a signal")
 def test_run_alone_is_continued(environment: dict[str, str], home: Path) -> None:
     """Who continues `run`, not knowing of the command, continues the command, too."""

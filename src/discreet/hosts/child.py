@@ -7,7 +7,7 @@ Ctrl-Z we stop when the command did, not before: it may have to put the terminal
 
 Two known limits: a signal that another process sends to the whole process group, as `timeout` does, reaches the command
 twice, since it cannot be told from one that was sent to us alone. And if the command alone is stopped by SIGSTOP, we
-wait: whoever continues it again may not know of us.
+wait for Ctrl-Z: whoever continues it again may not know of us.
 """
 
 import errno
@@ -45,6 +45,7 @@ class Child:
         self._held: set[int] = set()
         self._before: "Any" = set()  # the signals that were held already
         self._key = False  # whether Ctrl-Z was pressed
+        self._stopped = False  # whether the command is
 
     def __enter__(self) -> "Child":
         if os.name == "posix":
@@ -94,21 +95,21 @@ class Child:
                 continue
             if _ours_alone(got, process):
                 _send(process, got.si_signo)
-            elif got.si_signo == signal.SIGTSTP:
-                self._key = True
+            else:
+                self._shared(process, got.si_signo, terminal=got.si_code > 0)
         return status
 
     def _wait_with_handlers(self, process: int) -> int:
         """As `_wait`, on a system that does not say who sent a signal (macOS). In the foreground of a terminal, the
         signals of its keys are taken to come from them.
         """
-        shared = set(map(_number, _KEYS)) if _in_foreground() else set()
+        keys = set(map(_number, _KEYS))
 
         def pass_on(number: int, _: object) -> None:
-            if number not in shared:
+            if number in keys and _in_foreground():  # asked each time: a shell moves a job (`fg`, `bg`)
+                self._shared(process, number, terminal=True)
+            else:
                 _send(process, number)
-            elif number == signal.SIGTSTP:
-                self._key = True
 
         handlers = {number: signal.signal(number, pass_on) for number in self._held}
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
@@ -121,22 +122,37 @@ class Child:
                 signal.signal(number, handler)
         return status
 
+    def _shared(self, process: int, number: int, *, terminal: bool) -> None:
+        """A signal to our whole process group, from the terminal or from the command."""
+        if terminal and os.getpgrp() == os.getpid() and (own := _group(process)) < 0:
+            _send(own, number)  # in our place the command would lead this group, and could not have left it
+        if number == signal.SIGTSTP:
+            self._key = not self._stopped
+            if self._stopped:  # already, in a way that we did not follow
+                _stop()
+                _send(_group(process), signal.SIGCONT)
+
     def _looked(self, process: int, options: int = 0) -> int | None:
         """The exit status of the command, or minus the number of a signal, if it has ended. If it was suspended, so are
         we: some programs answer Ctrl-Z by SIGSTOP (`top`).
         """
-        found, status = os.waitpid(process, options | os.WUNTRACED)
-        if found and os.WIFSTOPPED(status):
+        options |= os.WUNTRACED | os.WCONTINUED
+        found, status = os.waitpid(process, options)
+        while found and os.WIFSTOPPED(status):
+            self._stopped = True
             by = os.WSTOPSIG(status)
             key = self._key or signal.SIGTSTP in signal.sigpending()
             if by != signal.SIGTSTP and not (by == signal.SIGSTOP and key):
                 return None
             self._key = False
             _stop()
-            found, status = os.waitpid(process, os.WNOHANG | os.WCONTINUED)
+            found, status = os.waitpid(process, options | os.WNOHANG)  # it may have stopped again by now
             if not found:
-                _send(process, signal.SIGCONT)  # we alone were continued; a shell continues the whole process group
-        return os.waitstatus_to_exitcode(status) if found and not os.WIFCONTINUED(status) else None
+                _send(_group(process), signal.SIGCONT)  # we alone were continued: a shell continues its job
+        if not found:
+            return None
+        self._stopped = False
+        return None if os.WIFCONTINUED(status) else os.waitstatus_to_exitcode(status)
 
 
 def replace(argv: list[str]) -> None:
@@ -223,13 +239,22 @@ def _send(process: int, number: int) -> None:
         pass  # the command is another user's by now, as under `sudo`: without us the sender would have been refused
 
 
+def _group(process: int) -> int:
+    """What to send a signal to that is for all of the command: minus its process group, if it leads one (`timeout`)."""
+    return -process if os.getpgid(process) == process else process
+
+
 def _stop() -> None:
     """Stop this process as Ctrl-Z does, until it is continued."""
-    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
+    handler = signal.getsignal(signal.SIGTSTP)
+    if handler != signal.SIG_DFL:  # Python lets only the main thread set it
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     signal.raise_signal(signal.SIGTSTP)  # held until the next line, so that one that came already is one with it
-    before = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    signal.signal(signal.SIGTSTP, handler)
+    if handler != signal.SIG_DFL:
+        signal.signal(signal.SIGTSTP, handler)
 
 
 def _drop(pending: int) -> None:
