@@ -30,7 +30,7 @@ WITHOUT_DISK = {
     "PathLike", "chdir", "closerange", "devnull", "dup2", "environ", "execve", "fsdecode", "fsencode", "fspath",
     "get_exec_path", "getegid", "geteuid", "getgid", "getpgid", "getpgrp", "getpid", "getsid", "getuid", "isatty",
     "memfd_create", "pwrite", "name", "nice", "path", "pathsep", "register_at_fork", "sep", "set_inheritable", "setsid",
-    "kill", "stat_result",
+    "kill", "stat_result", "waitid",
     "tcgetpgrp", "urandom", "waitpid", "waitstatus_to_exitcode", "abspath", "basename", "dirname", "isabs", "join",
     "samestat", "split", "strerror",
 }  # fmt: skip

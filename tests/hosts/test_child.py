@@ -163,7 +163,7 @@ def test_a_command_that_stops_again_at_once(environment: dict[str, str], tmp_pat
 import os, signal
 from discreet.hosts import child
 stops = 0
-def stop():
+def stop(_):
     global stops
     stops += 1
     process = int(open("pid").read())
@@ -178,6 +178,28 @@ with child.Child(["sh", "-c", "echo $$ > pid; kill -TSTP $$; kill -TSTP $$; kill
         words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=True
     )
     assert done.stdout == "7 3\n0 0\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system cannot look without taking")
+def test_a_command_that_was_continued_at_once(environment: dict[str, str], tmp_path: Path) -> None:
+    """Whoever stops and continues a whole process group in one breath has nothing left to continue."""
+    program = """
+import os, signal
+from discreet.hosts import child
+stop = child._stop
+def late(process):
+    os.kill(process, signal.SIGCONT)
+    os.waitid(os.P_PID, process, os.WCONTINUED | os.WEXITED | os.WNOWAIT)
+    stop(process)
+child._stop = late
+with child.Child(["sh", "-c", "kill -TSTP $$; exit 7"]) as held:
+    print(held.run())
+"""
+    words = [sys.executable, "-c", BELOW, sys.executable, "-c", program]
+    done = subprocess.run(
+        words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    assert done.stdout == "7\n0 0\n"
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="else it sets handlers, which a thread may not")

@@ -129,7 +129,7 @@ class Child:
         if number == signal.SIGTSTP:
             self._key = not self._stopped
             if self._stopped:  # already, in a way that we did not follow
-                _stop()
+                _stop(process)
                 _send(_group(process), signal.SIGCONT)
 
     def _looked(self, process: int, options: int = 0) -> int | None:
@@ -145,7 +145,7 @@ class Child:
             if by != signal.SIGTSTP and not (by == signal.SIGSTOP and key):
                 return None
             self._key = False
-            _stop()
+            _stop(process)
             found, status = os.waitpid(process, options | os.WNOHANG)  # it may have stopped again by now
             if not found:
                 _send(_group(process), signal.SIGCONT)  # we alone were continued: a shell continues its job
@@ -244,13 +244,16 @@ def _group(process: int) -> int:
     return -process if os.getpgid(process) == process else process
 
 
-def _stop() -> None:
-    """Stop this process as Ctrl-Z does, until it is continued."""
+def _stop(process: int) -> None:
+    """Stop this process as Ctrl-Z does, until it is continued; unless the command has been continued meanwhile."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTSTP})
     handler = signal.getsignal(signal.SIGTSTP)
     if handler != signal.SIG_DFL:  # Python lets only the main thread set it
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-    signal.raise_signal(signal.SIGTSTP)  # held until the next line, so that one that came already is one with it
+    signal.raise_signal(signal.SIGTSTP)  # held, so that one that came already is one with it
+    # Whoever continues the whole group now takes the signal back; who did it before this line is not to wait for us.
+    if hasattr(os, "waitid") and os.waitid(os.P_PID, process, os.WCONTINUED | os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        _drop(signal.SIGTSTP)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
     if handler != signal.SIG_DFL:
