@@ -196,7 +196,7 @@ def test_near_the_end_of_the_stack() -> None:
         return filtered.explain("undeclared_field", "search", "q")
 
     ends = set()
-    for frames in range(60):
+    for frames in range(80):
         sys.setrecursionlimit(len(traceback.extract_stack()) + 60)
         try:
             down(frames)
