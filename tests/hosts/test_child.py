@@ -71,6 +71,27 @@ def only(home: Path) -> int:
     return code
 
 
+BELOW = """
+import os, signal, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], preexec_fn=os.setpgrp)
+stops = 0
+while os.WIFSTOPPED(status := os.waitpid(process.pid, os.WUNTRACED)[1]):
+    stops += 1
+    os.killpg(process.pid, signal.SIGCONT)
+print(stops, os.waitstatus_to_exitcode(status))
+"""
+
+
+def printed(program: str, environment: dict[str, str], directory: Path) -> str:
+    """What a program prints below a process that continues what stops; nothing on stderr."""
+    words = [sys.executable, "-c", BELOW, sys.executable, "-c", program]
+    done = subprocess.run(
+        words, env=environment, cwd=directory, capture_output=True, text=True, timeout=SECONDS, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout
+
+
 def below_a_shell(how: str, command: str, after: str) -> list[str]:
     """A shell with job control that runs the command, and then `after`."""
     argv = [sys.executable, *PROGRAMS[how], sys.executable, "-c", IMPORTS + command]
@@ -145,17 +166,6 @@ def test_ctrl_z_after_a_stop(environment: dict[str, str], home: Path, how: str) 
     assert only(home) == 7
 
 
-BELOW = """
-import os, signal, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], preexec_fn=os.setpgrp)
-stops = 0
-while os.WIFSTOPPED(status := os.waitpid(process.pid, os.WUNTRACED)[1]):
-    stops += 1
-    os.killpg(process.pid, signal.SIGCONT)
-print(stops, os.waitstatus_to_exitcode(status))
-"""
-
-
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="has to look at the command without taking what it did")
 def test_a_command_that_stops_again_at_once(environment: dict[str, str], tmp_path: Path) -> None:
     """It is not continued behind the back of whoever started it, only because `run` was not awake yet."""
@@ -173,11 +183,7 @@ child._stop = stop
 with child.Child(["sh", "-c", "echo $$ > pid; kill -TSTP $$; kill -TSTP $$; kill -TSTP $$; exit 7"]) as held:
     print(held.run(), stops)
 """
-    words = [sys.executable, "-c", BELOW, sys.executable, "-c", program]
-    done = subprocess.run(
-        words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=True
-    )
-    assert done.stdout == "7 3\n0 0\n"
+    assert printed(program, environment, tmp_path) == "7 3\n0 0\n"
 
 
 @pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system cannot look without taking")
@@ -195,11 +201,7 @@ child._stop = late
 with child.Child(["sh", "-c", "kill -TSTP $$; exit 7"]) as held:
     print(held.run())
 """
-    words = [sys.executable, "-c", BELOW, sys.executable, "-c", program]
-    done = subprocess.run(
-        words, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS, check=True
-    )
-    assert done.stdout == "7\n0 0\n"
+    assert printed(program, environment, tmp_path) == "7\n0 0\n"
 
 
 @pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="else it sets handlers, which a thread may not")
@@ -212,9 +214,7 @@ thread = threading.Thread(target=discreet.Telemetry("mytool").main, args=[words]
 thread.start()
 thread.join()
 """
-    words = [sys.executable, "-c", BELOW, sys.executable, "-c", host]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=SECONDS, check=True)
-    assert (done.stdout, done.stderr) == ("1 0\n", "")
+    assert printed(host, environment, home) == "1 0\n"
     assert only(home) == 7
 
 
