@@ -155,6 +155,21 @@ def test_it_is_the_same() -> None:
         assert outcome(declared.declaration, events, fields) == outcome(Declaration, events, fields), (events, fields)
 
 
+def test_every_conversion_is_there() -> None:
+    """One that is missing would cost a process that is off the whole declaration."""
+    for word in CONVERSIONS:
+        plain = ({"n": word}, {"n": {word: True}}, {"n": {word: ["json"]}})
+        assert any(is_later(fields) for fields in plain), word
+
+
+def is_later(fields: Any) -> bool:
+    """Whether these fields are made later; not if they are refused."""
+    try:
+        return type(declared.declaration((), fields)) is declared.Later
+    except ValueError:
+        return False
+
+
 PLAIN = [
     ({"search": {"n": "number", "found": "count"}}, None),
     ({"search": {"purpose": "A search.", "fields": {"n": {"number": {"round_to": 10}, "level": "enhanced"}}}}, {}),
