@@ -139,6 +139,7 @@ class Connection(asyncio.Protocol):
         self._request: Request | None = None
         self._room = 0  # bytes of `server.held` that are this request's
         self._busy = False  # the other thread is making an answer
+        self._unread = False  # the client does not read its answers
         self._ending = False  # all was said; what still comes is thrown away
         self.deadline = 0.0
 
@@ -168,13 +169,16 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def pause_writing(self) -> None:
-        """A client that does not read its answers is not read either."""
+        """A client that does not read its answers is not read either, and what it asked before has to wait."""
+        self._unread = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         """It reads again."""
+        self._unread = False
         if not self._busy:
             self._transport.resume_reading()
+            self._advance()
 
     def late(self) -> None:
         """End the connection, as its deadline has passed."""
@@ -197,7 +201,7 @@ class Connection(asyncio.Protocol):
     def _advance(self) -> None:
         """Go as far as the bytes allow, but to one answer at most: the next waits until every connection had a turn."""
         try:
-            while not (self._busy or self._ending or self._transport.is_closing()):
+            while not (self._busy or self._unread or self._ending or self._transport.is_closing()):
                 if self._request is None:
                     request = self._reader.head()
                     if request is None:
