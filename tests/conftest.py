@@ -89,6 +89,15 @@ def own_variables(home: Path) -> dict[str, str]:
     return {"HOME": str(home), "USERPROFILE": str(home), "PYTEST_DEBUG_TEMPROOT": str(home.parent)}
 
 
+def kept_in(folder: Path) -> bytes:
+    """All that the files there hold; read again if a child, which may still be at work, renames one meanwhile."""
+    while True:
+        try:
+            return b"".join(path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file())
+        except FileNotFoundError:
+            continue
+
+
 def agreed() -> Facts:
     """What the gate looks at, of a user who said yes."""
     return Facts("mytool", "opt-in", {"MYTOOL_TELEMETRY_OPT_IN": "1"})

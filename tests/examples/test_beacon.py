@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from conftest import clean_environment
+from conftest import clean_environment, kept_in
 from faults.servers import Server, Visit, answering, refusing, serving
 from process.hosts import wait_until
 from terminal import Terminal
@@ -232,7 +232,7 @@ def test_no_content(beacon: Beacon, home: Path, receiver: Server) -> None:
     beacon("search", SECRET, "bread", env=to(receiver, **user))
     beacon("get", f"{SECRET}.txt", env=to(receiver, **user))
     sent(receiver, 2)
-    kept = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    kept = kept_in(home)
     for place in (kept, *(request.head for request in receiver.requests)):
         assert SECRET.encode() not in place
         assert str(home).encode() not in place

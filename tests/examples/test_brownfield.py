@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from conftest import clean_environment
+from conftest import clean_environment, kept_in
 from faults.servers import Received, Server, Visit, answering, serving
 from terminal import Terminal
 
@@ -245,7 +245,7 @@ def test_what_is_never_collected(brownfield: Brownfield, home: Path, project: Pa
     environment = {**traces(collector), **user}
     brownfield("import", "from-code", str(project), env=environment)
     (request,) = collector.wait(1)
-    kept = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    kept = kept_in(home)
     assert b"import.from_code" in kept
     machine = socket.gethostname()
     for place in (kept, request.head, body(request)):

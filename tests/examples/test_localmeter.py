@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import clean_environment
+from conftest import clean_environment, kept_in
 from discreet.testing import assert_no_network
 from faults.servers import answering, serving
 from terminal import Terminal
@@ -146,7 +146,7 @@ def test_nothing_personal(run: Run, folder: Path, home: Path, place: Path) -> No
     assert done.stdout == "infra: canary\nprovision: canary\n"
     (record,) = records(place)
     assert record["properties"]["domain"] == "other"
-    kept = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file())
+    kept = kept_in(home)
     assert b"canary" not in kept
     assert str(home).encode() not in kept
 
