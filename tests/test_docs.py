@@ -97,14 +97,24 @@ def test_the_readme_begins_with_the_two_commands() -> None:
 
 
 def test_links_lead_somewhere() -> None:
-    """Every relative link of every document leads to a file of this repository."""
-    broken = [
-        f"{document.relative_to(ROOT)}: {target}"
-        for document in DOCUMENTS
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
-        if not (document.parent / target).exists()
-    ]
+    """Every relative link of every document leads to a file of this repository; one with a `#`, to a heading there."""
+    broken = []
+    for document in DOCUMENTS:
+        for link in re.findall(r"\]\(([^):]+)\)", document.read_text()):
+            target, _, heading = link.partition("#")
+            page = document.parent / target if target else document
+            if not page.exists() or (heading and heading not in headings(page)):
+                broken.append(f"{document.relative_to(ROOT)}: {link}")
     assert not broken
+
+
+def headings(document: Path) -> list[str]:
+    """What a link to each heading of a document has after its `#`: as GitHub makes it, if no heading comes twice."""
+    prose = BLOCK.sub("", document.read_text())
+    words = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    found = [re.sub(r"[^\w\- ]", "", word.lower()).replace(" ", "-") for word in words]
+    assert len(set(found)) == len(found), f"{document.name} has a heading twice"
+    return found
 
 
 def test_every_test_that_is_named_exists() -> None:
@@ -128,11 +138,11 @@ def test_every_test_that_is_named_exists() -> None:
 
 def test_what_is_added_is_on_its_page() -> None:
     """Each verb, conversion and wire format has its row and its section, as the recipes of docs/contributing.md say."""
-    cli, adopting, privacy, delivery = (
-        (ROOT / "docs" / f"{name}.md").read_text() for name in ("cli", "adopting", "privacy", "delivery")
+    cli, declaring, privacy, delivery = (
+        (ROOT / "docs" / f"{name}.md").read_text() for name in ("cli", "declaring", "privacy", "delivery")
     )
     words = [verb.word for verb in (*VERBS, COLLECT)]
     assert [word for word in words if f"\n| [`{word}`](#{word}) |" not in cli or f"\n## {word}\n" not in cli] == []
-    assert [word for word in CONVERSIONS if f" | `{word}` | " not in adopting] == []
+    assert [word for word in CONVERSIONS if f" | `{word}` | " not in declaring] == []
     assert [kind.__name__ for kind in CONVERSIONS.values() if f"\n| `{kind.__name__}` |" not in privacy] == []
     assert [form for form in FORMATS if f"\n### {form}\n" not in delivery] == []

@@ -208,7 +208,7 @@ RESULTS = [
 
 @pytest.mark.parametrize(("conversion", "value", "result"), RESULTS, ids=case)
 def test_what_leaves(conversion: Conversion, value: object, result: object) -> None:
-    """The value leaves as the table of docs/adopting.md says, of an exact type."""
+    """The value leaves as the table of docs/declaring.md says, of an exact type."""
     left = conversion.convert(value)
     assert left == result
     assert type(left) is type(result)
