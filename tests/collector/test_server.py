@@ -256,6 +256,28 @@ def test_a_client_that_reads_late(collector: Collector, monkeypatch: pytest.Monk
     assert came.count(b"x" * 65536) == 100
 
 
+def test_a_client_that_asks_faster_than_it_is_answered(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the system gives at once is held, and no more, however much is on its way; and all of it is answered."""
+    held = []
+    real = collector.desk.answer
+
+    def answer(request: Request) -> Answer | Work:
+        held.append(max(len(one._reader._held) for one in collector.server.connections))
+        return real(request)
+
+    monkeypatch.setattr(collector.desk, "answer", answer)
+    ask = BEACON.replace(b"\r\n\r\n", b"\r\nX: " + b"x" * 4000 + b"\r\n\r\n")
+    with collector.connect() as connection:
+        sending = threading.Thread(target=connection.sendall, args=(ask * 1000 + head("GET /healthz HTTP/1.1"),))
+        sending.start()
+        came = b""
+        while part := connection.recv(65536):
+            came += part
+        sending.join()
+    assert came.count(b"HTTP/1.1 204") == 1000
+    assert max(held) < 300_000  # a read of asyncio's has at most 256 KiB
+
+
 def test_a_request_under_way_is_answered_at_the_end(collector: Collector) -> None:
     """Whoever stops the collector does not lose what is just arriving; idle connections are closed."""
     post = written(wire.encode(RECORDS, collector.destination("json")))

@@ -176,9 +176,9 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It reads again."""
         self._unread = False
-        if not self._busy:
+        if self._ending:
             self._transport.resume_reading()
-            self._advance()
+        self._advance()
 
     def late(self) -> None:
         """End the connection, as its deadline has passed."""
@@ -199,20 +199,27 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _advance(self) -> None:
-        """Go as far as the bytes allow, but to one answer at most: the next waits until every connection had a turn."""
+        """Go as far as the bytes allow, but to one answer at most: the next waits until every connection had a turn.
+
+        Whoever asks faster than it is answered is not read meanwhile.
+        """
         try:
             while not (self._busy or self._unread or self._ending or self._transport.is_closing()):
                 if self._request is None:
                     request = self._reader.head()
                     if request is None:
+                        self._transport.resume_reading()
                         return
                     self._begin(request)
                 elif not self._reader.body(self._request):
+                    self._transport.resume_reading()
                     return
                 else:
                     request, self._request = self._request, None
                     self._release()
                     self._answer(request)
+                    if self._reader.begun:
+                        self._transport.pause_reading()
                     self._server.loop.call_soon(self._advance)
                     return
         except Refusal as refusal:
@@ -253,7 +260,6 @@ class Connection(asyncio.Protocol):
         if error is not None:
             self.cut()
             raise error
-        self._transport.resume_reading()
         self._say(done.result(), keep=keep)  # type: ignore[arg-type]  # the desk's work returns one
         self._advance()
 
@@ -273,6 +279,8 @@ class Connection(asyncio.Protocol):
         self._ending = True
         self._release()
         self._wait(LINGER_SECONDS)
+        if not self._unread:
+            self._transport.resume_reading()
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
