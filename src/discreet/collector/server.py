@@ -2,7 +2,8 @@
 and a third brings to the disk what was written, which must not wait for a page of a million records.
 
 The rule that keeps it honest: nothing waits for a client. A request that does not arrive in time gets 408. A connection
-too many gets 503, and so does a body that has no room beside those being read. Nothing here looks at an address.
+too many gets 503, and so does a body that has no room beside those being read. Whoever does not read its answers, or
+asks faster than it is answered, is not read meanwhile. Nothing here looks at an address.
 
 It uses the event loop of the standard library: a thread for each connection would cost more than its request, and a
 slow client must cost a few bytes and not a thread.
@@ -199,10 +200,7 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _advance(self) -> None:
-        """Go as far as the bytes allow, but to one answer at most: the next waits until every connection had a turn.
-
-        Whoever asks faster than it is answered is not read meanwhile.
-        """
+        """Go as far as the bytes allow, but to one answer at most: the next waits until every connection had a turn."""
         try:
             while not (self._busy or self._unread or self._ending or self._transport.is_closing()):
                 if self._request is None:
