@@ -150,10 +150,13 @@ def _event(event: str, spec: object) -> "dict[str, object]":
     where = f"event {event!r}"
     if not isinstance(spec, dict):
         raise ValueError(f"{where} must be a table, such as [events.{event}]")
+    rows = f"; its fields stand under [events.{event}.fields]"
     for key, value in spec.items():
-        if key not in EVENT_KEYS and isinstance(value, dict):
-            raise ValueError(f'{where}: unknown key {key!r}; a name with a dot is quoted: [events."{event}.{key}"]')
-    _check_keys(f"{where}: ", spec, EVENT_KEYS, f"; its fields stand under [events.{event}.fields]")
+        if key not in EVENT_KEYS and isinstance(value, dict):  # a row, or the second half of a dotted name
+            raise ValueError(
+                f'{where}: unknown key {key!r}{rows}; a name with a dot is quoted: [events."{event}.{key}"]'
+            )
+    _check_keys(f"{where}: ", spec, EVENT_KEYS, rows)
     if not isinstance(spec.get("purpose", ""), str):
         raise ValueError(f"{where}: purpose must be text, not {spec['purpose']!r}")
     if type(spec.get("sample", 1)) not in (int, float):

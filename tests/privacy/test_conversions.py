@@ -32,6 +32,13 @@ class Size(enum.IntEnum):
     BIG = 3
 
 
+class Plain(enum.Enum):
+    """An enumeration of nothing else: it has a length, a member has none."""
+
+    ONE = "one"
+    TWO = "two"
+
+
 LANGUAGES = Distribution("py", "js")
 FORMATS = OneOf("json", "table")
 RESULTS = [
@@ -66,6 +73,7 @@ RESULTS = [
     (Count(), False, 1),
     (Count(), object(), 1),
     (Count(), iter([1, 2]), 1),
+    (Count(), Plain.ONE, 1),
     # the number of characters
     (TextCount(), "text", 4),
     (TextCount(), "", 0),

@@ -102,8 +102,8 @@ class Count(Conversion):
     def convert(self, value: object) -> int:
         if value is None:
             return 0
-        if isinstance(value, (str, bytes, bytearray)) or not hasattr(type(value), "__len__"):
-            return 1
+        if isinstance(value, (str, bytes, bytearray)) or not any("__len__" in vars(cls) for cls in type(value).__mro__):
+            return 1  # a member of an enumeration, too: `hasattr` would find the length of the enumeration
         length = len(value)  # type: ignore[arg-type]  # its type has __len__, as seen above
         return length if length <= _MOST else _refuse("not a count")
 
