@@ -132,6 +132,14 @@ def test_an_exit_drains(run_python: Any, read_log: Any, end: str) -> None:
     assert numbers(read_log()) == [1, 2]
 
 
+@pytest.mark.usefixtures("directory")
+def test_closed_for_a_time_that_is_none(run_python: Any, read_log: Any) -> None:
+    """A `close` that fails, since `timeout` is no number, is False and counted; the end itself then drains."""
+    result = run_python(PROGRAM.format(end="assert discreet.close(None) is False"))
+    assert result.returncode == 0
+    assert numbers(read_log()) == [1, 2]
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no such signal here")
 @pytest.mark.usefixtures("directory")
 def test_stopped_at_the_end(run_python: Any, read_log: Any) -> None:
