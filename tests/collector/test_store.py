@@ -12,7 +12,7 @@ import pytest
 
 from discreet.collector import store as room
 from discreet.collector.store import Store
-from discreet.report.read import records
+from discreet.report import read
 
 NOON = 1_795_176_000.0  # 2026-11-20
 DAY = 86_400.0
@@ -76,7 +76,7 @@ def test_each_id_is_written_once(opened: Callable[..., Store], tmp_path: Path) -
     store = opened()
     assert store.add([row(3), row(4), row(1)]) == 1
     assert lines(tmp_path / "out") == [row(number)[2] for number in (1, 2, 3, 4)]
-    assert [record["id"] for record in records(store.files())] == [row(number)[1] for number in (1, 2, 3, 4)]
+    assert [record["id"] for _, record in read.lines(store.files())] == [row(number)[1] for number in (1, 2, 3, 4)]
 
 
 def test_what_is_no_file_is_not_kept_open(opened: Callable[..., Store], tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ def test_what_is_forgotten_is_erased_and_stays_away(opened: Callable[..., Store]
     kept = [row(1)[2], row(3)[2]]
     assert lines(tmp_path / "out") == kept
     assert not any(b"4711" in file.read_bytes() for file in (tmp_path / "out").iterdir())
-    assert [record["id"] for record in records(store.files())] == [row(1)[1], row(3)[1]]
+    assert [record["id"] for _, record in read.lines(store.files())] == [row(1)[1], row(3)[1]]
     for _ in range(2):
         assert store.add([row(2), row(4), row(5)]) == 0
         store = opened()

@@ -97,7 +97,7 @@ assert posted(packed, **{"content-encoding": "gzip"}) == 413
 assert posted(gzip.compress(packed), **{"content-encoding": "gzip"}) == 400
 put("log", packed)
 lost = Counter()
-assert list(read.records([paths["log"]], lost)) == [] and lost == {read.TOO_LONG: 1}
+assert list(read.lines([paths["log"]], lost)) == [] and lost == {read.TOO_LONG: 1}
 """,
     "numbers of 100,000 digits": """
 digits = b"9" * 100_000
@@ -114,7 +114,7 @@ for number in (digits, b"-" + digits, b"0." + digits, b"1e" + digits, digits + b
 put("log", b"a" * (48 << 20))
 tighten(24 << 20)
 lost = Counter()
-assert list(read.records([paths["log"]], lost)) == [] and lost == {read.TOO_LONG: 1}
+assert list(read.lines([paths["log"]], lost)) == [] and lost == {read.TOO_LONG: 1}
 assert list(packs.packs([paths["log"]])) == []
 assert list(outbox.pending(paths, state.Place("", ""))) == []
 for key in ("receipts", "delivery", "losses", "flags", "consent"):
@@ -133,7 +133,7 @@ small_files(keys.replace(b"a", b"-"))
     "a log of newlines": """
 put("log", b"\\n" * (1 << 20))
 lost = Counter()
-assert list(read.records([paths["log"]], lost)) == [] and not lost
+assert list(read.lines([paths["log"]], lost)) == [] and not lost
 assert list(packs.packs([paths["log"]], lost)) == [] and not lost
 assert sum(1 for _ in outbox.pending(paths, state.Place("", ""))) == 1 << 20
 """,

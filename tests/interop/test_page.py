@@ -12,11 +12,10 @@ from typing import Any
 import pytest
 
 from discreet.collector import page as collected
-from discreet.report.html import page
 from discreet.report.summarize import Summary
 from interop.peers import Recorder, missing
 from report.test_document import DECLARED
-from report.test_html import FOUL, busy
+from report.test_html import FOUL, busy, page
 from report.test_summarize import record, summed
 
 FLAGS = (

@@ -12,7 +12,7 @@ import pytest
 from discreet.privacy.conversions import OneOf
 from discreet.privacy.declaration import Declaration
 from discreet.privacy.randomized import answer, estimate
-from discreet.report.document import FEW, Document, document, label, spans, timeline
+from discreet.report.document import FEW, Document, document, labels, spans, timeline
 from discreet.report.summarize import OTHERS, ROWS
 from report.test_summarize import record, summed
 
@@ -224,7 +224,7 @@ def test_a_field_of_several_kinds_has_an_entry_for_each() -> None:
 )
 def test_labels(row: dict[str, Any], by: str | None, expected: str) -> None:
     """A row is called by its event, its command and its value, unless that is one of the two by its own name."""
-    assert label(row, by) == expected
+    assert "".join(labels(row, by)) == expected
 
 
 def days_of(*days: str) -> list[dict[str, Any]]:

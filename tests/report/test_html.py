@@ -3,15 +3,17 @@
 import math
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
-from discreet.report.html import SPANS, VALUES, page
-from discreet.report.packs import pack
+from discreet.report import html
+from discreet.report.document import document
+from discreet.report.html import SPANS, VALUES
 from discreet.report.style import STYLE
 from discreet.report.summarize import Summary
 from report.test_document import DECLARED
-from report.test_summarize import record, summed
+from report.test_summarize import pack, record, summed
 
 VOID = {"meta", "link", "br", "img", "input"}
 
@@ -46,6 +48,11 @@ class Tree(HTMLParser):
     def all(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of each tag of a kind."""
         return [attributes for name, attributes in self.tags if name == tag]
+
+
+def page(summary: Summary, declaration: Any = None, skipped: dict[str, int] | None = None, **more: Any) -> str:
+    """The page of a summary."""
+    return html.page(document(summary.settle(), declaration, skipped), **more)
 
 
 def busy() -> Summary:

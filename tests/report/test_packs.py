@@ -11,9 +11,10 @@ import pytest
 from discreet import names
 from discreet.log import Encoder
 from discreet.report import packs as bulk
-from discreet.report.packs import KEYS, Asked, Pack, Span, pack, packs
-from discreet.report.read import TORN, records
-from report.test_read import BAD, GOOD, line
+from discreet.report.packs import KEYS, Asked, Pack, Span, packs
+from discreet.report.read import TORN
+from report.test_read import BAD, GOOD, line, records
+from report.test_summarize import pack
 
 Counted = Counter[str]
 

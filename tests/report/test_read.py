@@ -6,13 +6,14 @@ import os
 import random
 import tracemalloc
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from discreet import names
-from discreet.report.read import FOREIGN, TOO_LONG, TORN, log_files, records
+from discreet.report.read import FOREIGN, TOO_LONG, TORN, lines, log_files
 
 RECORD: dict[str, Any] = {
     "v": 1,
@@ -111,6 +112,11 @@ BAD = {
     "one byte too long": (line().rjust(names.RECORD_BYTES + 1), TOO_LONG),
     "twice a buffer": (line().rjust(2 * names.RECORD_BYTES + 2), TOO_LONG),
 }
+
+
+def records(paths: list[str], losses: Counter[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The records of these files, without their lines."""
+    return (record for _, record in lines(paths, losses))
 
 
 def read(path: Path, content: bytes) -> tuple[list[dict[str, Any]], Counter[str]]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from discreet.report.packs import Facts, Pack, pack, packs
+from discreet.report import packs as bulk
+from discreet.report.packs import Facts, Pack, packs
 from discreet.report.summarize import DAYS, NONE, OTHERS, ROWS, UNKNOWN, Row, Summary, summarize
 
 
@@ -28,6 +29,11 @@ def record(event: str = "search", day: str = "2026-11-20", **properties: object)
         "os": "linux",
         "properties": properties,
     }
+
+
+def pack(record: dict[str, Any], by: str = "") -> Pack:
+    """One record, as the reader yields it, as a pack."""
+    return next(bulk._packed([bulk._legal(record)], by, Counter()))
 
 
 def summed(records: Iterable[dict[str, Any]], by: str = "") -> Summary:

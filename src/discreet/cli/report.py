@@ -64,8 +64,7 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
         _check_target(session, arguments.html, paths)
     skipped: Tally = Counter()
     summary = _summed(paths, asked, skipped)
-    declaration = session.telemetry.declaration
-    found = document(summary, declaration, skipped)
+    found = document(summary, session.telemetry.declaration, skipped)
     if arguments.json:
         import json
 
@@ -80,7 +79,7 @@ def report(session: Session, arguments: argparse.Namespace) -> int:
         nothing, begin = _nothing(session, arguments, found)
         begin = shown(begin, None)  # it may hold a directory, whose name may hold anything
         tool, only = session.telemetry.name, shown(_only(arguments), None)  # so may the name of a file
-        text = page(summary, declaration, skipped, tool=tool, only=only, nothing=nothing, begin=begin)
+        text = page(found, tool=tool, only=only, nothing=nothing, begin=begin)
         _write(session, arguments.html, text)
     else:
         _print(session, arguments, found)

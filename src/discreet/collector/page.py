@@ -8,7 +8,7 @@ from collections import Counter
 from html import escape
 
 from ..privacy.declaration import Declaration
-from ..report import html, packs, read, summarize
+from ..report import document, html, packs, read, summarize
 from ..report.style import STYLE
 
 DAYS = 30  # that the page looks at
@@ -29,7 +29,8 @@ def report(paths: list[str], tool: str, declaration: Declaration | None = None) 
     received = f"received in the last {DAYS} days"
     only = f"It was {received}; the page is loaded again every {_REFRESH_SECONDS} seconds."
     nothing = f"Nothing was {received}."
-    return html.page(summary, declaration, skipped, tool=tool, only=only, nothing=nothing, refresh=_REFRESH_SECONDS)
+    found = document.document(summary, declaration, skipped)
+    return html.page(found, tool=tool, only=only, nothing=nothing, refresh=_REFRESH_SECONDS)
 
 
 def index(tools: list[str], address: str) -> str:

@@ -45,7 +45,6 @@ LOTS = (
 BUCKETS = "recorded in buckets, by the number that each begins at"
 FEW = 12  # different numbers, at most, that are shown one by one
 OFTEN = 3  # times that each has to occur for that, on average
-_HASH_DIGITS = 16
 
 
 def document(
@@ -205,7 +204,7 @@ def _counts(values: Values, row: "Row | None") -> bool:
 
 def _table(table: Mapping[bool | str, int], row: "Row | None") -> dict[str, Any]:
     count = sum(table.values())
-    hashed = all(is_hex(value, _HASH_DIGITS) for value in table if value != OTHERS)
+    hashed = all(is_hex(value, 16) for value in table if value != OTHERS)
     if isinstance(row, conversions.Hash) or (row is None and hashed):
         return {**_part("hash", count, []), "different": len(table) if len(table) <= ROWS else None}
     domain = row.domain if isinstance(row, conversions.Conversion) else ()
@@ -234,17 +233,14 @@ def _value(value: object, count: float) -> dict[str, Any]:
 
 
 def head(by: str | None) -> str:
-    """The heading over `label`: the event, and the field that splits the rows, unless that is the event."""
+    """The heading over `labels`: the event, and the field that splits the rows, unless that is the event."""
     return "event" if by in (None, "", "event") else f"event, {by}"
 
 
-def label(row: Mapping[str, Any], by: str | None = None) -> str:
-    """A row's name for people: `search`, `command import.from_code`, `search, json`; `by` as in the document."""
-    return "".join(labels(row, by))
-
-
-def labels(row: Mapping[str, Any], by: str | None = None) -> tuple[str, str]:
-    """The same in two: what the row is about, and the value that sets it apart, such as `, json`."""
+def labels(row: Mapping[str, Any], by: str | None) -> tuple[str, str]:
+    """A row's name for people (`search`, `command import.from_code`), and the value that sets it apart, such as
+    `, json`; `by` as in the document.
+    """
     name = f"{row['event']} {row['command']}" if row["command"] else str(row["event"])
     told = row["by"] in (None, "") or (by in ("event", "command") and row["by"] == row[by])
     return name, "" if told else f", {row['by']}"

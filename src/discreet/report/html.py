@@ -9,15 +9,11 @@ import html
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from .document import BUCKETS, LOTS, NOTHING, Document, amount, document, head, label, spans, split, succeeded, timeline
+from .document import BUCKETS, LOTS, NOTHING, Document, amount, head, labels, spans, split, succeeded, timeline
 from .figures import about, counted, duration, named, number, share
 from .style import STYLE
-from .summarize import OTHERS, Summary
+from .summarize import OTHERS
 from .svg import bar, columns, logarithmic, spread
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from ..privacy.declaration import Declaration
 
 SPANS = 60  # columns of the chart of activity at most
 VALUES = 20  # of one field; the rest is one sum
@@ -27,22 +23,13 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-
 
 
 def page(
-    summary: Summary,
-    declaration: "Declaration | None" = None,
-    skipped: Mapping[str, int] | None = None,
-    *,
-    tool: str = "",
-    only: str = "",
-    nothing: str = NOTHING,
-    begin: str = "",
-    refresh: int = 0,
+    found: Document, *, tool: str = "", only: str = "", nothing: str = NOTHING, begin: str = "", refresh: int = 0
 ) -> str:
-    """The page of a summary; `declaration` and `skipped` as in `document`.
+    """The report as a page.
 
     `tool` is for its title; `only` says what was asked for, if not everything. `nothing` is what it says if there is no
     record, and `begin` what to type then. A browser loads it again after `refresh` seconds (0: never). Never raises.
     """
-    found = document(summary.settle(), declaration, skipped)
     title = f"{tool}: report" if tool else "Report"
     parts = (_activity, _rows, _durations, _shares, _fields) if found["events"] else ()
     body = "\n".join(text for part in parts if (text := part(found))) or _empty(nothing, begin)
@@ -165,7 +152,7 @@ def _by(found: Document) -> str:
 
 
 def _label(row: Mapping[str, Any], found: Document) -> str:
-    return f"<bdi>{_text(label(row, found['by']))}</bdi>"
+    return f"<bdi>{_text(''.join(labels(row, found['by'])))}</bdi>"
 
 
 def _durations(found: Document) -> str:

@@ -4,7 +4,7 @@ Most lines of a log are exactly as this package writes them. Of these, what stan
 what many have in common is parsed once, and values are checked a column at a time. Any other line goes through
 `read.record_of`.
 
-The rule that keeps it honest: whatever the lines are, the records counted are those that `read.records` would yield,
+The rule that keeps it honest: whatever the lines are, the records counted are those that `read.lines` would yield,
 and a test compares the two.
 """
 
@@ -105,7 +105,7 @@ EVERYTHING = Asked()
 def packs(
     paths: Iterable[str], losses: Tally | None = None, asked: Asked = EVERYTHING, progress: Progress | None = None
 ) -> Iterator[Pack]:
-    """The records of these files that `read.records` would yield, in packs, in no certain order."""
+    """The records of these files that `read.lines` would yield, in packs, in no certain order."""
     tally = Counter() if losses is None else losses
     heads: dict[bytes, Facts] = {}
     pending: list[Found] = []
@@ -120,11 +120,6 @@ def packs(
             yield from _packed(pending, asked.by, tally)
             pending = []
     yield from _packed(pending, asked.by, tally)
-
-
-def pack(record: Record, by: str = "") -> Pack:
-    """One record, as `read.records` yields it, as a pack."""
-    return next(_packed([_legal(record)], by, Counter()))
 
 
 def _legal(record: Record) -> Found:

@@ -31,10 +31,11 @@ def log_files(directory: str, log_name: str) -> list[str]:
     return [os.path.join(directory, rotation.rotated(log_name, number)) for number in reversed(range(names.LOG_FILES))]
 
 
-def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Record]:
-    """The records of the files at `paths`, in that order and in the order of their lines.
+def lines(paths: Iterable[str], losses: Tally | None = None) -> Iterator[tuple[str, Record]]:
+    """The records of the files at `paths`, in that order and in the order of their lines, each after its line as it
+    stands in the file, without the newline.
 
-    Each is a dict with the keys of a record and no other: `v` (1), `time` (`2026-11-20T10:30:00Z`, a real moment),
+    A record is a dict with the keys of a record and no other: `v` (1), `time` (`2026-11-20T10:30:00Z`, a real moment),
     `event` and `tool` (legal names), the texts `id`, `run`, `version`, `py` and `os` ("" where absent), `install` where
     it was recorded, and `properties`: legal field names to booleans, integers and floats within 2**53, printable texts
     of at most 256 characters, or one level of mappings to these.
@@ -47,12 +48,6 @@ def records(paths: Iterable[str], losses: Tally | None = None) -> Iterator[Recor
     Race: a rotation during the reading may hide the records of one file. The count is then too low, never too high, and
     right again the next time.
     """
-    for _, record in lines(paths, losses):
-        yield record
-
-
-def lines(paths: Iterable[str], losses: Tally | None = None) -> Iterator[tuple[str, Record]]:
-    """As `records`, each with its line as it stands in the file, without the newline."""
     tally = Counter() if losses is None else losses
     for block in blocks(paths, tally):
         for line in block:
