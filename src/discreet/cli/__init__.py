@@ -21,71 +21,71 @@ _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 
 
 class Verb(NamedTuple):
-    """A row: the word, what it does, an example without the command's head, its arguments, and its function."""
+    """A row: the word, what it does, an example without the command's head, its function, and its arguments, if any."""
 
     word: str
     summary: str
     example: str
-    arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Session, argparse.Namespace], int]
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None
 
 
 VERBS = (
-    Verb("on", "agree: record from now on", "on", consent.on_arguments, consent.on),
-    Verb("off", "stop recording; recorded data is kept, and never sent", "off", consent.no_arguments, consent.off),
-    Verb("status", "is it on, why, and what is stored", "status --json", consent.status_arguments, consent.status),
-    Verb("explain", "every rule, what it saw, and what to type", "explain", consent.no_arguments, consent.explain),
+    Verb("on", "agree: record from now on", "on", consent.on, consent.on_arguments),
+    Verb("off", "stop recording; recorded data is kept, and never sent", "off", consent.off),
+    Verb("status", "is it on, why, and what is stored", "status --json", consent.status, consent.status_arguments),
+    Verb("explain", "every rule, what it saw, and what to type", "explain", consent.explain),
     Verb(
         "disclosure",
         "what is recorded, what never, where it goes, every way to turn it off",
         "disclosure --check README.md",
-        disclosure.disclosure_arguments,
         disclosure.disclosure,
+        disclosure.disclosure_arguments,
     ),
-    Verb("preview", "the last records, as they stand in the log", "preview -n 3", data.preview_arguments, data.preview),
+    Verb("preview", "the last records, as they stand in the log", "preview -n 3", data.preview, data.preview_arguments),
     Verb(
         "report",
         "what was recorded, added up: tables, a page, JSON or CSV",
         "report --since 7d",
-        report.report_arguments,
         report.report,
+        report.report_arguments,
     ),
     Verb(
         "export",
         "a summary to read and to pass on: sums and counts by day, no ids",
         "export --out usage.md",
-        export.export_arguments,
         export.export,
+        export.export_arguments,
     ),
     Verb(
         "sent",
         "what left: when, where, how much, and the receiver's answer",
         "sent -n 5",
-        delivery.sent_arguments,
         delivery.sent,
+        delivery.sent_arguments,
     ),
-    Verb("flush", "deliver what waits now, in the foreground", "flush", consent.no_arguments, delivery.flush),
-    Verb("clear", "erase all data and the stored answer", "clear --yes", data.clear_arguments, data.clear),
+    Verb("flush", "deliver what waits now, in the foreground", "flush", delivery.flush),
+    Verb("clear", "erase all data and the stored answer", "clear --yes", data.clear, data.clear_arguments),
     Verb(
         "forget",
         "ask receivers to delete what was sent, then erase it all here",
         "forget --yes",
-        forget.forget_arguments,
         forget.forget,
+        forget.forget_arguments,
     ),
     Verb(
         "log",
         "record one event, from a shell or a Makefile",
         "log sync --duration 1.5 --exit-code 0 --set files=12",
-        record.log_arguments,
         record.log,
+        record.log_arguments,
     ),
     Verb(
         "run",
         "run a command and record how long it took and how it ended",
         "run --event apply -- make apply",
-        record.run_arguments,
         record.run,
+        record.run_arguments,
     ),
 )
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 TOKEN = "DISCREET_COLLECT_TOKEN"  # noqa: S105  # the variable's name
 _TOKEN_LENGTH = 16  # characters at least: a short one can be guessed
-_MIB = 1 << 20
-_LIMIT = 1024  # MiB
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "[::1]"))
 UNNAMED = "unknown"  # the tool where neither --tool nor --manifest names one
 
@@ -31,7 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     parser.add_argument("--port", type=int, default=4318, help="the port; 0 is any free one (default: %(default)s)")
     parser.add_argument("--out", default="collected", metavar="DIR", help="where to write (default: ./%(default)s)")
-    parser.add_argument("--limit", type=int, default=_LIMIT, metavar="MIB", help="of all files (default: %(default)s)")
+    parser.add_argument("--limit", type=int, default=1024, metavar="MIB", help="of all files (default: %(default)s)")
     parser.add_argument("--token-file", metavar="FILE", help=f"holds the token that is asked for; or set {TOKEN}")
     parser.add_argument("--no-token", action="store_true", help="listen beyond this machine and ask nobody")
     parser.add_argument("--accept-host", action="append", default=[], metavar="NAME", help="another name in `Host`")
@@ -65,7 +63,7 @@ def collect(session: Session, arguments: argparse.Namespace) -> int:
         own = f"[{arguments.host}]" if ":" in arguments.host else arguments.host
         hosts |= {*_LOOPBACK, own.lower()}
     answers = _flags(arguments.flags)
-    store = Store(os.path.abspath(arguments.out), arguments.limit * _MIB)
+    store = Store(os.path.abspath(arguments.out), arguments.limit << 20)
     desk = Desk(store, check, hosts=hosts, token=token, tool=tool, flags=answers)
     try:
         asyncio.run(_serve(session, desk, arguments.host, arguments.port))

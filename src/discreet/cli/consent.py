@@ -24,10 +24,6 @@ _WORDS = ("", *names.TRUE_WORDS, *names.FALSE_WORDS)
 _ADDITIONS = 6  # that are named one by one; the others are counted
 
 
-def no_arguments(parser: argparse.ArgumentParser) -> None:
-    """A verb without arguments."""
-
-
 def on_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of `on`."""
     parser.add_argument("--enhanced", action="store_true", help="agree to the fields of the enhanced level, too")

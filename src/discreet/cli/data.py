@@ -211,7 +211,8 @@ def measured(session: Session) -> tuple[int, int]:
     events = size = 0
     for number in range(names.LOG_FILES):
         try:
-            with open(rotation.nth(session.paths, number), "rb", opener=_open_without_waiting) as file:
+            path = rotation.nth(session.paths, number)
+            with open(path, "rb", opener=lambda name, flags: os.open(name, flags | names.NO_WAIT)) as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     continue  # a device may have no end
                 while block := file.read(_COUNTED_BYTES):
@@ -220,10 +221,6 @@ def measured(session: Session) -> tuple[int, int]:
         except (FileNotFoundError, NotADirectoryError):
             continue
     return events, size
-
-
-def _open_without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | names.NO_WAIT)
 
 
 def log_files(session: Session) -> list[str]:

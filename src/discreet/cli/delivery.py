@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 from ..telemetry import facts_of
-from .session import Failure, Misuse, Session, counted, positive
+from .session import Failure, Session, counted, positive
 
 if TYPE_CHECKING:
     from ..consent import Decision
@@ -239,11 +239,7 @@ def _fortune(delivery: "Delivery", destination: "Destination") -> str:
 def _plan(session: Session, verb: str) -> "Plan":
     from ..sending.courier import plan_of
 
-    if session.alone:
-        raise Misuse(
-            f"{verb} needs the tool itself: its destinations are not known here. "
-            f"Try `{session.telemetry.name} telemetry {verb}`."
-        )
+    session.check_tool(verb)
     session.check_place()
     found = in_force(session)
     if not found:

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING
 
 from . import data, delivery
-from .session import Failure, Misuse, OutputLost, Session, counted
+from .session import Failure, OutputLost, Session, counted
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -41,11 +41,7 @@ def forget(session: Session, arguments: argparse.Namespace) -> int:
     from ..sending import forget as asking
     from ..sending.lock import TAKING_LEAVE_SECONDS, DeliveryLock
 
-    if session.alone:
-        raise Misuse(
-            f"forget needs the tool itself: its destinations are not known here. Try `{session.telemetry.name} "
-            f"telemetry forget`; or `{session.command} clear`, which erases what lies here and asks nobody."
-        )
+    session.check_tool("forget", f"; or `{session.command} clear`, which erases what lies here and asks nobody")
     session.check_place()
     found, no = data.going(session)
     if not found:

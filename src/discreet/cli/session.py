@@ -102,6 +102,14 @@ class Session:
                 f"reach it. Then type `{name} telemetry {verb}`."
             )
 
+    def check_tool(self, verb: str, otherwise: str = "") -> None:
+        """Raise `Misuse` if the tool itself is not asked, whose destinations nobody else knows."""
+        if self.alone:
+            raise Misuse(
+                f"{verb} needs the tool itself: its destinations are not known here. "
+                f"Try `{self.telemetry.name} telemetry {verb}`{otherwise}."
+            )
+
     def check_place(self) -> None:
         """Raise `Failure` if there is no directory that this user's files may lie in."""
         facts = facts_of(self.telemetry)

@@ -26,8 +26,8 @@ COLLECT = Verb(
     "collect",
     "receive what tools send, on this machine",
     "collect --out collected",
-    collect.arguments,
     collect.collect,
+    collect.arguments,
 )
 _VALUES = dict(zip(shell.OPTIONS, ("NAME", "FILE", "DIR"), strict=True))  # of the options before the verb
 

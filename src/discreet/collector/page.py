@@ -9,7 +9,6 @@ from html import escape
 
 from ..privacy.declaration import Declaration
 from ..report import document, html, packs, read, summarize
-from ..report.style import STYLE
 
 DAYS = 30  # that the page looks at
 _REFRESH_SECONDS = 15
@@ -35,17 +34,7 @@ def report(paths: list[str], tool: str, declaration: Declaration | None = None) 
 
 def index(tools: list[str], address: str) -> str:
     """The page of links to the pages of several tools; if there is none, it says where to send."""
-    if not tools:
-        return _page("Nothing was received yet", f"<p>Send to <code>{escape(address)}</code></p>")
     items = "".join(f'<li><a href="?tool={escape(tool)}">{escape(tool)}</a></li>' for tool in tools)
-    return _page("Tools", f"<ul>{items}</ul>")
-
-
-def _page(title: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<meta http-equiv="refresh" content="{_REFRESH_SECONDS}">\n'
-        f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<header><h1>{escape(title)}</h1></header>\n<main>\n<section>{body}</section>\n</main>\n</body>\n</html>\n"
-    )
+    body = f"<ul>{items}</ul>" if tools else f"<p>Send to <code>{escape(address)}</code></p>"
+    title = "Tools" if tools else "Nothing was received yet"
+    return html.sheet(title, f"<section>{body}</section>", refresh=_REFRESH_SECONDS)

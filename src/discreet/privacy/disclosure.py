@@ -109,9 +109,10 @@ def content(author: "Author") -> "Content":
 
 
 def _event(name: str, declared: Declaration) -> "dict[str, Any]":
+    first_paragraph = declared.purposes.get(name, "").strip().partition("\n\n")[0]
     return {
         "name": name,
-        "purpose": _first_paragraph(declared.purposes.get(name, "")) or _PURPOSES.get(name),
+        "purpose": " ".join(first_paragraph.split()) or _PURPOSES.get(name),
         "sample": declared.samples.get(name),
         "fields": _fields(declared.events[name], Declaration().events.get(name, {})),
     }
@@ -150,7 +151,3 @@ def _path(author: "Author", key: str) -> str:
     """A file's path as it is on every machine: below `~`, or else its name alone."""
     name = author.paths.files[key]
     return f"{author.paths.named}/{name}" if author.paths.named.startswith("~/") else name
-
-
-def _first_paragraph(text: str) -> str:
-    return " ".join(text.strip().partition("\n\n")[0].split())

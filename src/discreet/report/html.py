@@ -30,17 +30,22 @@ def page(
     `tool` is for its title; `only` says what was asked for, if not everything. `nothing` is what it says if there is no
     record, and `begin` what to type then. A browser loads it again after `refresh` seconds (0: never). Never raises.
     """
-    title = f"{tool}: report" if tool else "Report"
     parts = (_activity, _rows, _durations, _shares, _fields) if found["events"] else ()
     body = "\n".join(text for part in parts if (text := part(found))) or _empty(nothing, begin)
+    title = f"{tool}: report" if tool else "Report"
+    return sheet(title, body, _heading(found, only), _footer(found), refresh=refresh)
+
+
+def sheet(title: str, body: str, heading: str = "", footer: str = "", *, refresh: int = 0) -> str:
+    """A page in the style of reports. All but the title is HTML already; `refresh` as of `page`."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         + (f'<meta http-equiv="refresh" content="{refresh:d}">\n' if refresh else "")
         + f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
-        f"<header><h1>{_text(title)}</h1>\n{_heading(found, only)}</header>\n<main>\n{body}\n</main>\n"
-        f"<footer>{_footer(found)}</footer>\n</body>\n</html>\n"
+        f"<header><h1>{_text(title)}</h1>\n{heading}</header>\n<main>\n{body}\n</main>\n"
+        f"<footer>{footer}</footer>\n</body>\n</html>\n"
     )
 
 

@@ -6,9 +6,9 @@ The rule that keeps it honest: no colour says anything that words do not say bes
 
 STYLE = """
 :root{color-scheme:light dark;--page:#f6f7f9;--card:#fff;--text:#1d2430;--soft:#586274;--line:#dfe3e9;--good:#3b7ea1;
---bad:#b4451f;--error:#1d2430}
+--bad:#b4451f}
 @media (prefers-color-scheme:dark){:root{--page:#11151b;--card:#191f27;--text:#e4e8ee;--soft:#9da8b8;--line:#303946;
---good:#5ba3c6;--bad:#ef8354;--error:#e4e8ee}}
+--good:#5ba3c6;--bad:#ef8354}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:64rem;padding:2rem 1.25rem;background:var(--page);color:var(--text);
 font:16px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
@@ -56,7 +56,7 @@ td:has(.bar){width:35%;min-width:4rem}
 .chart line{stroke:var(--line)}
 .good{fill:var(--good)}
 .bad{fill:var(--bad);stroke:var(--card);stroke-width:1}
-.error{stroke:var(--error);stroke-width:1.5}
+.error{stroke:var(--text);stroke-width:1.5}
 .mark{stroke:var(--soft)}
 .reach{stroke:var(--good);stroke-width:3}
 code{background:var(--page);padding:.2rem .5rem;border-radius:.25rem}
@@ -77,7 +77,7 @@ th,td{padding-right:.6rem}td:has(.bar){width:25%;min-width:0}
 .stack td:empty,.stack .none{display:none}
 .stack table{margin-top:.6rem}}
 @media print{:root{color-scheme:light;--page:#fff;--card:#fff;--text:#000;--soft:#444;--line:#ccc;--good:#3b7ea1;
---bad:#b4451f;--error:#000}
+--bad:#b4451f}
 body{padding:0;max-width:none;font-size:11pt}
 section{padding:.75rem 0;border:0;border-top:1px solid #ccc;border-radius:0}
 tr,figure,.card,.tiles{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible}
