@@ -201,7 +201,7 @@ def luminance(colour: str) -> float:
 
 @pytest.mark.parametrize("scheme", re.findall(r":root\{([^}]*)\}", STYLE))
 def test_contrast(scheme: str) -> None:
-    """In the light, in the dark and on paper: text at least 4.5 to 1 on its ground, bars at least 3 to 1; the mark of an error has the colour of text."""
+    """In the light, in the dark and on paper: text at least 4.5 to 1 on its ground, bars at least 3 to 1."""
     colours = dict(re.findall(r"--(\w+):(#\w+)", scheme))
     for front, least in (("text", 4.5), ("soft", 4.5), ("good", 3.0), ("bad", 3.0)):
         for ground in ("page", "card"):

@@ -45,7 +45,7 @@ def lines(facts: Facts) -> list[Line]:
             saw = "CI is set to a false word, so this is not CI, whatever else is set"
         words = {"tool": facts.tool, "head": names.prefix(facts.tool), "sources": " ".join(offs[row])}
         words["truths"] = " ".join(f"{variable}=true" for variable in offs[row])
-        otherwise, change = (text.format_map(words) for text in TEXTS[row][3:])
+        otherwise, change = (text.format_map(words) for text in TEXTS[row][1:3])
         if row == "home":
             change = _another_place(facts, detail) or change
         found.append(Line(row, verdict, saw, otherwise, change if verdict == OFF else ""))

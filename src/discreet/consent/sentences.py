@@ -6,87 +6,71 @@ in plain ASCII, so that nothing in it can reach a terminal as a command.
 
 from .. import names
 
-# Row -> (when it says off, when it says on, when it saw something that decides nothing, when it saw nothing, what to
-# type to change an off). {source} is where it was seen, {sources} is every place that says off, {truths} the same
-# variables saying true, {detail} what was seen, {tool} the tool, {head} the head of its variables.
-TEXTS = {
+# Row -> (when it says off, when it saw nothing, what to type to change an off; and, of rows that can: when it saw
+# something that decides nothing, when it says on). {source} is where it was seen, {sources} every place that says off,
+# {truths} the same variables saying true, {detail} what was seen, {tool} the tool, {head} the head of its variables.
+TEXTS: "dict[str, tuple[str, ...]]" = {
     "code": (
         "the tool itself switched telemetry off",
-        "",
-        "",
         "the tool itself does not switch it off",
         "only the author of {tool} can change this",
     ),
     "machine policy": (
         "the policy file {source} {detail}",
-        "",
-        "the policy file {source} {detail} and leaves the choice to the user",
         "there is no policy file for {tool} or discreet",
         "ask who administers this machine",
+        "the policy file {source} {detail} and leaves the choice to the user",
     ),
     "DO_NOT_TRACK": (
         "{source} is set",
-        "",
-        "{source} is set to {quoted}, which says nothing",
         ", ".join(names.SHARED_SWITCHES) + ": not set",
         "unset {sources}",
+        "{source} is set to {quoted}, which says nothing",
     ),
-    "no telemetry": ("{source} is set", "", "", "{head}_NO_TELEMETRY: not set", "unset {sources}"),
+    "no telemetry": ("{source} is set", "{head}_NO_TELEMETRY: not set", "unset {sources}"),
     "disable telemetry": (
         "{source} is set",
-        "",
-        "{source} is set to {quoted}, which says nothing",
         "{head}_TELEMETRY_DISABLE_TELEMETRY, {head}_TELEMETRY_DISABLED: not set",
         "unset {sources}",
+        "{source} is set to {quoted}, which says nothing",
     ),
     "opt-in variable": (
         "{source} is set to {quoted}, which does not clearly say true",
-        "{source} says {detail}",
-        "",
         "{head}_TELEMETRY_OPT_IN: not set",
         "export {truths}",
+        "",
+        "{source} says {detail}",
     ),
     "test runner": (
         "a test is running under {detail} ({source})",
-        "",
-        "a test is running under {detail} ({source}), and it is lifted",
         "no test is running",
         "in a test of {tool} itself use discreet.testing",
+        "a test is running under {detail} ({source}), and it is lifted",
     ),
     "CI": (
         "this is CI: {detail} ({source})",
-        "",
-        "this is CI: {detail} ({source}), and it is lifted",
         "this is not CI",
         "export {head}_TELEMETRY_CI=true",
+        "this is CI: {detail} ({source}), and it is lifted",
     ),
     "settings": (
         "the configuration says disable_telemetry",
-        "",
-        "the configuration says disable_telemetry = false, which consents to nothing",
         "no configuration says disable_telemetry",
         "remove disable_telemetry from the configuration of {tool}",
+        "the configuration says disable_telemetry = false, which consents to nothing",
     ),
     "home": (
         "{detail}",
-        "",
-        "",
         "there is a place for the files",
         "set HOME, or {head}_TELEMETRY_DIR, to a directory of your own",
     ),
-    "stored consent": (
-        "{source} {detail}",
-        "{source} {detail}",
-        "",
-        "no answer is stored",
-        "{tool} telemetry on",
-    ),
+    "stored consent": ("{source} {detail}", "no answer is stored", "{tool} telemetry on", "", "{source} {detail}"),
     "default": (
         "nobody has said yes",
-        "the notice of {tool} was shown in an earlier run and nobody objected",
-        "",
         "off unless a rule above says on",
         "{tool} telemetry on",
+        "",
+        "the notice of {tool} was shown in an earlier run and nobody objected",
     ),
 }
 DEFAULTS = {
@@ -100,7 +84,7 @@ def sentence(row: str, verdict: str, source: str, detail: str, tool: str = "the 
     """What a row says, in words. Never raises."""
     if row not in TEXTS:
         return row  # of a decision that was not made here
-    off, on, passed, _, _ = TEXTS[row]
+    off, _, _, passed, on = (*TEXTS[row], "", "")[:5]
     if row == "default" and verdict == names.OFF:
         return DEFAULTS.get(detail, off)
     template = {names.OFF: off, names.ON: on, names.PASS: passed}[verdict]

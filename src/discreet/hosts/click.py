@@ -3,14 +3,8 @@
 The rule that keeps it honest: what Click does with a command line stays Click's business. A command is recorded from
 the moment that Click calls it, so help, completion and a refused command line are not. It ends as it would otherwise.
 
-| the command ends by                            | `success` | `exit_code` | `error`                                 |
-|------------------------------------------------|-----------|-------------|-----------------------------------------|
-| returning anything, `ctx.exit()`, `sys.exit()` | true      | 0           |                                         |
-| `ctx.exit(n)`, `sys.exit(n)`                   | false     | n           |                                         |
-| `ClickException`, `UsageError` and their like  | false     | 1, 2, ...   | a declared name, or `other`             |
-| `click.Abort`                                  | false     | 1           | a declared name, or `other`             |
-| Ctrl-C (`KeyboardInterrupt`)                   | false     | 1           | `KeyboardInterrupt`                     |
-| any other exception                            | false     | 1           | a built-in or declared name, or `other` |
+What the table in `hosts/__init__.py` says of an ending holds here, too, but for Ctrl-C, of which Click makes the exit
+status 1, and for the value that a function returns, which is none. `click.Abort` is an exception like any other.
 
 Endings are recognized by the names of Click's classes, not by the classes: Typer brings its own copy of Click, and
 asyncclick is a third one. So only `verbs` imports the package.

@@ -3,19 +3,6 @@
 The rule that keeps it honest: `convert` returns a new value of a closed type (bool, int, float, a declared text, or a
 mapping of declared names to counts), or None for nothing. What it cannot convert, it refuses by an exception, and the
 whole event is dropped. It never changes its argument, and returns it only if that is already of such a type.
-
-| conversion   | leaves                                                       |
-|--------------|--------------------------------------------------------------|
-| Forbidden    | nothing                                                      |
-| Boolean      | whether there is something; by lot with `epsilon`            |
-| Count        | the length of a container; 1 for another value, 0 for None   |
-| Hash         | 16 hex digits that link this installation's runs for a month |
-| TextCount    | the number of characters                                     |
-| Distribution | how often each declared item occurs, the rest as `other`     |
-| Aggregate    | the sum of numbers                                           |
-| Number       | a finite number, rounded, clamped, or its bucket             |
-| OneOf        | the declared choice, or `other`; by lot with `epsilon`       |
-| Version      | two or three numbers with an optional aN, bN or rcN          |
 """
 
 from .. import names

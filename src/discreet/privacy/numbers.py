@@ -177,13 +177,10 @@ def _checked_edges(edges: "tuple[float, ...]") -> "tuple[float, ...]":
     return edges
 
 
-def checked_epsilon(epsilon: object, domain: "tuple[object, ...]") -> "float | None":
-    """Epsilon of a choice among the answers of `domain`, as a float; None for None.
-
-    Raises `ValueError` for anything but a number from 0.01 to 10, and where there is only one answer.
+def checked_epsilon(epsilon: object, domain: "tuple[object, ...]") -> float:
+    """Epsilon of a choice among the answers of `domain`, as a float. Raises `ValueError` for anything but a number from
+    0.01 to 10, and where there is only one answer.
     """
-    if epsilon is None:
-        return None
     if type(epsilon) not in (int, float) or not LOWEST_EPSILON <= epsilon <= HIGHEST_EPSILON:  # type: ignore[operator]  # a number then
         raise ValueError(f"epsilon must be a number from {LOWEST_EPSILON} to {HIGHEST_EPSILON:g}, not {epsilon!r}")
     if len(domain) < 2:

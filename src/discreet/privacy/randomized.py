@@ -11,11 +11,9 @@ under Local Privacy", 2016, section 3.1).
 The rule that keeps it honest: one truth has one answer. Fresh noise at each event would average out, so an installation
 answers as it did before: the permanent randomized response of RAPPOR (Erlingsson, Pihur and Korolova, 2014). RAPPOR
 keeps a memo of random draws; here none is kept. The draw is a number of 256 bits, made by BLAKE2b, keyed by the salt of
-the installation, from the event, the field, the declared answers, epsilon and the true value. The salt is random and
-never leaves, and keyed BLAKE2b is designed as a pseudo-random function. Without the salt, its numbers for different
-messages cannot be told from independent random ones; yet the same message has the same number each time, as if looked
-up. So this serves as the memo, with two gains: no file holds a true value, and processes that begin at once agree. A
-new salt (`clear`) is an empty memo. Whoever reads the salt can work the truth out, as whoever reads a memo can.
+the installation, from the event, the field, the declared answers, epsilon and the true value. Without the salt such
+numbers cannot be told from independent random ones, and the same message has the same one each time, as if looked up.
+So no file holds a true value, and processes that begin at once agree. A new salt (`clear`) is an empty memo.
 
 The answers and epsilon are part of the message, since one draw must not serve two declarations: a row that answered
 truly under one epsilon and not under another would give the truth away with certainty. With independent draws, what was
@@ -110,8 +108,7 @@ def estimate(
     Raises `ValueError` for an epsilon that no row can have, for fewer than two choices, and for a count of another.
     """
     choices = tuple(dict.fromkeys(domain))
-    if numbers.checked_epsilon(epsilon, choices) is None:
-        raise ValueError("without epsilon the counts are the estimate")
+    numbers.checked_epsilon(epsilon, choices)
     foreign = [choice for choice in observed if choice not in choices]
     if foreign:
         raise ValueError(f"{foreign[0]!r} is not among the possible answers")
