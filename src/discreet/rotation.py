@@ -64,13 +64,10 @@ def erase_old(paths: names.Paths, now: float, number: int = names.LOG_FILES) -> 
 
 
 def clean_up(paths: names.Paths, now: float) -> None:
-    """Erase what is too old at `now` (epoch seconds), and what the dead left half written. Never raises."""
+    """Erase what is too old at `now` (epoch seconds), and what processes that died a day before it, or earlier, left
+    half written. Never raises.
+    """
     erase_old(paths, now)
-    erase_unfinished(paths, now)
-
-
-def erase_unfinished(paths: names.Paths, now: float) -> None:
-    """Erase what processes that died a day before `now` (epoch seconds) or earlier left half written. Never raises."""
     try:
         found = os.listdir(paths.directory)
     except OSError:

@@ -1,8 +1,5 @@
 """The recorder: what a host holds of one tool, the road of an event to the queue, and the border around both.
 
-    event -> filter (what may leave) -> encoder (one line) -> queue          in the caller's thread
-    queue -> consent, looked at again -> log                                 in the daemon thread
-
 The rule that keeps it honest: what a host's running code calls is silent. `track`, `flush`, `close` and the command
 scope's own work pass one border, which turns any error into a count. Only the constructor speaks up, to the host's
 author. Rooms that a disabled process does not need are imported where they are entered.

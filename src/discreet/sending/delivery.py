@@ -4,13 +4,13 @@ The rule that keeps it honest: consent is looked at again just before each socke
 receiver has answered and the receipt is on disk, so what was on the log arrives at least once. And before each attempt
 the next one is put off on disk, so that attempts do not get more frequent if deliverers are killed.
 
-| verdict   | from                                            | what follows                                        |
-|-----------|-------------------------------------------------|-----------------------------------------------------|
-| delivered | 2xx                                             | receipt, the place moves on                         |
-| retry     | 408 429 500 502 503 504, no connection          | exponential backoff with jitter, Retry-After at least |
-| halve     | 413                                             | half as many records; a single one is skipped       |
-| skip      | 400 422                                         | receipt, the place moves on                         |
-| hold      | 401 403 404 405 410, 3xx, anything else         | the place stays, tried again after a day            |
+| verdict   | what follows; `http.VERDICTS` says from which status it is |
+|-----------|-----------------------------------------------------------|
+| delivered | receipt, the place moves on                               |
+| retry     | exponential backoff with jitter, Retry-After at least     |
+| halve     | half as many records; a single one is skipped             |
+| skip      | receipt, the place moves on                               |
+| hold      | the place stays, tried again after a day                  |
 """
 
 import time

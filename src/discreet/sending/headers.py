@@ -14,8 +14,10 @@ def parsed(text: str) -> dict[str, str]:
     OTEL_EXPORTER_OTLP_HEADERS), after `:` it is not. A comma is part of the value if what follows is no header; at the
     end of a value it is dropped. Raises `ValueError`, without any of the text.
     """
-    if not _is_text(text):
-        raise ValueError("headers must be text in UTF-8")
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # a variable with other bytes, which the error would quote
+        raise ValueError("headers must be text in UTF-8") from None
     found: dict[str, str] = {}
     for item in _items(text):
         name, separator, value = _divided(item)
@@ -26,15 +28,6 @@ def parsed(text: str) -> dict[str, str]:
             raise ValueError("a header's value must be printable ASCII on one line")
         found[name] = value
     return found
-
-
-def _is_text(text: str) -> bool:
-    """Whether a text has a form in UTF-8. A variable with other bytes has none, and the error would quote it."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _items(text: str) -> list[str]:

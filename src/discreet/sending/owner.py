@@ -7,9 +7,8 @@ module is never loaded at all.
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from .. import names
 from ..destination import Destination
-from ..privacy.declaration import Declaration
+from ..privacy.author import Author
 
 
 class Flagged(Protocol):
@@ -18,25 +17,17 @@ class Flagged(Protocol):
     asks: bool
 
 
-class Owner(Protocol):
+class Owner(Author, Protocol):
     """The recorder: everything that the gate, the filter and the log go by, and where losses and errors go."""
 
-    name: str
     version: str
-    declaration: Declaration | None
-    identity: str
     signature: object
     off: bool
-    mode: str
     settings: Mapping[str, object]
     lifted: tuple[str, ...]
     destinations: tuple[Destination, ...]
     delivery: str
     losses: dict[str, int]
-
-    @property
-    def paths(self) -> names.Paths:
-        """Where its files are."""
 
     @property
     def environ(self) -> dict[str, str]:

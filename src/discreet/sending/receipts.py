@@ -26,11 +26,6 @@ MOST_BYTES = 1024 * 1024  # of the file; the older half goes when it is full
 _LINE_BYTES = 64 * 1024  # 500 ids of 39 bytes, and the rest
 
 
-def digest(body: bytes) -> str:
-    """The SHA-256 of a body, in hex."""
-    return hashlib.sha256(body).hexdigest()
-
-
 def write(paths: names.Paths, receipt: "dict[str, Any]") -> None:
     """Append a receipt. Raises `OSError`."""
     line = json.dumps(receipt, separators=(",", ":")).encode() + b"\n"
@@ -73,7 +68,7 @@ def of(
         "format": form,
         "records": len(ids),
         "bytes": len(request.content),
-        "sha256": digest(request.content),
+        "sha256": hashlib.sha256(request.content).hexdigest(),
         "status": status,
         "verdict": verdict,
         "ids": ids,

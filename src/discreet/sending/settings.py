@@ -103,7 +103,11 @@ class Settings:
         return (*code[:at], *([made] if made else []), *code[at + 1 :])
 
     def _with_headers(self, one: Destination) -> Destination:
-        headers = self._headers()
+        headers: dict[str, str] = {}
+        try:
+            headers = parsed(self._get("HEADERS"))
+        except ValueError as error:
+            self._refuse("HEADERS", str(error))
         return self._made("HEADERS", {**one.options(), "headers": {**one.headers, **headers}}) or one
 
     def _batched(self, one: Destination) -> Destination:
@@ -131,14 +135,6 @@ class Settings:
             why = str(error).removesuffix(", or allow_http=True")  # only the author's code can say that
             self._refuse(key, why)
             return None
-
-    def _headers(self) -> "dict[str, str]":
-        text = self._get("HEADERS")
-        try:
-            return parsed(text)
-        except ValueError as error:
-            self._refuse("HEADERS", str(error))
-            return {}
 
     def api_key(self) -> str:
         """The key for PostHog; "" if none is set. Never raises."""

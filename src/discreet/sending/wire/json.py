@@ -1,13 +1,10 @@
 """json: the records as they are on the log, but for their time.
 
     POST https://example.org/t
-    {"records":[{"v":1,"id":"<uuid4>","time":"2026-11-20T10:00:00Z","run":"<16 hex>","event":"command","tool":"mytool",
-     "version":"1.4.0","py":"3.11.7","os":"linux","properties":{"command":"import.from_code","duration_ms":4280}}, ...]}
+    {"records":[{"v":1,"id":"<uuid4>","time":"2026-11-20T10:00:00Z",...}, ...]}     each as `log.py` draws it
 
 The rule that keeps it honest: these keys in this order and no others, so whoever has read the log has read this; the
 time is cut to the destination's precision.
-
-Source: `log.py`, where the record is drawn.
 """
 
 from .facts import cut
