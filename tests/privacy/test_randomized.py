@@ -508,7 +508,7 @@ def test_what_cannot_be_estimated() -> None:
         estimate({"yaml": 3}, ("json", "other"), 1.0)
     with pytest.raises(ValueError, match="at least two"):
         estimate({"json": 3}, ("json", "json"), 1.0)
-    with pytest.raises(ValueError, match="without epsilon"):
+    with pytest.raises(ValueError, match="epsilon must be a number"):
         estimate({"json": 3}, ("json", "other"), None)  # type: ignore[arg-type]  # the point of it
 
 

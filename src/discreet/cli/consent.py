@@ -60,7 +60,6 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _say_agreed(session: Session, before: consent.Decision, added: list[str]) -> None:
-    """Say what a yes agrees to that an earlier one did not."""
     if added:
         session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
 
@@ -207,7 +206,6 @@ def _new(session: Session, decision: consent.Decision) -> list[str]:
 
 
 def _say_dropped(session: Session) -> None:
-    """Say what was dropped, by reason."""
     if session.paths.problem:
         return
     try:

@@ -52,7 +52,6 @@ def export(session: Session, arguments: argparse.Namespace) -> int:
 
 
 def _remarks(session: Session, skipped: int) -> "list[str]":
-    """Sentences on what the page holds."""
     telemetry, tool = session.telemetry, session.telemetry.name
     command = f"discreet --tool {tool}" if session.alone else names.typed(telemetry.program, telemetry.verbs)
     head = (

@@ -194,7 +194,6 @@ def _print(session: Session, arguments: argparse.Namespace, found: "Document") -
 
 
 def _writable(characters: str, encoding: str) -> bool:
-    """Whether an encoding has these characters."""
     try:
         characters.encode(encoding)
     except (UnicodeEncodeError, LookupError):

@@ -144,7 +144,6 @@ class Reader:
 
 
 def _why(first: bytes) -> tuple[int, str]:
-    """What is wrong with a request line."""
     if re.fullmatch(rb"[!-~]+ [!-~]+ HTTP/[0-9]\.[0-9]", first) is None:
         return 400, "no request line"
     if b" /" not in first:

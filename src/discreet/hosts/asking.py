@@ -108,7 +108,6 @@ def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
 
 
 def _receivers(recorder: Recorder) -> "tuple[Destination, ...]":
-    """The destinations in force."""
     if recorder.mode == "local":
         return ()
     from ..sending.settings import Settings

@@ -179,7 +179,6 @@ def _outermost_name(command: "Any") -> str:
 
 
 def _own_name(command: "Any") -> str:
-    """The name of the function behind a command."""
     name = getattr(getattr(command, "callback", None), "__name__", "")
     for suffix in _SUFFIXES:
         name = name.removesuffix(suffix)

@@ -96,7 +96,7 @@ class Flags:
 
     def _override(self, key: str) -> object:
         """What the user says of a flag in the environment: true, false, or a variant."""
-        recorder, variable = self._recorder, f"FLAG_{''.join(_letters(key)).upper()}"
+        recorder, variable = self._recorder, f"FLAG_{_spelled(key).upper()}"
         said = next((value for _, value in names.said(recorder.name, recorder.environ, variable) if value), "")
         word = names.word(said)
         return True if word in names.TRUE_WORDS else False if word in names.FALSE_WORDS else said.strip() or None
@@ -135,7 +135,7 @@ class Flags:
 
     def _note(self, key: str, value: object) -> None:
         """Have a variant that was looked up go with later events, and count the lookup, once."""
-        field = f"flag.{''.join(_letters(key)).lower()}"
+        field = f"flag.{_spelled(key).lower()}"
         if value is None:
             self._riding.pop(field, None)
             return
@@ -150,9 +150,9 @@ class Flags:
             self._recorder.track(EXPOSURE, {"flag": key, "variant": told})
 
 
-def _letters(key: str) -> "list[str]":
-    """The letters of a key as a variable or a field may have them: others are a `_`."""
-    return [letter if letter in names.TOOL_CHARACTERS and letter != "-" else "_" for letter in key]
+def _spelled(key: str) -> str:
+    """A key as a variable or a field may have it: with `_` for what neither may hold."""
+    return "".join([letter if letter in names.TOOL_CHARACTERS and letter != "-" else "_" for letter in key])
 
 
 def _decoded(text: str | None) -> object:

@@ -4,13 +4,6 @@ The rule that keeps it honest: but for the facts of `add`, a session holds only 
 most 32 names of a kind, and counts of declared items. It has no lock, thread or timer. If the author's rows name
 something that is made of a count or of observations, only what they name leaves.
 
-| call                           | fields, if no row names any of them                        |
-|--------------------------------|------------------------------------------------------------|
-| `count("searches", n)`         | `searches`: the sum                                        |
-| `count("searches", success=b)` | and `searches.success`: the sum of those that worked       |
-| `count("langs", item="py")`    | `langs`: the sum; with a row `Distribution`, of each item  |
-| `observe("ms", 12)`            | `ms.count`, `ms.mean`, `ms.min`, `ms.max`, `ms.sum`        |
-
 | the session ends by               | `success`                              | `error`                               |
 |-----------------------------------|----------------------------------------|---------------------------------------|
 | `close()`, the end of its block   | true, or as `add(success=...)` said    |                                       |
@@ -94,14 +87,15 @@ class Session(Unique):
         _open(recorder)[self] = None
 
     def count(self, name: str, number: "Number" = 1, /, *, item: object = None, success: object = None) -> None:
-        """Add `number`, within 2**53 of 0, to a sum; if `success` is given and true, also to the sum of what worked.
+        """Add `number`, within 2**53 of 0, to a sum; if `success` is given and true, also to `NAME.success`, the sum of
+        what worked.
 
         With a row `Distribution` under this name, `item` is counted, as `other` if it is not declared.
         """
         self._recorder.border("session", self._count, name, number, item, success)
 
     def observe(self, name: str, value: "Number", /) -> None:
-        """Take one measured value, within 2**53 of 0. Recorded are how many, mean, least, largest and sum."""
+        """Take one measured value, within 2**53 of 0. Recorded are `NAME.count`, `.mean`, `.min`, `.max` and `.sum`."""
         self._recorder.border("session", self._observe, name, value)
 
     def add(self, **facts: object) -> None:

@@ -187,7 +187,6 @@ def _declared(events: object) -> "Iterable[tuple[str, object, str, object]]":
 
 
 def _declares(kind: object) -> bool:
-    """Whether a class is one of the two kinds that declare an event."""
     from .event import Event
 
     return isinstance(kind, type) and (issubclass(kind, Event) or hasattr(kind, "_telemetry_keys"))
@@ -210,7 +209,6 @@ def _unpack(spec: object) -> "tuple[object, str, object]":
 
 
 def _title(kind: type) -> str:
-    """The name of the event that a class declares."""
     from .event import Event, snake
 
     if issubclass(kind, Event):

@@ -124,7 +124,6 @@ def _options(kind: "type[Conversion]") -> "tuple[str, ...]":
 
 
 def _places(kind: "type[Conversion]") -> "tuple[str, ...]":
-    """Its own options that may be given by position."""
     return _options(kind)[: _code(kind).co_argcount - 1]
 
 

@@ -92,7 +92,6 @@ def _plain(value: object) -> object:
 
 
 def _figures(row: Conversion | None, found: Counter[Any], name: str) -> str:
-    """What is said of one field."""
     if isinstance(row, Hash):
         return f"{len(found):,} different (one value counts anew each month)"
     if row is not None and row.epsilon is not None:

@@ -15,22 +15,20 @@ font:16px/1.5 system-ui,sans-serif;font-variant-numeric:tabular-nums;overflow-wr
 h1{font-size:1.6rem;line-height:1.25;margin:0 0 .25rem}
 h2{font-size:1.1rem;margin:0 0 .75rem}
 details .title{display:none}
-header p,.title,figcaption,footer,thead th,dt,summary{color:var(--soft)}
+header p,.title,.title+p,figcaption,footer,thead th,dt,summary{color:var(--soft)}
 header p{margin:0 0 1.25rem}
 section,.tiles div{background:var(--card);border:1px solid var(--line);border-radius:.5rem}
 section{padding:1.25rem;margin:1rem 0}
 .tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(11rem,1fr));gap:1rem;margin:0}
 .tiles div{padding:.75rem 1rem;display:flex;flex-direction:column-reverse}
-.tiles dt{font-size:.85rem}
 .tiles dd{margin:0;font-size:1.3rem;font-weight:600;line-height:1.3}
 .grid{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,24rem),1fr));gap:1.5rem 2.5rem}
 .three{grid-template-columns:repeat(auto-fit,minmax(min(100%,16rem),1fr))}
 .wide+.grid{margin-top:1.5rem}
 .card{min-width:0}
 figure{margin:0}
-.title,figcaption,thead th,footer,summary{font-size:.85rem}
-.title{margin:0 0 .35rem}
-.title+p{margin:0 0 .35rem;font-size:.85rem;color:var(--soft)}
+.title,.title+p,figcaption,thead th,footer,dt,summary{font-size:.85rem}
+.title,.title+p{margin:0 0 .35rem}
 h3.title{font-size:1rem;font-weight:600;color:var(--text)}
 details{margin-top:.75rem}
 details tbody th{white-space:nowrap}

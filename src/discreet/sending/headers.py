@@ -31,7 +31,6 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def _items(text: str) -> list[str]:
-    """The headers one by one."""
     items: list[list[str]] = []  # each in pieces: a text that grows piece by piece is copied each time
     for line in text.split("\n"):
         if "\r" in line:

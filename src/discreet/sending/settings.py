@@ -78,7 +78,6 @@ class Settings:
         return tuple(found)
 
     def _endpoint(self, url: str) -> Destination | None:
-        """The user's own address."""
         return self._made("ENDPOINT", {"url": url, "format": self._form(), "api_key": self.api_key()})
 
     def _form(self) -> str:

@@ -54,6 +54,7 @@ RESOURCE = {
     "install": "app.installation.id",
 }
 RESERVED = ("event.name", "session.id", "process.exit.code", "error.type")
+_KINDS: "dict[type, str]" = {bool: "boolValue", float: "doubleValue", str: "stringValue"}  # of an `AnyValue`
 _OS_TYPES = {"win32": "windows"}  # the conventions' name, if it is not Python's
 _UNNAMED_ERROR = "_OTHER"  # what the conventions call an error without a name; `other` in a record
 _LATEST = 2**63 - 1  # nanoseconds, in the year 2262: times are unsigned 64-bit integers, but signed in many readers
@@ -121,15 +122,11 @@ def _attributes(facts: "Mapping[str, Any]") -> "list[dict[str, Any]]":
 def _any_value(value: object) -> "dict[str, Any]":
     """An `AnyValue`: exactly one of its kinds."""
     kind = type(value)
-    if kind is bool:
-        return {"boolValue": value}
     if kind is int:
         return {"intValue" if -(2**63) <= value < 2**63 else "stringValue": str(value)}  # type: ignore[operator]
-    if kind is float:
-        return {"doubleValue": value}
-    if kind is str:
-        return {"stringValue": value}
-    raise TypeError(f"a {kind.__name__} cannot be sent")
+    if kind not in _KINDS:
+        raise TypeError(f"a {kind.__name__} cannot be sent")
+    return {_KINDS[kind]: value}
 
 
 def _elapsed(properties: "Mapping[str, Any]") -> int:

@@ -95,8 +95,7 @@ def size(content: object) -> int:
 
 def address(destination: "Destination") -> str:
     """The URL of a destination, its query included, without its user information."""
-    _, mark, query = destination.target.partition("?")
-    return f"{destination.shown}{mark}{query}"
+    return f"{destination.origin}{destination.target}"
 
 
 def agent(record: "Record") -> str:
