@@ -1,14 +1,15 @@
 """Directories: made private, removed where they are empty, and locked for a moment.
 
 The rule that keeps it honest: what is made has mode 0700, and nothing is made or removed at the home or above it.
-The lock itself waits for nobody, and where there is none nothing is lost.
+The lock waits for nobody unless it is told to, and where there is none nothing is lost.
 """
 
 import os
+import time
 
 from . import names
 
-LOOKS, PAUSE_SECONDS = 50, 0.002  # where it is worth a wait, of 0.1 s at most: nobody keeps the lock for long
+LOOKS, _PAUSE_SECONDS = 50, 0.002  # where it is worth a wait, of 0.1 s at most: nobody keeps the lock for long
 
 
 def make_directory(path: str, *, below: str = "") -> None:
@@ -45,17 +46,26 @@ def remove_empty_directories(path: str, *, below: str = "") -> None:
 class DirectoryLock:
     """The advisory lock of a directory, held by one process for as long as it rotates the log or updates a file.
 
-    `with DirectoryLock(path) as held`: `held` is False if another process has it. If the system or the file system
-    knows no such lock, everybody holds it: it guards a count or a rename, never a record.
+    `with DirectoryLock(path) as held`: `held` is False if another process has it, each of `looks` times. If the system
+    or the file system knows no such lock, everybody holds it: it guards a count or a rename, never a record.
     """
 
-    __slots__ = ("_descriptor", "_path")
+    __slots__ = ("_descriptor", "_looks", "_path")
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, looks: int = 1) -> None:
         self._path = path
+        self._looks = looks
         self._descriptor = -1
 
     def __enter__(self) -> bool:
+        for look in range(self._looks):
+            if look:
+                time.sleep(_PAUSE_SECONDS)
+            if self._take():
+                return True
+        return False
+
+    def _take(self) -> bool:
         try:
             from fcntl import LOCK_EX, LOCK_NB, flock
         except ImportError:  # Windows
@@ -64,14 +74,16 @@ class DirectoryLock:
             self._descriptor = os.open(self._path, os.O_RDONLY | names.OPEN_FLAGS | names.NO_WAIT)  # a FIFO, perhaps
             flock(self._descriptor, LOCK_EX | LOCK_NB)
         except BlockingIOError:
+            self.__exit__()  # opened anew for the next look: it may be erased and made again meanwhile
             return False
         except OSError:
             return True
         return True
 
     def __exit__(self, *_: object) -> None:
-        if self._descriptor >= 0:
-            unlock(self._descriptor)
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            unlock(descriptor)
 
 
 def unlock(descriptor: int) -> None:

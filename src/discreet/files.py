@@ -6,7 +6,6 @@ is replaced, never followed.
 """
 
 import os
-import time
 
 from . import names
 
@@ -104,16 +103,12 @@ def _take(temporary: str, path: str, patient: bool) -> None:
     """
     from . import directories  # seldom
 
-    for look in range(directories.LOOKS if patient else 1):
-        if look:
-            time.sleep(directories.PAUSE_SECONDS)
-        with directories.DirectoryLock(os.path.dirname(path)) as held:
-            if os.path.lexists(path) and os.lstat(path).st_size > 1:  # `echo >` leaves a newline
-                raise FileExistsError(17, "exists", path)
-            if held:
-                os.replace(temporary, path)
-                return
-    raise BlockingIOError(11, "somebody else has the lock", path)
+    with directories.DirectoryLock(os.path.dirname(path), directories.LOOKS if patient else 1) as held:
+        if os.path.lexists(path) and os.lstat(path).st_size > 1:  # `echo >` leaves a newline
+            raise FileExistsError(17, "exists", path)
+        if not held:
+            raise BlockingIOError(11, "somebody else has the lock", path)
+        os.replace(temporary, path)
 
 
 def _remove(path: str) -> None:

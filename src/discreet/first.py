@@ -39,12 +39,9 @@ def note(owner: "Owner", destinations: "tuple[Destination, ...]") -> None:
             return
         from . import directories
 
-        for _ in range(directories.LOOKS):
-            with directories.DirectoryLock(paths.directory) as held:
-                if held:
-                    _renew(owner, destinations)
-                    return
-            time.sleep(directories.PAUSE_SECONDS)
+        with directories.DirectoryLock(paths.directory, directories.LOOKS) as held:
+            if held:
+                _renew(owner, destinations)
     except OSError:
         return  # another process was first; or it cannot be written, and the first deliverer decides
 

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-# A row is `who: rule`; a rule holds if all its conditions do. `NAME`: set, neither empty nor to a false word.
+# A row is `who: rule or rule`; a rule holds if all its conditions do. `NAME`: set, neither empty nor to a false word.
 # `NAME=value`: set to that, compared stripped and in lower case; a `*` at either end of the value stands for any text.
 # Add a new variable to `MARKS` of the gate, too; otherwise nobody looks here.
 #
@@ -39,22 +39,15 @@ VENDORS = (
     "Buildkite: BUILDKITE\n"
     # Clients of Jenkins read JENKINS_URL from the shell too, but so many tools look for it alone that users expect it
     # to silence. BUILD_ID is a key of /etc/os-release and release scripts have a BUILD_NUMBER: each alone says nothing.
-    "Jenkins: BUILD_TAG=jenkins-*\n"
-    "Jenkins: JENKINS_URL\n"
-    "Jenkins: BUILD_ID and BUILD_URL\n"
-    "Jenkins: BUILD_NUMBER and BUILD_URL\n"
+    "Jenkins: BUILD_TAG=jenkins-* or JENKINS_URL or BUILD_ID and BUILD_URL or BUILD_NUMBER and BUILD_URL\n"
     "Hudson: HUDSON_URL\n"
     "TeamCity: TEAMCITY_VERSION\n"  # PyCharm sets it to LOCAL around a test run, which is off anyway
-    "Azure Pipelines: TF_BUILD\n"
-    "Azure Pipelines: BUILD_BUILDID\n"
+    "Azure Pipelines: TF_BUILD or BUILD_BUILDID\n"
     "AppVeyor: APPVEYOR\n"
-    "Bitbucket Pipelines: BITBUCKET_COMMIT\n"
-    "Bitbucket Pipelines: BITBUCKET_BUILD_NUMBER\n"
-    "AWS CodeBuild: CODEBUILD_BUILD_ARN\n"
-    "AWS CodeBuild: CODEBUILD_BUILD_ID\n"
+    "Bitbucket Pipelines: BITBUCKET_COMMIT or BITBUCKET_BUILD_NUMBER\n"
+    "AWS CodeBuild: CODEBUILD_BUILD_ARN or CODEBUILD_BUILD_ID\n"
     # Anybody may use the name; the directory is Cloud Build's. Its substitutions are set only if a step maps them.
-    "Google Cloud Build: BUILDER_OUTPUT=/builder/*\n"
-    "Google Cloud Build: BUILD_ID and PROJECT_ID\n"
+    "Google Cloud Build: BUILDER_OUTPUT=/builder/* or BUILD_ID and PROJECT_ID\n"
     "Woodpecker: CI=woodpecker\n"
     # Drone, and the plain words further down (Buddy, Magnum, Semaphore, Strider, Vela), may stand alone: the bare word
     # is set only inside a build, while servers and clients are configured with `DRONE_...` and the like.
@@ -63,11 +56,9 @@ VENDORS = (
     "App Center: APPCENTER_BUILD_ID\n"
     "Appcircle: AC_APPCIRCLE\n"
     "Appflow: CI_APP_ID and CI_BUILD_ID\n"  # CI_APP_ID alone often holds the number of a GitHub App
-    "Bamboo: bamboo_planKey\n"
-    "Bamboo: bamboo_buildNumber\n"
+    "Bamboo: bamboo_planKey or bamboo_buildNumber\n"
     "Bitrise: BITRISE_IO\n"
-    "Buddy: BUDDY\n"
-    "Buddy: BUDDY_WORKSPACE_ID\n"
+    "Buddy: BUDDY or BUDDY_WORKSPACE_ID\n"
     "Cirrus CI: CIRRUS_CI\n"
     # Unlike the hosts below, Cloudflare sets these two only in its builds.
     "Cloudflare Pages: CF_PAGES\n"
@@ -90,8 +81,7 @@ VENDORS = (
     # Hosts that build what they then run. RENDER and VERCEL are set in service as well, and NETLIFY by hand to imitate
     # its build. BUILD_ID and CI are set only in the build. Render has no such mark; but a preview of a pull request
     # (IS_PULL_REQUEST is "false" everywhere else) is nobody's own installation.
-    "Netlify: NETLIFY and BUILD_ID\n"
-    "Netlify: NETLIFY and CI\n"
+    "Netlify: NETLIFY and BUILD_ID or NETLIFY and CI\n"
     "Render: RENDER and IS_PULL_REQUEST\n"
     "Vercel: VERCEL and CI\n"
     "Nevercode: NEVERCODE\n"
@@ -107,23 +97,17 @@ VENDORS = (
     "Xcode Cloud: CI_XCODE_PROJECT\n"
     "Xcode Server: XCS\n"
     # Last, so that a vendor is named if one can be: these only say that this is CI.
-    "unnamed vendor: CI\n"
-    "unnamed vendor: CONTINUOUS_INTEGRATION\n"
-    "unnamed vendor: CI_NAME\n"
-    "unnamed vendor: CI_BUILD_ID\n"
-    "unnamed vendor: CI_BUILD_NUMBER\n"
+    "unnamed vendor: CI or CONTINUOUS_INTEGRATION or CI_NAME or CI_BUILD_ID or CI_BUILD_NUMBER\n"
     "unnamed vendor: PIP_IS_CI\n"  # pip's own switch for CI that nothing recognizes
 )
 
 # pytest sets PYTEST_CURRENT_TEST around each test and, since 8.2, PYTEST_VERSION from its start to its end, so that
 # fixtures and collection count too; both reach child processes. tox and nox set theirs for every command they run.
-TEST_RUNNERS = (
-    "pytest: PYTEST_CURRENT_TEST\n"
-    "pytest: PYTEST_VERSION\n"
-    "tox: TOX_ENV_NAME\n"
-    "tox: TOX_ENV_DIR\n"
-    "nox: NOX_CURRENT_SESSION\n"
-)
+TEST_RUNNERS = """\
+pytest: PYTEST_CURRENT_TEST or PYTEST_VERSION
+tox: TOX_ENV_NAME or TOX_ENV_DIR
+nox: NOX_CURRENT_SESSION
+"""
 
 # Programs that type in a person's place. They may be recorded if that person agreed; they are never asked. Some of
 # these variables are also set for the person in the same window, who is then not asked there either: accepted.
@@ -131,24 +115,17 @@ TEST_RUNNERS = (
 # Not here on purpose: what a person exports to configure an agent (AIDER_MODEL, COPILOT_GITHUB_TOKEN, keys), and names
 # of terminals that people work in all day (TERM_PROGRAM=WarpTerminal, ZED_TERM).
 AGENTS = (
-    "named by itself: AI_AGENT\n"
-    "named by itself: AGENT\n"  # Amp and Goose among others
+    "named by itself: AI_AGENT or AGENT\n"  # Amp and Goose among others
     "Aider: OR_APP_NAME=aider\n"
     "Amazon Q: AWS_EXECUTION_ENV=*amazonq*\n"
     "Antigravity: ANTIGRAVITY_AGENT\n"
     "Augment: AUGMENT_AGENT\n"
-    "Claude Code: CLAUDECODE\n"
-    "Claude Code: CLAUDE_CODE\n"
+    "Claude Code: CLAUDECODE or CLAUDE_CODE\n"
     "Cline: CLINE_ACTIVE\n"
-    "Codex: CODEX_SANDBOX\n"
-    "Codex: CODEX_CI\n"
-    "Codex: CODEX_THREAD_ID\n"
-    "Copilot: COPILOT_CLI\n"
-    "Copilot: COPILOT_AGENT_SESSION_ID\n"
-    "Copilot: TERM_PROGRAM=vscode and GIT_PAGER=cat\n"
+    "Codex: CODEX_SANDBOX or CODEX_CI or CODEX_THREAD_ID\n"
+    "Copilot: COPILOT_CLI or COPILOT_AGENT_SESSION_ID or TERM_PROGRAM=vscode and GIT_PAGER=cat\n"
     "Crush: CRUSH\n"
-    "Cursor: CURSOR_AGENT\n"
-    "Cursor: CURSOR_TRACE_ID\n"
+    "Cursor: CURSOR_AGENT or CURSOR_TRACE_ID\n"
     "Devin: EDITOR=*devin*\n"
     "Gemini CLI: GEMINI_CLI\n"
     "Goose: GOOSE_TERMINAL\n"
@@ -157,13 +134,11 @@ AGENTS = (
     "Kilo Code: KILOCODE_FEATURE\n"
     "Kiro: AGENT_CONTEXT_OUT\n"
     "OpenClaw: OPENCLAW_SHELL\n"
-    "OpenCode: OPENCODE\n"
-    "OpenCode: OPENCODE_CLIENT\n"
+    "OpenCode: OPENCODE or OPENCODE_CLIENT\n"
     "Pi: PI_CODING_AGENT\n"
     "Qwen Code: QWEN_CODE\n"
     "Replit: REPL_ID\n"
-    "Roo Code: ROO_ACTIVE\n"
-    "Roo Code: ROO_CODE_TASK_ID\n"
+    "Roo Code: ROO_ACTIVE or ROO_CODE_TASK_ID\n"
     "Trae: TRAE_AI_SHELL_ID\n"
     "VT Code: VTCODE\n"
     "Windsurf: WINDSURF_SESSION\n"
@@ -215,10 +190,11 @@ def unittest_runs() -> bool:
 
 
 def rows(table: str) -> "Iterator[tuple[str, list[str]]]":
-    """Each row of a table: who, and the conditions of its rule."""
+    """Each rule of a table: who, and its conditions."""
     for line in table.splitlines():
-        who, _, rule = line.partition(": ")
-        yield who, rule.split(" and ")
+        who, _, rules = line.partition(": ")
+        for rule in rules.split(" or "):
+            yield who, rule.split(" and ")
 
 
 def _first(table: str, environ: "Mapping[str, str]") -> "tuple[str, str] | None":

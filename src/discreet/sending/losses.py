@@ -7,7 +7,6 @@ docs/design.md, and no reason ever holds a value, a name or a text of the host's
 """
 
 import os
-import time
 
 from .. import consent, directories, files, names
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 _REASONS = 64  # reasons kept in the file; more is not ours
 _REASON_LENGTH = 64
 _DIGITS = 16  # of a count: as many as 2**53 has
-_ATTEMPTS, _PAUSE = 100, 0.002  # seconds: many processes may end at once, and each has the lock for 0.2 ms
+_LOOKS = 100  # for the lock, in 0.2 s: many processes may end at once, and each has it for 0.2 ms
 
 
 def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True, patient: bool = True) -> None:
@@ -30,13 +29,9 @@ def save(counts: dict[str, int], paths: names.Paths, *, make: bool = True, patie
     """
     if make:
         directories.make_directory(paths.directory, below=paths.below)
-    for attempt in range(_ATTEMPTS if patient else 1):
-        if attempt:
-            time.sleep(_PAUSE)
-        with directories.DirectoryLock(paths.directory) as held:
-            if held:
-                _add(counts, paths["losses"])
-                return
+    with directories.DirectoryLock(paths.directory, _LOOKS if patient else 1) as held:
+        if held:
+            _add(counts, paths["losses"])
 
 
 def save_of(owner: "Owner", *, patient: bool = True) -> None:
