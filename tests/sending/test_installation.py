@@ -16,7 +16,7 @@ import pytest
 
 from conftest import agreed
 from consent.test_home import STRANGER, root
-from discreet import Telemetry, consent, files, names
+from discreet import Telemetry, consent, directories, names
 from discreet.directories import DirectoryLock
 from discreet.log import Encoder
 from discreet.sending.installation import Pseudonyms, drawn, install_id, pseudonym
@@ -261,7 +261,7 @@ def test_who_makes_the_salt_waits_once(
     telemetry.track("search", n=0)
     assert telemetry.flush(LONG)
     monkeypatch.setattr(os, "link", refuse)
-    monkeypatch.setattr(files, "time", SimpleNamespace(sleep=waits.append))
+    monkeypatch.setattr(directories, "time", SimpleNamespace(sleep=waits.append))
     with DirectoryLock(str(directory)) as held:
         assert held
         for _ in range(3):

@@ -116,7 +116,7 @@ def test_a_late_record_waits_for_no_other_process(owner: Any, directory: Path, m
     """
     owner.sender.close(LONG)
     slept: list[float] = []
-    monkeypatch.setattr(losses.time, "sleep", slept.append)
+    monkeypatch.setattr(directories.time, "sleep", slept.append)
     with directories.DirectoryLock(str(directory)) as held:
         assert held
         owner.lose("event_name")
