@@ -20,7 +20,10 @@ def main(argv: "Sequence[str] | None" = None) -> int:
     """Run a verb on the files of a tool; the exit status. Raises `SystemExit` for `--help` and wrong options."""
     words = sys.argv[1:] if argv is None else list(argv)
     call = shell.parsed(words)
-    telemetry = _opened(call) if call is not None else None
+    try:
+        telemetry = None if call is None else shell.opened(Telemetry, *map(call.options.get, shell.OPTIONS))
+    except ValueError:
+        telemetry = None  # the verbs say what is wrong
     if call is None or telemetry is None:
         from .cli.standalone import main as run_any
 
@@ -35,14 +38,6 @@ def main(argv: "Sequence[str] | None" = None) -> int:
         return shell.run(telemetry, call.event, call.command, complain, instead=True)
     except KeyboardInterrupt:
         return _INTERRUPTED
-
-
-def _opened(call: shell.Call) -> Telemetry | None:
-    """The telemetry of a call; None if something about it is wrong: the verbs then say what."""
-    try:
-        return shell.opened(Telemetry, *map(call.options.get, shell.OPTIONS))
-    except ValueError:
-        return None
 
 
 if __name__ == "__main__":

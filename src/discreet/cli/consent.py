@@ -48,20 +48,17 @@ def on(session: Session, arguments: argparse.Namespace) -> int:
             kept = whereabouts(session.telemetry, destinations(session)[0])
         told = session.debugged() or f"What it records is {kept}"
         session.say(f"Telemetry of {name} is on ({decision.level}). {told}")
-        _say_agreed(session, before, added)
+    else:
+        session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
+    if added:  # that an earlier yes did not agree to
+        session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
+    if decision.enabled:
         all_of_it = "" if session.alone else f", what it may be with `{session.command} disclosure`"
         session.say(f"See it with `{session.command} preview`{all_of_it}; stop it with `{session.command} off`.")
     else:
-        session.say(f"Your yes is stored, but telemetry of {name} stays off: {decision.reason}.")
-        _say_agreed(session, before, added)
         _say_change(session, decision)
     session.say_where("on")
     return 0
-
-
-def _say_agreed(session: Session, before: consent.Decision, added: list[str]) -> None:
-    if added:
-        session.say(f"This agrees to what is new since {since(before)}: {', '.join(added)}.")
 
 
 def off(session: Session, arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import json
 
 from .. import names
 from . import UNDECLARED_LIMIT
-from .words import code
+from .words import code, listed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,17 +163,16 @@ def _log(said: "Content") -> str:
 
 def _links(said: "Content") -> str:
     """What in a record links it to another one."""
-    hashes = [field["name"] for field in _every_field(said) if field["conversion"].startswith("hash")]
+    hashes = dict.fromkeys(one["name"] for one in _every_field(said) if one["conversion"].startswith("hash"))
     if said["identity"] == "install":
         return "So `install` links all records of this installation, until then."
     if hashes:
-        found = ", ".join(code(name) for name in dict.fromkeys(hashes))
-        return f"Nothing in a record links one run to another, but for {found}: for a month at most."
+        return f"Nothing in a record links one run to another, but for {listed(hashes)}: for a month at most."
     return "Nothing in a record links one run to another."
 
 
 def _variants(said: "Content") -> str:
-    found = ", ".join(dict.fromkeys(code(one["name"]) for one in _every_field(said) if one["name"].startswith("flag.")))
+    found = listed(dict.fromkeys(one["name"] for one in _every_field(said) if one["name"].startswith("flag.")))
     return f" Which variant of a feature is in use may stay the same from run to run: {found}." if found else ""
 
 

@@ -65,14 +65,10 @@ class Delivery:
         exchange: "Callable[..., http.Outcome] | None" = None,
         tell: "Callable[[str], None]" = lambda _: None,
     ) -> None:
-        self._plan = plan
-        self._until = until
-        self._force = force
-        self._dry = dry
-        self._clock = clock
+        self._plan, self._until, self._force, self._dry = plan, until, force, dry
+        self._clock, self._tell = clock, tell
         # Certificates of the system are read once, and not for each request (40 ms).
         self._exchange = exchange or partial(http.exchange, trust=Trust())
-        self._tell = tell
         self._losses: dict[str, int] = {}
         self._failed: set[str] = set()  # destinations that are not forced a second time
         self._signature = consent.signature(plan.paths)  # before the files are read: a change in between is seen

@@ -46,19 +46,9 @@ class Plan:
         flags: str = "",
         own: "tuple[str, ...]" = (),
     ) -> None:
-        self.tool = tool
-        self.paths = paths
-        self.destinations = destinations
-        self.declaration = declaration
-        self.mode = mode
-        self.environ = environ
-        self.settings = settings
-        self.lifted = lifted
-        self.run = run
-        self.signature = signature
-        self.identity = identity
-        self.flags = flags
-        self.own = own
+        self.tool, self.paths, self.destinations, self.declaration = tool, paths, destinations, declaration
+        self.mode, self.environ, self.settings, self.lifted = mode, environ, settings, lifted
+        self.run, self.signature, self.identity, self.flags, self.own = run, signature, identity, flags, own
         self.lock: DeliveryLock | None = None  # of whoever works by it
 
     def decide(self) -> consent.Decision:

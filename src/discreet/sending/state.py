@@ -94,14 +94,11 @@ class State:
     """
 
     def __init__(self) -> None:
-        self.period = ""
+        self.period = self.noted = self.seen = ""
         self.covered: list[str] = []
-        self.noted = ""
         self.told: list[str] = []
-        self.seen = ""
-        self.empty = False
         self.places: dict[str, Place] = {}
-        self.lost = False
+        self.empty = self.lost = False
 
     def begin(self, period: str, *, anew: bool = False) -> None:
         """Take up the consent of this signature, `anew` if it is certainly another one than before, with what its first
