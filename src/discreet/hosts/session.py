@@ -57,20 +57,6 @@ SILENT = SilentSession()
 class Session(Unique):
     """One session. All of its methods return at once and never raise; what they refuse is counted as `session`."""
 
-    __slots__ = (
-        "_counts",
-        "_ended",
-        "_every",
-        "_facts",
-        "_observed",
-        "_part",
-        "_process",
-        "_recorder",
-        "_rows",
-        "_signature",
-        "_since",
-        "_spread",
-    )
     silence = SilentSession
 
     def __init__(self, recorder: "Recorder", every: float | None, facts: "dict[str, object]") -> None:

@@ -41,8 +41,6 @@ class Failure(Exception):
 class Trust:
     """The certificates that this process trusts: read at its first https connection, in 40 ms, and kept."""
 
-    __slots__ = ("_context",)
-
     def __init__(self) -> None:
         self._context: ssl.SSLContext | None = None
 
