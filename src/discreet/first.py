@@ -95,13 +95,11 @@ def disclosed(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[
 
 def waiting(owner: "Owner") -> "tuple[Destination, ...]":
     """The destinations that get nothing before the user sets a key."""
-    if owner.mode == "local" or all(one.format != "posthog" or one.api_key for one in owner.destinations):
+    if all(one.format != "posthog" or one.api_key for one in owner.destinations):
         return ()
-    from .sending.settings import Settings
+    from .sending import settings
 
-    settings = Settings(owner.name, owner.environ, owner.settings)
-    settings.destinations(owner.destinations)
-    return settings.waiting
+    return settings.of(owner).waiting
 
 
 def declared_hosts(owner: "Owner", destinations: "tuple[Destination, ...]") -> "list[str]":

@@ -133,13 +133,10 @@ def say_request(session: Session, request: "Request") -> None:
 
 def destinations(session: Session) -> "tuple[tuple[Destination, ...], list[str]]":
     """The destinations in force, and sentences about settings that were refused."""
-    from ..sending.settings import Settings
+    from ..sending import settings
 
-    telemetry = session.telemetry
-    if telemetry.mode == "local":
-        return (), []
-    settings = Settings(telemetry.name, telemetry.environ, telemetry.settings)
-    return settings.destinations(telemetry.destinations), settings.problems
+    found = settings.of(session.telemetry)
+    return found.ready, found.problems
 
 
 def in_force(session: Session) -> "tuple[Destination, ...]":

@@ -108,11 +108,9 @@ def _added(recorder: Recorder, told: "list[str]", known: "list[str]") -> bool:
 
 
 def _receivers(recorder: Recorder) -> "tuple[Destination, ...]":
-    if recorder.mode == "local":
-        return ()
-    from ..sending.settings import Settings
+    from ..sending import settings
 
-    return Settings(recorder.name, recorder.environ, recorder.settings).destinations(recorder.destinations)
+    return settings.of(recorder).ready
 
 
 def _may_speak(recorder: Recorder, *streams: "TextIO | None") -> bool:

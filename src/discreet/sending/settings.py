@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .owner import Owner
+
 KEYS = ("ENDPOINT", "FORMAT", "HEADERS", "POSTHOG_API_KEY", "POSTHOG_HOST", "BATCH_SIZE", "BATCH_INTERVAL_SECONDS")
 
 _ADDRESSES = ("ENDPOINT", "POSTHOG_HOST")
@@ -28,7 +30,7 @@ _ADDRESSES = ("ENDPOINT", "POSTHOG_HOST")
 
 class Settings:
     """The settings of one tool; `problems` are sentences about what is refused or missing, without the values;
-    `waiting` are, once `destinations` were asked for, those without their key.
+    `ready` and `waiting` are, once `destinations` were asked for, those in force and those without their key.
     """
 
     def __init__(self, tool: str, environ: "Mapping[str, str]", settings: "Mapping[str, object]") -> None:
@@ -36,6 +38,7 @@ class Settings:
         self._environ = environ
         self._settings = settings
         self.problems: list[str] = []
+        self.ready: tuple[Destination, ...] = ()
         self.waiting: tuple[Destination, ...] = ()
 
     def destinations(self, code: "tuple[Destination, ...]") -> "tuple[Destination, ...]":
@@ -49,11 +52,11 @@ class Settings:
             at = next((at for at, one in enumerate(found) if one.format in ("json", "otlp")), None)
             if at is not None:
                 found = (*found[:at], self._with_headers(found[at]), *found[at + 1 :])
-        ready = tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
+        self.ready = tuple(self._batched(one) for one in found if one.format != "posthog" or one.api_key)
         self.waiting = tuple(one for one in found if one.format == "posthog" and not one.api_key)
         if self.waiting:
             self._tell_of_key()
-        return ready
+        return self.ready
 
     def refused(self) -> "list[str]":
         """The `problems` of all values, even of those that are not used as things are. Never raises."""
@@ -175,3 +178,11 @@ class Settings:
             if value := self._environ.get(name, "").strip():
                 return name, value
         return "", ""
+
+
+def of(owner: "Owner") -> Settings:
+    """The settings of a recorder, asked for its destinations; with `consent="local"` there are none."""
+    found = Settings(owner.name, owner.environ, owner.settings)
+    if owner.mode != "local":
+        found.destinations(owner.destinations)
+    return found
