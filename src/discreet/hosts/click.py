@@ -3,11 +3,9 @@
 The rule that keeps it honest: what Click does with a command line stays Click's business. A command is recorded from
 the moment that Click calls it, so help, completion and a refused command line are not. It ends as it would otherwise.
 
-What the table in `hosts/__init__.py` says of an ending holds here, too, but for Ctrl-C, of which Click makes the exit
-status 1, and for the value that a function returns, which is none. `click.Abort` is an exception like any other.
-
-Endings are recognized by the names of Click's classes, not by the classes: Typer brings its own copy of Click, and
-asyncclick is a third one. So only `verbs` imports the package.
+Endings are those of the table in `hosts/__init__.py`, but for Ctrl-C, of which Click makes the exit status 1, as of
+`click.Abort`. They are recognized by the names of Click's classes, not by the classes: Typer brings its own copy of
+Click, and asyncclick is a third one. So only `verbs` imports the package.
 """
 
 import copy

@@ -23,6 +23,7 @@ from .request import Request, size
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from ...destination import Destination
     from ..records import Record
@@ -42,21 +43,17 @@ def encode(records: "list[Record]", destination: "Destination") -> Request:
     """
     if not 1 <= len(records) <= FORMATS[destination.format]:
         raise ValueError(f"a {destination.format} request carries 1 to {FORMATS[destination.format]} records")
+    form: Any
     if destination.format == "beacon":
-        from . import beacon
-
-        return beacon.encode(records, destination)
-    if destination.format == "otlp":
-        from . import otlp
-
-        return otlp.encode(records, destination)
-    if destination.format == "posthog":
-        from . import posthog
-
-        return posthog.encode(records, destination)
-    from . import json
-
-    return json.encode(records, destination)
+        from . import beacon as form
+    elif destination.format == "otlp":
+        from . import otlp as form
+    elif destination.format == "posthog":
+        from . import posthog as form
+    else:
+        from . import json as form
+    request: Request = form.encode(records, destination)
+    return request
 
 
 def split(records: "list[Record]", destination: "Destination") -> "Iterator[tuple[list[Record], Request]]":
