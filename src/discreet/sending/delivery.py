@@ -166,7 +166,8 @@ class Delivery:
         verdict = _verdict(
             outcome.verdict, len(batch), long_beacon=destination.format == "beacon" and bool(request.body)
         )
-        self._tell(f"{destination.shown}: {_counted(len(batch))}, {outcome.said}: {verdict}")
+        records = f"{len(batch):,} record{'s' * (len(batch) != 1)}"
+        self._tell(f"{destination.shown}: {records}, {outcome.said}: {verdict}")
         if verdict in ("delivered", "skip"):
             ids = [record["id"] for record in batch]
             about = (request, destination.shown, destination.format, self._clock())
@@ -285,7 +286,3 @@ def _verdict(verdict: str, records: int, *, long_beacon: bool) -> str:
     """
     single = verdict == "halve" and records == 1
     return "skip" if single or (verdict == "hold" and long_beacon) else verdict
-
-
-def _counted(number: int) -> str:
-    return f"{number:,} record" + ("" if number == 1 else "s")
