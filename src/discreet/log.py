@@ -140,11 +140,7 @@ class Log:
     """Appends to the log of one tool. `file_bytes` is the size a file is rotated at; `clock` gives epoch seconds."""
 
     def __init__(
-        self,
-        paths: "names.Paths",
-        *,
-        file_bytes: int = names.LOG_FILE_BYTES,
-        clock: "Callable[[], float]" = time.time,
+        self, paths: "names.Paths", *, file_bytes: int = names.LOG_FILE_BYTES, clock: "Callable[[], float]" = time.time
     ) -> None:
         self._paths = paths
         self._clock = clock

@@ -23,11 +23,7 @@ from .session import Parser, Session, shown
 USAGE = "%(prog)s [-h] [--version] {--tool NAME | --manifest FILE} [--data-dir DIR] VERB ..."
 
 COLLECT = Verb(
-    "collect",
-    "receive what tools send, on this machine",
-    "collect --out collected",
-    collect.collect,
-    collect.arguments,
+    "collect", "receive what tools send, on this machine", "collect --out collected", collect.collect, collect.arguments
 )
 _VALUES = dict(zip(shell.OPTIONS, ("NAME", "FILE", "DIR"), strict=True))  # of the options before the verb
 

@@ -20,11 +20,7 @@ _PATH = "_discreet_path"  # an attribute of the parsed arguments, taken away bef
 
 
 def mount(
-    subparsers: "argparse._SubParsersAction[Any]",
-    telemetry: Recorder,
-    *,
-    name: str = "telemetry",
-    dest: str = "func",
+    subparsers: "argparse._SubParsersAction[Any]", telemetry: Recorder, *, name: str = "telemetry", dest: str = "func"
 ) -> argparse.ArgumentParser:
     """Add the sub-command `name` with all verbs to what `parser.add_subparsers()` returned. Returns its parser.
 

@@ -56,11 +56,7 @@ _PLAIN: "dict[str, Schema]" = {
 _UP = tuple([2**power for power in range(names.LARGEST_INTEGER.bit_length())])
 _POWERS = (*[-power for power in reversed(_UP)], 0, *_UP)
 # What the default rule lets out without a row.
-_BARE = {
-    "type": ["boolean", "number"],
-    "exclusiveMinimum": -UNDECLARED_LIMIT,
-    "exclusiveMaximum": UNDECLARED_LIMIT,
-}
+_BARE = {"type": ["boolean", "number"], "exclusiveMinimum": -UNDECLARED_LIMIT, "exclusiveMaximum": UNDECLARED_LIMIT}
 
 
 def schema(tool: str, declaration: Declaration | None, *, install: bool = False) -> "Schema":

@@ -71,9 +71,8 @@ def render(
     else:
         parts = [_heading(document, style, only), _rows(document, style)]
         parts.append([chart] if chart else _days(document, style))
-        parts.append(
-            [line for name in ("tools", "versions", "systems", "python") for line in _shares(name, document, style)]
-        )
+        shares = (_shares(name, document, style) for name in ("tools", "versions", "systems", "python"))
+        parts.append([line for lines in shares for line in lines])
         parts += [_field(held, style) for held in document["fields"][:FIELDS]]
         if (more := len(document["fields"]) - FIELDS) > 0:
             parts.append([f"{counted(more, 'field')} more: see --html"])
@@ -131,10 +130,8 @@ def _table(head: Line, lines: list[Line], style: Style) -> list[str]:
     page = []
     for line in (head, *lines):
         # Not strict: figures that were left out have no width.
-        cells = [
-            padded(_cut(line, room), room),
-            *(one.rjust(size) for one, size in zip(line.figures, widths, strict=False)),
-        ]
+        figures = [one.rjust(size) for one, size in zip(line.figures, widths, strict=False)]
+        cells = [padded(_cut(line, room), room), *figures]
         if bar >= 8 and line.value is not None and top:
             cells.append(_bar(line.value / top, line.bad / top, bar, style))
         page.append(_GAP.join(cells).rstrip())
@@ -206,9 +203,8 @@ def _field(field: Mapping[str, Any], style: Style) -> list[str]:
         figures += [about(guess, style.sign) if guess else "-"] if by_lot else []
         lines.append(Line(_GAP + style.safe(named(one["value"])), figures, max(amount(one), 0)))
     if rest:
-        lines.append(
-            Line(_GAP + "others", [number(rest), share(rest, whole), *(["-"] if by_lot else [])], max(rest, 0))
-        )
+        figures = [number(rest), share(rest, whole), *(["-"] if by_lot else [])]
+        lines.append(Line(_GAP + "others", figures, max(rest, 0)))
     what = {"buckets": "numbers", "items": "items"}.get(field["kind"], "values")
     head = Line(title, [what, "", *(["estimated"] if by_lot else [])])
     page = _table(head, lines, style) if lines else [_coloured(fitted(title, style.width), "title", style)]
