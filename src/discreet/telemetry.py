@@ -1,8 +1,8 @@
 """The recorder: what a host holds of one tool, the road of an event to the queue, and the border around both.
 
 The rule that keeps it honest: what a host's running code calls is silent. `track`, `flush`, `close` and the command
-scope's own work pass one border, which turns any error into a count. Only the constructor speaks up, to the host's
-author. Rooms that a disabled process does not need are imported where they are entered.
+scope's own work pass one border, which turns any error into a count. Only the constructor speaks up. Rooms that not
+every process needs are imported at their door.
 """
 
 import os
@@ -11,7 +11,6 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-    from contextvars import ContextVar
     from typing import Any
 
     from . import names
@@ -31,7 +30,7 @@ class Recorder:
     off = True  # nothing will be recorded: one attribute, so that a disabled call costs a branch
     verbs = "telemetry"  # what is typed between program and verb: as mounted, or as the host sets it here
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
-    scopes: "ContextVar[Any] | None" = None  # the running commands; see hosts/__init__.py
+    scopes: "Any" = None  # the running commands, in a `ContextVar`; see hosts/__init__.py
     flagged: "Any" = None  # the feature flags, once one was looked up; see hosts/flags.py
     located: "names.Paths | None" = None  # see `paths`; setting it moves the files
     _sender: "Sender | None" = None
@@ -105,9 +104,7 @@ class Recorder:
             self.border("conversion", self._record, event, properties, more)
 
     def flush(self, timeout: float = 1.0) -> bool:
-        """Wait, at most `timeout` seconds, until everything tracked so far is on the log. True if it is, or if there
-        was nothing to write. Never touches the network. Never raises.
-        """
+        """Wait at most `timeout` seconds, and for no network, until all is on the log; whether it is. Never raises."""
         return self._sender is None or bool(self.border("flush", self._sender.flush, timeout))
 
     def close(self, timeout: float = EXIT_SECONDS) -> bool:
@@ -122,8 +119,7 @@ class Recorder:
         from .consent import Decision, decide, signature
 
         if self._decision is None:
-            # Before the files are read: a change in between is then noticed at the first write.
-            self.signature = signature(self.paths)
+            self.signature = signature(self.paths)  # first: a change from here on is noticed at the first write
             self._decision = decide(facts_of(self))
         if self.off and self._decision.enabled:
             self._decision = Decision(False, "basic", "default", "default", "late")
@@ -143,16 +139,26 @@ class Recorder:
         try:
             return work(*arguments)
         except Exception as error:
-            self.swallow(reason, error)
+            if self.swallow(reason, error):
+                raise
             return None
 
-    def swallow(self, reason: str, error: Exception) -> None:
-        """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises."""
+    def swallow(self, reason: str, error: Exception) -> bool:
+        """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises.
+        True for one that must, like Ctrl-C: a signal handler of the host's raised it. Not in `close`, as at the exit.
+        """
+        trace = error.__traceback__ if reason != "close" else None
+        while trace is not None and (trace := trace.tb_next) is not None:  # not our caller: its variables would be kept
+            frame = trace.tb_frame  # a handler's has among its arguments the frame that it interrupts
+            back, given = frame.f_back, map(frame.f_locals.get, frame.f_code.co_varnames[:3])
+            if back and any(one is back or (type(one) is tuple and id(back) in map(id, one)) for one in given):
+                return True
         self.lose(reason)
         if self.environ.get("DISCREET_DEBUG") == "1" and sys:  # a finalizer may be the last to call
             if self._filter:
                 self._filter.explain(reason, error)
             sys.__excepthook__(type(error), error, error.__traceback__)
+        return False
 
     def lose(self, reason: str, number: int = 1) -> None:
         """Count `number` things dropped for a reason of the table in docs/design.md. Never raises."""
@@ -212,9 +218,7 @@ class Recorder:
         return engaged(self)
 
     def still_agreed(self) -> bool:
-        """Whether the stored consent is still the one of the queued records; asked before each write. After a change
-        the gate decides anew. Raises `OSError` if the files cannot be looked at: nothing changes or is written then.
-        """
+        """Whether the consent of the queued records still stands; if not, decide anew. `OSError`: nobody can tell."""
         from .consent import decide, signature
 
         now = signature(self.paths, strictly=True)
@@ -237,8 +241,7 @@ class Recorder:
 
     def _plainly_off(self) -> bool:
         """Whether a no, or the absence of any yes, is plain to see, which spares most disabled processes the gate.
-        A True must agree with the gate, and a test compares them over the whole table: every off beats every on, and
-        without an on the default is off. It loads no room, not even `names`.
+        A True must agree with the gate: a test compares the two over the whole table. Loads no room, not even `names`.
         """
         environ, head = self.environ, self.name.upper().replace("-", "_")
         for switch in ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", f"{head}_NO_TELEMETRY"):

@@ -1,4 +1,6 @@
-"""Ctrl-C in a program of `asyncio`, which makes a cancellation of it: recorded as what it was, and no other one is."""
+"""A signal in a host: Ctrl-C in a program of `asyncio`, which makes a cancellation of it, is recorded as what it was,
+and no other one is; and what a handler raises reaches the host, whatever it interrupts.
+"""
 
 import os
 import signal
@@ -111,3 +113,77 @@ def test_a_coroutine(environment: dict[str, str], directory: Path, read_log: Rea
     assert not (directory / "losses.json").exists()
     records = [record["properties"] for record in read_log()]
     assert [{k: v for k, v in one.items() if k != "duration_ms"} for one in records] == expected
+
+
+LIMIT = """
+import signal
+import sys
+import discreet
+
+
+class Late(Exception):
+    pass
+
+
+class Limit:
+    def by_method(self, number, frame):
+        self.reach()
+
+    def by_rest(*_):
+        raise Late
+
+    def reach(self):
+        raise Late
+
+
+class Slow:
+    def __len__(self):
+        signal.raise_signal(signal.SIGALRM)
+        return 1
+
+
+def waiting(timeout, wait):
+    signal.raise_signal(signal.SIGALRM)
+    return wait(timeout)
+
+
+telemetry = discreet.init("mytool", fields={"x": "count"})
+signal.signal(signal.SIGALRM, getattr(Limit(), sys.argv[1]))
+"""
+WITHIN = {
+    "track": "telemetry.track('search', x=Slow())",
+    "command": "with telemetry.command('search', x=Slow()): pass",
+    "session": "telemetry.session(x=Slow()).close()",
+    "flush": "telemetry.track('search')\nmade = telemetry._sender.flush\ntelemetry._sender.flush = lambda timeout: "
+    "waiting(timeout, made)\ntelemetry.flush()",
+}
+
+
+def run_limit(environment: dict[str, str], program: str, handler: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program in which a handler raises."""
+    command = [sys.executable, "-c", LIMIT + program, handler]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
+
+
+@pytest.mark.parametrize("handler", ["by_method", "by_rest"])
+@pytest.mark.parametrize("call", list(WITHIN))
+def test_a_time_limit(environment: dict[str, str], directory: Path, call: str, handler: str) -> None:
+    """A time limit, as of Celery and rq, is an exception of the host's raised in its handler of a signal. It ends what
+    the host does, whatever call of ours it comes in, and is no loss.
+    """
+    program = f"{WITHIN[call]}\nprint('went on')"
+    result = run_limit(environment, program, handler)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.endswith("\nLate\n")
+    assert not (directory / "losses.json").exists()
+
+
+@pytest.mark.parametrize(
+    "left",
+    ["left = telemetry.session(x=Slow())", WITHIN["flush"].replace("flush", "close").rpartition("\n")[0]],
+    ids=["session", "log"],
+)
+def test_a_time_limit_at_the_exit(environment: dict[str, str], directory: Path, left: str) -> None:
+    """At the exit it has nothing left to end: the interpreter, which would print it, hears nothing of it."""
+    result = run_limit({**environment, "DISCREET_DEBUG": ""}, left, "by_method")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

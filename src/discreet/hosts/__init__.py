@@ -222,10 +222,9 @@ def is_coroutine(function: object) -> bool:
 
 
 def _variable(recorder: "Recorder") -> "ContextVar[Scope | None]":
-    if recorder.scopes is not None:
-        return recorder.scopes
-    made: ContextVar[Scope | None] = context_variable()("discreet_scope", default=None)
-    return recorder.__dict__.setdefault("scopes", made)  # type: ignore[no-any-return]  # what it returns is what is there
+    if recorder.scopes is None:
+        recorder.__dict__.setdefault("scopes", context_variable()("discreet_scope", default=None))
+    return recorder.scopes  # type: ignore[no-any-return]  # the facade does not know the scope's class
 
 
 def context_variable() -> "type[ContextVar[Any]]":

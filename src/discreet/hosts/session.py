@@ -240,7 +240,8 @@ def _leave(sessions: "dict[Session, None]") -> None:
     """
     try:
         for session in reversed(list(sessions)):
-            session._recorder.border("session", session._finish, getattr(sys, "last_value", None), False)
+            border = session._recorder.border
+            border("close", border, "session", session._finish, getattr(sys, "last_value", None), False)
     except (KeyboardInterrupt, SystemExit):
         pass  # from a signal handler of the host: the interpreter would print it
 

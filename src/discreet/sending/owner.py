@@ -50,8 +50,8 @@ class Owner(Author, Protocol):
     def lose(self, reason: str, number: int = 1) -> None:
         """Count what was dropped."""
 
-    def swallow(self, reason: str, error: Exception) -> None:
-        """Count an error that must not reach the host."""
+    def swallow(self, reason: str, error: Exception) -> bool:
+        """Count an error that must not reach the host; True for one that must."""
 
     def still_agreed(self) -> bool:
         """Whether the stored consent is still the one of the queued records."""
