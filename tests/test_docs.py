@@ -146,3 +146,24 @@ def test_what_is_added_is_on_its_page() -> None:
     assert [word for word in CONVERSIONS if f" | `{word}` | " not in declaring] == []
     assert [kind.__name__ for kind in CONVERSIONS.values() if f"\n| `{kind.__name__}` |" not in privacy] == []
     assert [form for form in FORMATS if f"\n### {form}\n" not in delivery] == []
+
+
+def test_every_module_and_name_in_one_exists() -> None:
+    """A file of Python, `FOLDER/FILE.py`, and a name, `MODULE.NAME`, that the pages on the inside give is there."""
+    paths = [path for folder in ("src", "tests", "docs") for path in (ROOT / folder).rglob("*.py")]
+    texts = {f"/{path.relative_to(ROOT).as_posix()}": path.read_text() for path in paths}
+    missing = []
+    for page in ("contributing", "design", "reliability", "security"):
+        for named in re.findall(r"`([\w/]+\.\w[\w.]*)(?<!\.json)`", (ROOT / "docs" / f"{page}.md").read_text()):
+            *_, module, name = named.split(".")
+            if name == "py":
+                there = any(path.endswith(f"/{named}") for path in texts)
+            elif named.split(".")[0] in sys.stdlib_module_names:
+                there = True
+            else:  # a module, a name in one, or no business of this test
+                rooms = [path for path in texts if path.endswith((f"/{module}.py", f"/{module}/__init__.py"))]
+                inside = any(f"/{module}/{name}" in path for path in texts)
+                there = inside or not rooms or any(re.search(rf"\b{name}\b", texts[path]) for path in rooms)
+            if not there:
+                missing.append(f"{page}: {named}")
+    assert not missing
