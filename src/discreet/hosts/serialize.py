@@ -33,7 +33,7 @@ def serialize(obj: object, *, level: str = "basic") -> "dict[str, Any]":
     Raises `TypeError` for any other object, and nothing else. No file is read or made.
     """
     if not isinstance(obj, Event) and not keys.speaks(type(obj)):
-        raise TypeError(f"a {type(obj).__name__} is neither an Event nor an object with {keys.METHOD}()")
+        raise TypeError(f"{type(obj).__name__!r} object is neither an Event nor an object with {keys.METHOD}()")
     recorder = Recorder("serialize")
     found: Any = recorder.border("conversion", _clean, recorder, obj, level)
     return found or {}
