@@ -17,6 +17,7 @@ from collector.conftest import Collector, head, typed, written
 from discreet import names
 from discreet.cli.collect import flags
 from discreet.collector import desk as room
+from discreet.collector import store
 from discreet.collector.check import Check
 from discreet.collector.http import BODY_BYTES
 from discreet.destination import Destination
@@ -644,6 +645,31 @@ def test_a_page_of_older_files_does_not_say_that_there_never_was_anything(collec
     body = collector.get("/?tool=mytool").body
     assert b"Nothing was received in the last 30 days." in body
     assert b"Nothing is recorded yet" not in body
+
+
+def test_a_request_of_many_tools(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes no more files than the bound, as many requests do not."""
+    monkeypatch.setattr(store, "TOOLS", 2)
+    many = [{**record, "tool": f"tool{number}"} for number, record in enumerate(RECORDS[:5])]
+    assert collector.send(many, "json").json() == {"stored": 2, "repeated": 0, "refused": 3}
+    assert collector.send(many[2:], "json").status == 422
+    assert len(list(collector.out.glob("*.jsonl"))) == 2
+
+
+def test_pages_of_many_tools(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is too old is not held until it is asked for again."""
+    now = [100]
+
+    def report(*_: object) -> str:
+        now[0] += 2
+        return "page"
+
+    monkeypatch.setattr(room, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(room.page, "report", report)
+    collector.send([{**record, "tool": f"tool{number}"} for number, record in enumerate(RECORDS[:12])], "json")
+    for number in range(12):
+        assert collector.get(f"/?tool=tool{number}").body == b"page"
+    assert len(collector.desk._pages) < 8  # each is good for 11 seconds
 
 
 def test_whoever_looks_again_and_again(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

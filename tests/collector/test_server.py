@@ -6,7 +6,9 @@ import os
 import re
 import socket
 import threading
+import tracemalloc
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
 
@@ -239,6 +241,52 @@ def test_a_client_that_does_not_read(collector: Collector, monkeypatch: pytest.M
             pytest.fail("what nobody reads was answered without end")
     assert len(answers) < 500  # some dozens; what is read at a time asks for thousands
     assert collector.send(RECORDS, "json").status == 200
+
+
+def test_pages_that_nobody_reads(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the answers that wait have as many bytes as are held, the next page has to be asked for again."""
+    collector.send(RECORDS[:1], "json")
+    monkeypatch.setattr(room, "HELD_BYTES", 20 << 20)
+    monkeypatch.setattr(page, "report", lambda *_: "x" * (16 << 20))  # of which the system's buffers take 4 MiB at most
+    ask = head("GET /?tool=mytool HTTP/1.1")
+    with ExitStack() as stack:
+        for number in (1, 2):
+            silent = stack.enter_context(socket.socket())
+            silent.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            silent.connect(("127.0.0.1", collector.port))
+            silent.sendall(ask)
+            while sum(one._unread for one in list(collector.server.connections)) < number:
+                pass
+        answer = collector.ask(ask)
+        assert (answer.status, "Retry-After: 1" in answer.head) == (503, True)
+        assert collector.send(RECORDS[1:2], "json").status == 200
+    while any(one._unread for one in list(collector.server.connections)):
+        pass
+    assert collector.ask(ask).status == 200
+
+
+def test_erasures_wait_without_their_ids(collector: Collector) -> None:
+    """What a request asks to forget is held while it is read, and not until its turn comes."""
+    go_on = threading.Event()
+    collector.server._pool.submit(go_on.wait, 20)
+    body = json.dumps({"forget": [f"f53ef912-8765-4a51-89ab-{number:012x}" for number in range(5000)]}).encode()
+    ask = head("POST /t HTTP/1.1", JSON, f"Content-Length: {len(body)}") + body
+    held = []
+    tracemalloc.start()
+    try:
+        with ExitStack() as stack:
+            for number in range(1, 21):
+                connection = stack.enter_context(collector.connect())
+                connection.sendall(ask)
+                while sum(one._busy for one in list(collector.server.connections)) < number:
+                    pass
+                held.append(tracemalloc.get_traced_memory()[0])
+            go_on.set()
+            assert read(connection).json() == {"forgotten": 5000}
+    finally:
+        go_on.set()
+        tracemalloc.stop()
+    assert held[-1] - held[0] < 4 << 20  # 19 lists would be 20 MB
 
 
 def test_a_client_that_reads_late(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -321,8 +322,9 @@ def test_only_so_many_tools(opened: Callable[..., Store], monkeypatch: pytest.Mo
     """Who sends under ever new names opens no more files than the bound."""
     monkeypatch.setattr(room, "TOOLS", 2)
     store = opened()
+    assert [store.takes(tool) for tool in ("one", "two", "three", "one")] == [True, True, False, True]
     store.add([row(1, "one"), row(2, "two")])
-    assert (store.takes("one"), store.takes("three")) == (True, False)
+    assert not store.takes("three")
     assert not opened().takes("three")
 
 
@@ -429,6 +431,52 @@ def test_an_erasure_beside_writing(opened: Callable[..., Store], tmp_path: Path)
     erase()
     store.add([row(3)])
     assert lines(tmp_path / "out") == [row(2)[2], row(3)[2]]
+
+
+def test_erasures_that_wait(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many of them there are, none holds its ids; the first one does the work of all, those after it none."""
+    store = opened()
+    store.add([row(1), row(2), row(3)])
+    store.forget([row(number)[1] for number in range(1000)])  # as many as are to be kept
+    tracemalloc.start()
+    try:
+        works = [store.forget([row(number)[1] for number in range(1000)]) for _ in range(100)]
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 256 << 10  # 100 lists would be 20 MB
+    assert works[0]() == 3
+    monkeypatch.setattr(room, "opened", Mock(side_effect=AssertionError("no file is read again")))
+    assert [work() for work in works[1:]] == [0] * 99
+
+
+def test_an_erasure_that_failed_is_not_done(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits behind it does the work of both."""
+    store = opened()
+    store.add([row(1), row(2)])
+    works = [store.forget([row(number)[1]]) for number in (1, 2)]
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "opened", Mock(side_effect=OSError(errno.EIO, "the disk")))
+        with pytest.raises(OSError, match="the disk"):
+            works[0]()
+    assert works[1]() == 2
+
+
+def test_ids_are_forgotten_for_as_long_as_they_may_come(
+    opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch, clock: Clock
+) -> None:
+    """After 31 days they take no room among those that can be forgotten, without a restart; before, they do."""
+    monkeypatch.setattr(room, "FORGOTTEN", 2)
+    store = opened()
+    store.forget([row(1)[1]])
+    clock.now += 20 * DAY
+    store.forget([row(2)[1]])
+    clock.now += 10 * DAY
+    with pytest.raises(OSError, match="too many"):
+        store.forget([row(3)[1]])
+    clock.now += 2 * DAY
+    store.forget([row(3)[1]])
+    assert store.add([row(1), row(2), row(3)]) == 1
 
 
 def test_only_so_many_ids_are_forgotten(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:

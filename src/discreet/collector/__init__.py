@@ -10,6 +10,7 @@
     values    ids, numbers, moments and attributes, as senders write them
     check     what a record may hold, by the manifest if there is one
     store     files, and ids that came before
+    lines     the lines of one of these files
     page      the page at `/`
 
 The rule that keeps it honest: what is answered with 2xx is in a file, once. What an address, a header or a server's log

@@ -69,7 +69,7 @@ class Desk:
         self._token = token.encode()
         self._tool = tool
         self._flags = flags or {}
-        self._pages: dict[str, tuple[float, str]] = {}
+        self._pages: dict[str, tuple[float, Answer]] = {}  # by tool: until when, and the page
         self._routes: dict[str, dict[str, Callable[[Request], Answer | Work]]] = {
             "/": {"GET": self._page, "POST": self._own},
             "/t": {"GET": self._beacon, "POST": self._own},
@@ -216,11 +216,11 @@ class Desk:
     def _forget(self, ids: object) -> Work:
         if not isinstance(ids, list) or not all(map(is_id, ids)):
             raise Refusal(400, "forget is a list of ids")
-        erase = self.store.forget(ids)
+        erase, number = self.store.forget(ids), len(ids)
 
         def work() -> Answer:
             self.erased += erase()
-            return Answer(200, _json({"forgotten": len(ids)}))
+            return Answer(200, _json({"forgotten": number}))
 
         return work
 
@@ -237,12 +237,12 @@ class Desk:
 
         def work() -> Answer:
             begun = time.monotonic()
-            until, made = self._pages.get(tool, (0.0, ""))
-            if begun >= until:
-                made = page.report(paths, tool, self.check.declaration)
+            self._pages = {of: held for of, held in self._pages.items() if begun < held[0]}
+            if tool not in self._pages:
+                made = _html(page.report(paths, tool, self.check.declaration))
                 # Kept for so long that pages take at most a fifth of the other thread's time.
                 self._pages[tool] = (begun + 5 * (time.monotonic() - begun) + 1, made)
-            return _html(made)
+            return self._pages[tool][1]
 
         return work
 

@@ -22,7 +22,8 @@ from .desk import TEXT, Answer, Desk
 from .http import BODY_BYTES, Reader, Refusal, Request
 
 CONNECTIONS = 256
-HELD_BYTES = 64 * 1024 * 1024  # of bodies that are being read, announced lengths counted in full
+# Of bodies that are being read, announced lengths counted in full; and as many of answers that clients do not read.
+HELD_BYTES = 64 * 1024 * 1024
 REQUEST_SECONDS = 30.0  # from the first byte of a request to its last
 IDLE_SECONDS = 15.0  # of a connection without a request, before and between them
 LINGER_SECONDS = 2.0  # for a client to read why it was refused, before the connection is cut
@@ -181,9 +182,13 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
         self._advance()
 
+    def unread(self) -> int:
+        """The bytes of its answers that the client has not read yet."""
+        return self._transport.get_write_buffer_size()
+
     def late(self) -> None:
         """End the connection, as its deadline has passed."""
-        if self._ending or self._transport.get_write_buffer_size():
+        if self._ending or self.unread():
             self.cut()
         elif self._request is None and not self._reader.begun:
             self._transport.close()
@@ -258,6 +263,9 @@ class Connection(asyncio.Protocol):
         if error is not None:
             self.cut()
             raise error
+        if sum(one.unread() for one in self._server.connections) > HELD_BYTES:
+            self._refuse(Refusal(503, "too much waits to be read", **{"Retry-After": "1"}))
+            return
         self._say(done.result(), keep=keep)  # type: ignore[arg-type]  # the desk's work returns one
         self._advance()
 

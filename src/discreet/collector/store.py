@@ -13,14 +13,14 @@ Written means handed to the system, which survives any end of this process; `syn
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, KeysView
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, suppress
 from shutil import disk_usage
-from typing import BinaryIO
 
 from .. import files, names
-from ..log import HEAD, ID_BYTES, timestamp
+from ..log import timestamp
 from ..sending.lock import DeliveryLock
+from .lines import blank, heads, ids_of, key_of, opened, whole
 
 GENERATION = 1_000_000  # ids; two generations are known, the newer one growing: at most 150 MiB
 FORGOTTEN = 1_000_000  # ids that can be forgotten in `_ID_DAYS`
@@ -29,7 +29,6 @@ _ID_DAYS = names.SENT_DAYS + 1  # no client sends what is older
 _DAY = 86_400.0
 _NAME = re.compile(r"(\d{4}-\d\d-\d\d)\.(?:([A-Za-z][A-Za-z0-9_-]{0,63})\.jsonl|forgotten)")
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | names.NO_FOLLOW
-_ID = slice(len(HEAD), len(HEAD) + ID_BYTES)
 
 
 class Store:
@@ -52,6 +51,8 @@ class Store:
         self._known: set[int] = set()
         self._older: set[int] = set()
         self._forgotten: set[int] = set()
+        self._asked = self._erased = 0  # calls of `forget`, and how many of them are done
+        self._sizes: list[tuple[str, int]] = []  # of the files at the last one
         self._lock = DeliveryLock(names.Paths("collector", {}, directory))
         if not self._lock.__enter__():
             raise BlockingIOError(11, "another collector uses this directory", directory)
@@ -79,31 +80,37 @@ class Store:
         return sum(map(len, fresh.values()))
 
     def takes(self, tool: str) -> bool:
-        """Whether records of that tool are taken: those of the first `TOOLS` tools are."""
-        return tool in self._tools or len(self._tools) < TOOLS
+        """Whether records of that tool are taken: those of the first `TOOLS` tools that this is asked of are."""
+        if len(self._tools) < TOOLS:
+            self._tools.add(tool)  # now, since one request may name ten thousand
+        return tool in self._tools
 
     def forget(self, ids: Iterable[str]) -> Callable[[], int]:
-        """Take none of these ids from now on. Returns the rest of the work, for another thread: to erase their lines,
-        and return how many those were.
+        """Take none of these ids from now on. Returns the rest of the work, for one other thread: to erase the lines of
+        all forgotten ids, and return how many those were. One work does that of all calls before it began, and what
+        waits for it holds none of their ids: many may wait.
 
         Raises `OSError` if the ids cannot be kept for the next start.
         """
         self._turn()
-        named = {hash(one): one for one in ids}
-        fresh = {key: one for key, one in named.items() if key not in self._forgotten}
+        fresh = {key: one for one in ids if (key := hash(one)) not in self._forgotten}
         if len(self._forgotten) + len(fresh) > FORGOTTEN:
             raise OSError(28, "too many ids were forgotten", self.directory)
         if fresh:
             self._append(f"{self._day}.forgotten", "\n".join((*fresh.values(), "")).encode())
             self._forgotten |= fresh.keys()
         # Beyond these sizes, no line will have one of these ids; what a failed write left will be cut off.
-        sizes = [(path, os.path.getsize(path)) for path in self.files()]
+        self._sizes = [(path, os.path.getsize(path)) for path in self.files()]
+        self._asked = mine = self._asked + 1
 
         def erase() -> int:
             number = 0
-            for path, size in sizes:
-                with suppress(FileNotFoundError), _opened(path) as file:  # it may be moved away meanwhile
-                    number += _blank(file, named.keys(), size)
+            if mine > self._erased:
+                asked, sizes = self._asked, self._sizes  # in this order: they may be those of a later call, not earlier
+                for path, size in sizes:
+                    with suppress(FileNotFoundError), opened(path) as file:  # it may be moved away meanwhile
+                        number += blank(file, self._forgotten, size)
+                self._erased = asked
             return number
 
         return erase
@@ -148,15 +155,15 @@ class Store:
         for day, path, tool in sorted(self._ours(), key=lambda entry: (entry[2], entry[0])):  # the forgotten first
             if day < first:
                 continue
-            with _opened(path) as file:
-                file.truncate(_whole(file))
+            with opened(path) as file:
+                file.truncate(whole(file))
                 file.seek(0)
                 if tool:
-                    _blank(file, self._forgotten)
-                    for _, _, line in _lines(file):
-                        self._remember([_key(line)])
+                    blank(file, self._forgotten)
+                    for _, _, head in heads(file):
+                        self._remember([key_of(head)])
                 else:
-                    self._forgotten.update(hash(line.decode("ascii", "replace").strip()) for _, _, line in _lines(file))
+                    self._forgotten.update(ids_of(file))
         self._turn()
 
     def _turn(self) -> None:
@@ -172,9 +179,19 @@ class Store:
         for then, path, tool in list(self._ours()):
             if then < (oldest if tool else forgotten):
                 os.unlink(path)
+                if not tool:
+                    self._forgotten = self._still_forgotten()
         self._tools = set(self.tools())
         self._measure()
         self._day = day
+
+    def _still_forgotten(self) -> set[int]:
+        found: set[int] = set()
+        for _, path, tool in self._ours():
+            if not tool:
+                with opened(path) as file:
+                    found.update(ids_of(file))
+        return found
 
     def _measure(self) -> None:
         self._size = sum(os.path.getsize(path) for _, path, _ in self._ours())
@@ -232,11 +249,6 @@ class Store:
         return timestamp(self._clock() - days * _DAY)[:10]
 
 
-def _opened(path: str) -> BinaryIO:
-    """A file to be read and written. If somebody else made the directory, a link in it must not lead us elsewhere."""
-    return open(path, "rb+", opener=lambda name, flags: files.open_ours(name, flags | names.NO_FOLLOW))
-
-
 def _stands(descriptor: int, path: str) -> bool:
     """Whether an open file is still the one of that name: what is written to one that was erased is nowhere."""
     try:
@@ -251,49 +263,3 @@ def _bring(descriptor: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _key(line: bytes) -> int:
-    """The hash of the id that a record's line has at its place."""
-    return hash(line[_ID].decode("ascii", "replace"))
-
-
-def _lines(file: BinaryIO) -> Iterator[tuple[int, int, bytes]]:
-    """Each line: its place, its length in bytes, and its first bytes, at most as many as a record may have."""
-    at = 0
-    while head := file.readline(names.RECORD_BYTES):
-        length, piece = len(head), head
-        while not piece.endswith(b"\n") and (piece := file.readline(names.RECORD_BYTES)):
-            length += len(piece)
-        yield at, length, head
-        at += length
-
-
-def _whole(file: BinaryIO) -> int:
-    """How many bytes of a file are whole lines."""
-    at = file.seek(0, os.SEEK_END)
-    while at:
-        step = min(at, names.RECORD_BYTES)
-        file.seek(at - step)
-        end = file.read(step).rfind(b"\n")
-        at -= step
-        if end >= 0:
-            return at + end + 1
-    return 0
-
-
-def _blank(file: BinaryIO, keys: set[int] | KeysView[int], size: int | None = None) -> int:
-    """Write spaces over the lines in the first `size` bytes whose ids have these hashes. Returns their number."""
-    if not keys:
-        return 0
-    found = [
-        (at, length - 1)
-        for at, length, line in _lines(file)
-        if (size is None or at < size) and line.startswith(HEAD) and _key(line) in keys
-    ]
-    for at, length in found:
-        file.seek(at)
-        file.writelines(b" " * min(length - done, names.RECORD_BYTES) for done in range(0, length, names.RECORD_BYTES))
-    file.flush()
-    file.seek(0)
-    return len(found)
