@@ -278,6 +278,15 @@ def test_a_known_row_still_grows_when_the_table_is_full() -> None:
     assert row(found, OTHERS).count == 1
 
 
+def test_very_many_rates() -> None:
+    """Each pack looks at all rates that are not settled yet: they are settled before they are many."""
+    summary = Summary()
+    for n in range(1, 101):
+        summary.add(pack(record(sample_rate=n / 100)))
+        assert len(summary._new_days) < 20
+    assert summary.settle().days["2026-11-20"].count == 100
+
+
 def test_what_is_not_settled_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Facts are brought into their tables before they are many, and nothing is counted twice."""
     monkeypatch.setattr("discreet.report.summarize.UNSETTLED", 10)

@@ -20,6 +20,7 @@ from .sketch import Numbers
 ROWS = 200  # rows of one table; a tool has dozens of commands, a log under attack has millions
 DAYS = 3660  # ten years of days
 UNSETTLED = 10_000  # days and facts added since the last `settle`, at most
+_RATES = 16  # of them: all are counted at each pack, and a tool declares a few
 OTHERS = "(others)"  # no legal name, so it is never mistaken for an event
 NONE = "(none)"  # the value of a field that is asked for and not there
 UNKNOWN = "unknown"
@@ -106,7 +107,8 @@ class Summary:
         self.total.add(pack.number, pack.rate)
         self._new_facts.update(pack.facts)
         self._new_days.setdefault(pack.rate, Counter()).update(pack.days)
-        if len(self._new_facts) + sum(map(len, self._new_days.values())) > UNSETTLED:
+        rates = self._new_days.values()
+        if len(rates) > _RATES or len(self._new_facts) + sum(map(len, rates)) > UNSETTLED:
             self.settle()
         name = self._name(pack)
         row = _entry(self.rows, name, (OTHERS, "", ""), ROWS, Row)
