@@ -433,6 +433,20 @@ def test_an_exposure_is_counted_once(make_telemetry: MakeTelemetry) -> None:
     assert not telemetry.declaration.closed  # type: ignore[union-attr]
 
 
+def test_keys_made_of_the_names_of_users(make_telemetry: MakeTelemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long a service lives, the first keys are remembered, and all are answered."""
+    monkeypatch.setattr("discreet.hosts.flags.MOST_KEYS", 5)
+    telemetry = make_telemetry(events=EXPOSURE)
+    for number in range(40):
+        assert telemetry.flag(f"beta-{number}", rollout=1) is True
+        assert telemetry.flag(f"ranking-{number}", "control") == "control"
+        assert telemetry.flag("text", f"text {number}", rollout={"a": 0}) == f"text {number}"
+    found = telemetry.flagged
+    assert list(found._looked_up) == ["beta-0", "ranking-0", "text", "beta-1", "ranking-1"]
+    assert (len(found._riding), len(found._exposed)) == (3, 5)
+    assert telemetry.flags() == {"beta-0": True, "text": "text 39", "beta-1": True}
+
+
 def test_no_exposure_without_a_declaration(make_telemetry: MakeTelemetry) -> None:
     """The package makes up no event: in an open world, in a closed one, and where nothing is declared."""
     for options in ({}, {"fields": {"n": "number"}}, {"events": {"search": {"n": "number"}}}):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..telemetry import Recorder
 
 EXPOSURE = "flag_exposure"  # the event that counts lookups, if the author declared it
+MOST_KEYS = 1_000  # remembered in a process: a host that lives long may make keys of the names of its users
 
 
 def of(recorder: "Recorder") -> "Flags":
@@ -72,7 +73,9 @@ class Flags:
     def _found(self, key: str, default: object, rollout: object, payload: bool) -> object:
         """A flag or its payload; None if nobody decides it."""
         said = self._override(key)
-        self._looked_up.setdefault(key)
+        kept = key in self._looked_up or len(self._looked_up) < MOST_KEYS
+        if kept:
+            self._looked_up.setdefault(key)
         if said is not None:
             return None if payload else said
         if not self._recorder.recording():
@@ -81,8 +84,11 @@ class Flags:
             self.asks = True
             value = _decoded(self._read().values.get(key))  # what the receiver last said
         else:
-            value = self._looked_up[key] = self._local(key, default, rollout)
-        self._note(key, value)
+            value = self._local(key, default, rollout)
+            if kept:
+                self._looked_up[key] = value
+        if kept:
+            self._note(key, value)
         return _decoded(self._read().payloads.get(key)) if payload else value
 
     def _all(self) -> "dict[str, object]":
@@ -145,7 +151,7 @@ class Flags:
             told = "true" if value else "false"
         if declaration is None or EXPOSURE not in declaration.events or type(told) is not str:
             return
-        if (key, told) not in self._exposed:
+        if (key, told) not in self._exposed and len(self._exposed) < MOST_KEYS:
             self._exposed.add((key, told))
             self._recorder.track(EXPOSURE, {"flag": key, "variant": told})
 
