@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -244,6 +245,22 @@ def test_sent(host: Host) -> None:
         assert len(host.verb("sent", "-n", "2").splitlines()) == 3
         with_ids = host.verb("sent", "-n", "1", "--ids").splitlines()
         assert [line.strip() for line in with_ids[2:]] == receipts[-1]["ids"]
+
+
+def test_sent_of_a_large_file(make_telemetry: Callable[..., Telemetry], capsys: pytest.CaptureFixture[str]) -> None:
+    """Only what is shown is held, however many receipts somebody has put there."""
+    telemetry = make_telemetry()
+    Path(telemetry.paths.directory).mkdir(parents=True, exist_ok=True)
+    one = json.dumps({"time": "2026-11-20T10:30:00Z", "ids": ["f53ef912-8765-4a51-89ab-0123456789ab"] * 500})
+    Path(telemetry.paths["receipts"]).write_text(f"{one}\n" * 500)
+    tracemalloc.start()
+    try:
+        assert telemetry.main(["sent", "-n", "2"]) == 0
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20  # all of them would be 20 MB
+    assert len(capsys.readouterr().out.splitlines()) == 3
 
 
 @pytest.mark.parametrize("arguments", [[], ["--ids"]])

@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -142,6 +143,24 @@ def test_the_file_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> N
         assert found == list(range(found[0], number + 1))
         assert (world.directory / "receipts.jsonl").stat().st_size < 4096 + 200
     assert len(found) > 20
+
+
+def test_a_file_that_somebody_made_large(world: World) -> None:
+    """It is cut to the bound by the next receipt, without being read whole, and keeps the newest ones."""
+    receipts.write(world.paths, {"n": 1})
+    with (world.directory / "receipts.jsonl").open("ab") as file:
+        file.truncate(64 << 20)  # a hole: it takes no room on the disk
+        file.seek(0, os.SEEK_END)
+        file.write(b'\n{"n":2}\n')
+    tracemalloc.start()
+    try:
+        receipts.write(world.paths, {"n": 3})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
+    assert (world.directory / "receipts.jsonl").stat().st_size < receipts.MOST_BYTES
+    assert read(world) == [{"n": 2}, {"n": 3}]
 
 
 def test_a_full_file_that_cannot_be_halved(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

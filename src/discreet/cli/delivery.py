@@ -7,6 +7,7 @@ header is never shown. The rooms of delivery are loaded only by functions that n
 import argparse
 import os
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from ..telemetry import facts_of
@@ -40,7 +41,7 @@ def sent(session: Session, arguments: argparse.Namespace) -> int:
     """The receipts: what went where, when, how much, and what the receiver said."""
     from ..sending import receipts
 
-    found = list(receipts.read(session.paths))[-arguments.n :]
+    found = deque(receipts.read(session.paths), arguments.n)
     if not found:
         session.say("Nothing has been sent.")
         return 0

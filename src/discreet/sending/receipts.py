@@ -93,7 +93,7 @@ def read(paths: names.Paths) -> "Iterator[dict[str, Any]]":
 
 def _halve(path: str) -> None:
     with open(path, "rb", opener=files.open_ours) as file:
-        file.seek(MOST_BYTES // 2)
+        file.seek(-MOST_BYTES // 2, os.SEEK_END)  # whatever its size: somebody may have made it a large one
         file.readline()
         rest = file.read()
     files.write_private(path, rest)
