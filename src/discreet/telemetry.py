@@ -1,8 +1,7 @@
 """The recorder: what a host holds of one tool, the road of an event to the queue, and the border around both.
 
 The rule that keeps it honest: what a host's running code calls is silent. `track`, `flush`, `close` and the command
-scope's own work pass one border, which turns any error into a count. Only the constructor speaks up. Rooms that not
-every process needs are imported at their door.
+scope's own work pass one border, which turns any error into a count. Only the constructor speaks up.
 """
 
 import os
@@ -149,10 +148,11 @@ class Recorder:
         """
         trace = error.__traceback__ if reason != "close" else None
         while trace is not None and (trace := trace.tb_next) is not None:  # not our caller: its variables would be kept
-            frame = trace.tb_frame  # a handler's has among its arguments the frame that it interrupts
-            back, given = frame.f_back, map(frame.f_locals.get, frame.f_code.co_varnames[:3])
-            if back and any(one is back or (type(one) is tuple and id(back) in map(id, one)) for one in given):
-                return True
+            frame, back, code = trace.tb_frame, trace.tb_frame.f_back, trace.tb_frame.f_code
+            for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + (code.co_flags >> 2 & 1)]:
+                given = frame.f_locals.get(name)  # a handler is given the frame that it interrupts
+                if back and (given is back or (type(given) is tuple and id(back) in map(id, given))):
+                    return True
         self.lose(reason)
         if self.environ.get("DISCREET_DEBUG") == "1" and sys:  # a finalizer may be the last to call
             if self._filter:

@@ -2,6 +2,7 @@
 and no other one is; and what a handler raises reaches the host, whatever it interrupts.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -150,6 +151,29 @@ def waiting(timeout, wait):
 telemetry = discreet.init("mytool", fields={"x": "count"})
 signal.signal(signal.SIGALRM, getattr(Limit(), sys.argv[1]))
 """
+OWN = """
+import sys
+import discreet
+
+
+class Names:
+    def __getitem__(self, name):
+        raise ValueError
+
+
+class Local:
+    def __len__(self):
+        caller = sys._getframe(1)
+        raise ValueError(caller.f_lineno)
+
+
+class Within:
+    def __len__(self):
+        exec("x", {}, Names())
+
+
+telemetry = discreet.init("mytool", fields={"x": "count"})
+"""
 WITHIN = {
     "track": "telemetry.track('search', x=Slow())",
     "command": "with telemetry.command('search', x=Slow()): pass",
@@ -187,3 +211,22 @@ def test_a_time_limit_at_the_exit(environment: dict[str, str], directory: Path, 
     """At the exit it has nothing left to end: the interpreter, which would print it, hears nothing of it."""
     result = run_limit({**environment, "DISCREET_DEBUG": ""}, left, "by_method")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("kind", ["Local", "Within"])
+def test_an_error_of_an_object(environment: dict[str, str], directory: Path, read_log: ReadLog, kind: str) -> None:
+    """What an object of the host's raises itself stays inside, though it looks at who calls it, or has its own kind of
+    namespace.
+    """
+    program = f"{OWN}telemetry.track('search', x={kind}())\ntelemetry.track('end')\n"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**environment, "DISCREET_DEBUG": ""},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert [record["event"] for record in read_log()] == ["end"]
+    assert json.loads((directory / "losses.json").read_text())["conversion"] == 1
