@@ -104,6 +104,7 @@ RESULTS = [
     (Aggregate(), OrderedDict(a=4), 4),
     (Aggregate(), 7, 7),
     (Aggregate(), 7.5, 7.5),
+    (Aggregate(), Size.BIG, 3),
     (Aggregate(), [True, Size.BIG], 4),
     (Aggregate(), [Decimal("0.5"), Fraction(1, 2)], 1.0),
     (Aggregate(), [math.inf, -math.inf], NOTHING),

@@ -100,7 +100,7 @@ def bucket(number: "int | float", edges: "tuple[float, ...] | str") -> "int | fl
 
 def total(value: object) -> "int | float":
     """The sum of a container of numbers, of a mapping's values, or of one number. Raises `Refused` for an iterator."""
-    if not hasattr(type(value), "__len__"):
+    if isinstance(value, (int, float)) or not hasattr(type(value), "__len__"):  # as a member of an enumeration seems to
         return plain(value)
     if isinstance(value, (str, bytes, bytearray)):
         raise Refused("not numbers")
