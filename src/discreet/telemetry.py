@@ -144,9 +144,9 @@ class Recorder:
 
     def swallow(self, reason: str, error: Exception) -> bool:
         """Count an error that must not reach the host; print its traceback under `DISCREET_DEBUG=1`. Never raises.
-        True for one that must, like Ctrl-C: a signal handler of the host's raised it. Not in `close`, as at the exit.
+        True for one that must, like Ctrl-C: a signal handler of the host's raised it. Not at the exit, nor at a fork.
         """
-        trace = error.__traceback__ if reason != "close" else None
+        trace = error.__traceback__ if reason not in ("close", "fork") else None  # whose errors the interpreter prints
         while trace is not None and (trace := trace.tb_next) is not None:  # not our caller: its variables would be kept
             frame, back, code = trace.tb_frame, trace.tb_frame.f_back, trace.tb_frame.f_code
             for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + (code.co_flags >> 2 & 1)]:

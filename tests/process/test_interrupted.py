@@ -182,6 +182,16 @@ WITHIN = {
     "waiting(timeout, made)\ntelemetry.flush()",
 }
 
+FORK = """
+import os
+from discreet.sending import fork
+
+made = fork.rest
+fork.rest = lambda sender: waiting(sender, made)
+telemetry.track('search')
+os.waitpid(os.fork() or os._exit(0), 0)
+"""
+
 
 def run_limit(environment: dict[str, str], program: str, handler: str) -> "subprocess.CompletedProcess[str]":
     """Run a program in which a handler raises."""
@@ -204,11 +214,17 @@ def test_a_time_limit(environment: dict[str, str], directory: Path, call: str, h
 
 @pytest.mark.parametrize(
     "left",
-    ["left = telemetry.session(x=Slow())", WITHIN["flush"].replace("flush", "close").rpartition("\n")[0]],
-    ids=["session", "log"],
+    [
+        "left = telemetry.session(x=Slow())",
+        WITHIN["flush"].replace("flush", "close").rpartition("\n")[0],
+        FORK,
+    ],
+    ids=["session", "log", "fork"],
 )
 def test_a_time_limit_at_the_exit(environment: dict[str, str], directory: Path, left: str) -> None:
-    """At the exit it has nothing left to end: the interpreter, which would print it, hears nothing of it."""
+    """At the exit it has nothing left to end, and from a fork's preparation it cannot reach the host: the interpreter,
+    which would print it, hears nothing of it.
+    """
     result = run_limit({**environment, "DISCREET_DEBUG": ""}, left, "by_method")
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
