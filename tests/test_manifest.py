@@ -257,6 +257,7 @@ MISTAKES = [
     (NAMED + "[events.import.from_code]", "event 'import': unknown key 'from_code'"),
     (NAMED + "[events.import.from_code]", 'a name with a dot is quoted: [events."import.from_code"]'),
     (NAMED + '[events.search]\nresults = "count"', "event 'search': unknown key 'results'"),
+    (NAMED + '[events."a.b"]\nfmt = "count"', """; its fields stand under [events."a.b".fields]"""),
     (NAMED + "[events.search]\nfmt = {count = true}", "key 'fmt'; its fields stand under [events.search.fields]"),
     (NAMED + '[events.search]\nporpoise = "x"', "event 'search': unknown key 'porpoise'; did you mean 'purpose'?"),
     (NAMED + "[events.search]\npurpose = 5", "event 'search': purpose must be text, not 5"),

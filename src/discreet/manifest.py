@@ -147,10 +147,10 @@ def _kind(option: str) -> type:
 
 def _event(event: str, spec: object) -> "dict[str, object]":
     """The long form of an event, once its keys and their kinds are checked."""
-    where = f"event {event!r}"
+    where, table = f"event {event!r}", f'events."{event}"' if "." in event else f"events.{event}"
     if not isinstance(spec, dict):
-        raise ValueError(f"{where} must be a table, such as [events.{event}]")
-    rows = f"; its fields stand under [events.{event}.fields]"
+        raise ValueError(f"{where} must be a table, such as [{table}]")
+    rows = f"; its fields stand under [{table}.fields]"
     for key, value in spec.items():
         if key not in EVENT_KEYS and isinstance(value, dict):  # a row, or the second half of a dotted name
             raise ValueError(
@@ -162,7 +162,7 @@ def _event(event: str, spec: object) -> "dict[str, object]":
     if type(spec.get("sample", 1)) not in (int, float):
         raise ValueError(f"{where}: sample must be a number above 0 and at most 1, not {spec['sample']!r}")
     if not isinstance(spec.get("fields", {}), dict):
-        raise ValueError(f"{where}: fields must be a table, such as [events.{event}.fields]")
+        raise ValueError(f"{where}: fields must be a table, such as [{table}.fields]")
     return {**spec, "fields": spec.get("fields", {})}
 
 
