@@ -191,6 +191,20 @@ fork.rest = lambda sender: waiting(sender, made)
 telemetry.track('search')
 os.waitpid(os.fork() or os._exit(0), 0)
 """
+ENTERED = """
+from discreet.hosts import tree
+
+telemetry.once_per_tree = True
+made = tree.enter
+tree.enter = lambda tool: waiting(tool, made)
+try:
+    with telemetry.command("first"):
+        pass
+except Late:
+    tree.enter = made
+with telemetry.command("second"):
+    pass
+"""
 
 
 def run_limit(environment: dict[str, str], program: str, handler: str) -> "subprocess.CompletedProcess[str]":
@@ -210,6 +224,13 @@ def test_a_time_limit(environment: dict[str, str], directory: Path, call: str, h
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr.endswith("\nLate\n")
     assert not (directory / "losses.json").exists()
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_time_limit_before_a_command(environment: dict[str, str], read_log: ReadLog) -> None:
+    """A command that could not begin is not the outer one of those that follow."""
+    assert run_limit(environment, ENTERED, "by_method").returncode == 0
+    assert [record["properties"]["command"] for record in read_log()] == ["second"]
 
 
 @pytest.mark.parametrize(

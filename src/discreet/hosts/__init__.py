@@ -92,12 +92,12 @@ class Scope(Unique):
         self._facts.update(facts)
 
     def __enter__(self) -> "Scope":
-        self._variable.set(self)
         if self._recorder.once_per_tree:
             from . import tree  # loaded when this was made
 
             self._process = self._recorder.border("command", tree.enter, self._recorder.name)
         self._started = time.monotonic_ns()
+        self._variable.set(self)  # last: if a signal handler raises before, nobody will leave this scope
         return self
 
     def __exit__(self, kind: "type[BaseException] | None", error: "BaseException | None", _: object) -> None:
