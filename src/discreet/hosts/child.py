@@ -49,7 +49,7 @@ class Child:
 
     def __enter__(self) -> "Child":
         if os.name == "posix":
-            self._held = set(map(_number, _PASSED_ON))
+            self._held = {getattr(signal, name) for name in _PASSED_ON}
             self._before = signal.pthread_sigmask(signal.SIG_BLOCK, {*self._held, signal.SIGCHLD})
         return self
 
@@ -60,9 +60,8 @@ class Child:
             signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
     def run(self) -> int:
-        """Run it to its end: its exit status, or minus the number of the signal that ended it.
-
-        Raises `OSError` if it cannot be started.
+        """Run it to its end: its exit status, or minus the number of the signal that ended it. Raises `OSError` if it
+        cannot be started.
         """
         if os.name != "posix":
             import subprocess
@@ -70,7 +69,7 @@ class Child:
             return subprocess.run(self._argv, check=False).returncode  # noqa: S603  # the user's own command
         if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # inherited from a parent; the status would be thrown away
-        usual = list(map(_number, _IGNORED_BY_PYTHON))
+        usual = [getattr(signal, name) for name in _IGNORED_BY_PYTHON]
         environ = _environment()
         flush()
 
@@ -103,7 +102,7 @@ class Child:
         """As `_wait`, on a system that does not say who sent a signal (macOS). In the foreground of a terminal, the
         signals of its keys are taken to come from them.
         """
-        keys = set(map(_number, _KEYS))
+        keys = {getattr(signal, name) for name in _KEYS}
 
         def pass_on(number: int, _: object) -> None:
             if number in keys and _in_foreground():  # asked each time: a shell moves a job (`fg`, `bg`)
@@ -159,7 +158,8 @@ def replace(argv: list[str]) -> None:
     """Become the command. Raises `OSError` if it cannot be started; then everything is as before."""
     flush()
     environ = _environment()
-    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in map(_number, _IGNORED_BY_PYTHON)}
+    usual = [getattr(signal, name) for name in _IGNORED_BY_PYTHON]
+    handlers = {number: signal.signal(number, signal.SIG_DFL) for number in usual}
     try:
         _started(argv, lambda path, words: os.execve(path, words, environ))  # noqa: S606  # the user's own command
     finally:
@@ -252,7 +252,7 @@ def _stop(process: int) -> None:
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     signal.raise_signal(signal.SIGTSTP)  # held, so that one that came already is one with it
     # Whoever continues the whole group now takes the signal back; who did it before this line is not to wait for us.
-    if hasattr(os, "waitid") and os.waitid(os.P_PID, process, os.WCONTINUED | os.WEXITED | os.WNOHANG | os.WNOWAIT):
+    if _goes_on(process):
         _drop(signal.SIGTSTP)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTSTP})
     signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -260,16 +260,20 @@ def _stop(process: int) -> None:
         signal.signal(signal.SIGTSTP, handler)
 
 
+def _goes_on(process: int) -> bool:
+    """Whether the command, which was stopped, has been continued, or has ended."""
+    if hasattr(os, "waitid") and os.waitid(os.P_PID, process, os.WCONTINUED | os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        return True
+    try:
+        with open(f"/proc/{process}/stat", "rb") as file:  # while it is just ending, only Linux tells
+            return file.read().rpartition(b") ")[2][:1] in b"RSDX"
+    except OSError:
+        return False
+
+
 def _drop(pending: int) -> None:
-    if hasattr(signal, "sigtimedwait"):
-        signal.sigtimedwait([pending], 0)
-    else:
-        signal.sigwait([pending])
-
-
-def _number(name: str) -> int:
-    number: int = getattr(signal, name)
-    return number
+    take = getattr(signal, "sigtimedwait", lambda held, _: signal.sigwait(held))
+    take([pending], 0)
 
 
 def _ours_alone(got: "signal.struct_siginfo", process: int) -> bool:
