@@ -36,6 +36,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, lambda *_: None)
 
+MEMORY = "/dev/shm"  # a file system in memory, as Linux has it
+ROOM = 1 << 30  # bytes that have to be free there; the tests need some ten million
 LOOPBACK = ("127.", "::1", "localhost")
 ROWS = environments.rows(environments.VENDORS + environments.TEST_RUNNERS + environments.AGENTS)
 LOOKED_AT = {condition.partition("=")[0] for _, rule in ROWS for condition in rule}
@@ -52,6 +54,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Before the tests are read, whose decorators start from the profile."""
     hypothesis.settings.load_profile("thorough" if config.option.thorough else "ordinary")
+    # A seventh of the time: ten thousand homes are made and removed. A disk of one's own: PYTEST_DEBUG_TEMPROOT=/tmp.
+    if in_memory():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
+
+
+def in_memory() -> bool:
+    """Whether temporary files have room in memory, and programs among them may be run there."""
+    if not os.access(MEMORY, os.W_OK):
+        return False
+    found = os.statvfs(MEMORY)
+    return found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC
 
 
 @pytest.hookimpl(optionalhook=True)
