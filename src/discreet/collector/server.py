@@ -180,7 +180,7 @@ class Connection(asyncio.Protocol):
         self._unread = False
         if self._ending:
             self._transport.resume_reading()
-        self._advance()
+        self._server.loop.call_soon(self._advance)  # not now: asyncio cannot bear a `close` from here
 
     def unread(self) -> int:
         """The bytes of its answers that the client has not read yet."""
