@@ -304,6 +304,20 @@ def test_a_client_that_reads_late(collector: Collector, monkeypatch: pytest.Monk
     assert came.count(b"x" * 65536) == 100
 
 
+def test_the_last_answer_after_a_long_one(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given once the long one is read, and the connection ends without an error (which the fixture looks for)."""
+    monkeypatch.setattr(page, "index", lambda *_: "x" * (64 << 20))  # more than the system's buffers hold
+    first, long = (head(f"GET {path} HTTP/1.1").replace(b"Connection: close\r\n", b"") for path in ("/healthz", "/"))
+    with collector.connect() as connection:
+        connection.sendall(first)
+        assert b" 200 " in connection.recv(1000)
+        (one,) = collector.server.connections
+        collector.server.loop.call_soon_threadsafe(one._transport.set_write_buffer_limits, 0)  # read means all of it
+        connection.sendall(long + head("GET /healthz HTTP/1.1"))
+        came = b"".join(iter(lambda: connection.recv(1 << 22), b""))
+    assert came.count(b"HTTP/1.1 200 OK") == 2
+
+
 def test_a_client_that_asks_faster_than_it_is_answered(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the system gives at once is held, and no more, however much is on its way; and all of it is answered."""
     held = []
