@@ -150,7 +150,7 @@ class Recorder:
         while trace is not None and (trace := trace.tb_next) is not None:  # not our caller: its variables would be kept
             frame, back, code = trace.tb_frame, trace.tb_frame.f_back, trace.tb_frame.f_code
             for name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + (code.co_flags >> 2 & 1)]:
-                given = frame.f_locals.get(name)  # a handler is given the frame that it interrupts
+                given = frame.f_locals.get(name)  # a handler is given the frame that it interrupts, maybe as `*rest`
                 if back and (given is back or (type(given) is tuple and id(back) in map(id, given))):
                     return True
         self.lose(reason)
