@@ -153,6 +153,15 @@ def test_help_lists_the_verbs(discreet: Discreet) -> None:
     assert all(f"{verb.word} {verb.summary}" in text for verb in cli.VERBS)
 
 
+def test_help_ends_in_an_example(make_telemetry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """As that of each verb does, typed as the author says."""
+    telemetry = make_telemetry()
+    telemetry.program = "my"
+    with pytest.raises(SystemExit):
+        telemetry.main(["--help"])
+    assert capsys.readouterr().out.endswith("\n\nexample: my telemetry status\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -96,7 +96,7 @@ def test_a_decorated_coroutine_function(telemetry: Telemetry, recorded: Recorded
 
 
 def test_methods(telemetry: Telemetry, recorded: Recorded) -> None:
-    """Plain, class and static methods can be decorated."""
+    """Plain, class and static methods can be decorated, from within and from without."""
 
     class Host:
         @telemetry.command
@@ -115,12 +115,14 @@ def test_methods(telemetry: Telemetry, recorded: Recorded) -> None:
 
         @telemetry.command
         @staticmethod
-        def inner_static() -> int:
-            return 6
+        def outer_static(n: int) -> int:
+            return n
 
     host = Host()
-    assert (host.plain(), Host.of_class(), Host.static(), Host.inner_static()) == (host, Host, 5, 6)
-    assert [properties["command"] for properties in recorded()] == ["plain", "of_class", "static", "inner_static"]
+    assert (host.plain(), Host.of_class(), Host.static()) == (host, Host, 5)
+    assert (host.outer_static(6), Host.outer_static(7)) == (6, 7)
+    names = ["plain", "of_class", "static", "outer_static", "outer_static"]
+    assert [properties["command"] for properties in recorded()] == names
 
 
 def test_odd_callables(telemetry: Telemetry, recorded: Recorded) -> None:

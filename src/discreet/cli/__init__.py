@@ -187,6 +187,7 @@ def main(telemetry: Recorder, argv: Sequence[str] | None = None, *, command: str
     parser = Parser(
         prog=command,
         description=f"What {telemetry.name} records about its use: see it, switch it on and off, erase it.",
+        epilog=f"example: {command} status",
         allow_abbrev=False,
     )
     if not color:

@@ -149,6 +149,8 @@ class Command:
 
     def __call__(self, function: "Function") -> "Function":
         """Record each call of `function`, plain or `async`; name, signature and result stay what they are."""
+        if isinstance(function, staticmethod):
+            return staticmethod(self(function.__func__))  # type: ignore[return-value]  # it is one, as given
         name = self._name or getattr(function, "__name__", "")
         if is_coroutine(function):
 
@@ -290,8 +292,7 @@ def _dressed(wrapper: "Callable[..., Any]", function: "Function") -> "Function":
         wrapper = type(wrapper)(code, globals(), None, None, wrapper.__closure__)  # type: ignore[misc]
     except (AttributeError, TypeError):
         pass  # a callable without code; or a compiled one, as by Nuitka, whose type makes no function like this
-    annotations = "__annotate__" if hasattr(function, "__annotate__") else "__annotations__"
-    for name in (*_COPIED, annotations):
+    for name in (*_COPIED, "__annotate__" if hasattr(function, "__annotate__") else "__annotations__"):
         if hasattr(function, name):
             setattr(wrapper, name, getattr(function, name))
     wrapper.__dict__.update(getattr(function, "__dict__", {}))

@@ -26,8 +26,10 @@ def mount(
 
     The parsed arguments carry a function in the attribute `dest`, the usual place of a host's own. Called with the
     arguments, it runs the verb and returns the exit status (0, 1 or 2). `--help` and a wrong use end in `SystemExit`,
-    as always with argparse.
+    as always with argparse. Raises `TypeError` for anything else, such as a parser.
     """
+    if not hasattr(subparsers, "add_parser"):
+        raise TypeError(f"mount takes what add_subparsers() returned, not {subparsers!r}")
     summary = common.summary(telemetry)
     parser: argparse.ArgumentParser = subparsers.add_parser(name, help=summary, add_help=False, prefix_chars=_NO_PREFIX)
     parser.add_argument("verb", nargs=argparse.REMAINDER)
