@@ -131,7 +131,7 @@ def test_right_options_are_taken(tmp_path: Path) -> None:
 def test_the_mounted_parser(make_telemetry: Callable[..., Telemetry]) -> None:
     """It is added to what `add_subparsers` returned, not to the parser."""
     telemetry, parser = make_telemetry(), argparse.ArgumentParser()
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError, match=r"^mount takes what add_subparsers\(\) returned, not ArgumentParser\("):
         telemetry.mount(parser)  # type: ignore[arg-type]
     assert_type(telemetry.mount(parser.add_subparsers()), argparse.ArgumentParser)
 

@@ -185,13 +185,6 @@ def test_options_of_a_command_to_run(host: Host) -> None:
         assert (done.returncode, done.stdout, done.stderr) == (0, "--help|--loud|--|-h|", "")
 
 
-def test_mounted_on_something_else(mounted: Any) -> None:
-    """A parser, or a group of Click, is refused in a sentence."""
-    parser, _, telemetry = mounted
-    with pytest.raises(TypeError, match=r"^mount takes what add_subparsers\(\) returned, not ArgumentParser\("):
-        telemetry.mount(parser)
-
-
 def test_mounted_deeper(mounted: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Below another sub-command, what is said to type holds the whole way there."""
     parser, commands, telemetry = mounted
