@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -225,21 +226,29 @@ def test_log_from_a_script(localmeter: Run, run: Run, place: Path) -> None:
 
 @pytest.mark.usefixtures("agreed")
 @pytest.mark.parametrize("plotext", [True, False])
-def test_report(run: Run, place: Path, plotext: bool) -> None:
-    """Invocations, successes and failures and the average duration of each target, with charts or without."""
+def test_report(run: Run, environment: dict[str, str], folder: Path, place: Path, plotext: bool) -> None:
+    """Invocations, successes and failures and the average duration of each target; the days by a chart, or without."""
     if plotext:
         pytest.importorskip("plotext")
     for seconds, code in ((40, 0), (44, 0), (60, 2)):
         words = f"localmeter.py telemetry log apply --duration {seconds} --exit-code {code}"
         run(sys.executable, *words.split())
-    assert len(records(place)) == 3
+    log = place / "usage.jsonl"
+    first, *others = log.read_text().splitlines(keepends=True)
+    assert len(others) == 2
+    today = json.loads(first)["time"].partition("T")[0]
+    yesterday = str(date.fromisoformat(today) - timedelta(days=1))  # a chart needs two days
+    log.write_text("".join([first.replace(today, yesterday), *others]))
     # An entry of None makes an import fail, as if the package were not there.
     hide = "" if plotext else "sys.modules['plotext'] = None; "
-    program = f"import runpy, sys; {hide}runpy.run_path('localmeter.py', run_name='__main__')"
-    done = run(sys.executable, "-c", program, "telemetry", "report")
-    assert (done.returncode, done.stderr) == (0, "")
-    (line,) = (line for line in done.stdout.splitlines() if line.split()[:1] == ["apply"] and "48 s" in line)
+    program = f"import runpy, sys; {hide}runpy.run_path({str(folder / 'localmeter.py')!r}, run_name='__main__')"
+    command = [sys.executable, "-W", "error", "-c", program, "telemetry", "report"]
+    with Terminal(command, {**environment, "TERM": "xterm", "NO_COLOR": "1"}) as terminal:
+        assert terminal.end() == 0
+    (line,) = (line for line in terminal.output.splitlines() if line.split()[:1] == ["apply"] and "48 s" in line)
     assert line.split()[1:4] == ["3", "2", "1"]  # runs, ok, failed
+    assert ("events by day (UTC)" in terminal.output) is plotext  # the title of the chart
+    assert ("\nday (UTC)   events" in terminal.output) is not plotext  # the head of the table
 
 
 def test_the_files_agree(folder: Path) -> None:
