@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from conftest import clean_environment, kept_in
+from discreet.names import FILES
 from faults.servers import Received, Server, Visit, answering, serving
 from terminal import Terminal
 
@@ -280,15 +281,17 @@ def test_the_log_is_the_users_own(brownfield: Brownfield, place: Path) -> None:
 
 
 def test_deleting_by_the_verb(brownfield: Brownfield, home: Path, place: Path) -> None:
-    """`clear` asks on the terminal, and erases every file of telemetry's and none of the tool's own."""
+    """`clear` asks on the terminal, and erases every file of telemetry's and none of the tool's own, however called."""
     brownfield("repro", env=YES)
-    (place / "settings.json").write_text("{}")
+    own = {"settings.json", *FILES.values()}
+    for name in own:
+        (place / name).write_text("true")
     with Terminal([*TELEMETRY, "telemetry", "clear"], clean_environment(home)) as terminal:
         terminal.wait_for("Erase them? [y/N]")
         terminal.type("y\n")
         assert terminal.end() == 0
     assert str(place / "telemetry.log") in terminal.output
-    assert [path.name for path in place.iterdir()] == ["settings.json"]
+    assert {path.name for path in place.iterdir()} == own
 
 
 def test_figures_to_pass_on(brownfield: Brownfield, project: Path) -> None:

@@ -202,20 +202,23 @@ room.capture_search_event(
 )
 client.end_session()
 client.end_session()
+client.start_session({})
 client.shutdown()
 """,
         env=YES,
     )
     told = "discreet: dropped event undeclared: undeclared_event\n"
     assert (done.returncode, done.stdout, done.stderr) == (0, "", told)
-    assert [record["event"] for record in records(home)] == ["index", "reranked", "search", "search", "session"]
+    events = [record["event"] for record in records(home)]
+    assert events == ["index", "reranked", "search", "search", "session", "session"]
     assert recorded(home, "index") == [{"execution_time_ms": 130, "results": {"files": 100, "skipped": 1}}]
     assert recorded(home, "reranked") == [{"moved": 10}]
     plain, full = recorded(home, "search")
     assert plain.items() <= full.items()
     assert (full["intent"], full["strategies"], full["languages"]) == ("other", {"fuzzy": 1}, {"python": 1, "other": 1})
-    (session,) = recorded(home, "session")
+    session, last = recorded(home, "session")
     assert (session["backend"], session["searches"]) == ("other", 1)
+    assert last["success"] is True  # else it was the exit that ended it
     assert SECRET not in (home / ".codefinder" / "telemetry" / "usage.jsonl").read_text()
 
 
