@@ -15,8 +15,8 @@ import pytest
 from collector.conftest import Collector, head, read, written
 from discreet.collector import page
 from discreet.collector import server as room
-from discreet.collector.desk import Answer, Desk, Work
-from discreet.collector.http import BODY_BYTES, Request
+from discreet.collector.desk import Desk, Work
+from discreet.collector.http import BODY_BYTES, Answer, Request
 from discreet.collector.store import Store
 from discreet.sending import wire
 from wire.cases import RECORDS

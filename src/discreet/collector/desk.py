@@ -23,32 +23,22 @@ import zlib
 from base64 import b64decode
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import names
 from ..sending.distrust import is_id
 from ..sending.records import strictly
 from . import decode, page
 from .check import Check
-from .http import BODY_BYTES, Refusal, Request
+from .http import BODY_BYTES, JSON, TEXT, Answer, Refusal, Request
 from .store import Store
 from .values import Malformed, identity
 
-_JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 RECORDS = 10_000  # of a request: our client sends 500, a Collector of OpenTelemetry batches of 8,192
 # Of a body, more than twice what our client can put into one: while they are read, nothing else is answered.
 VALUES = 200_000
 _VALUE_BYTES = 8  # or one in so many bytes, if that is more: an attribute of OTLP is four, in some forty bytes
 _FULL_SECONDS = "300"  # until a client may try again, if there is no room
-
-
-class Answer(NamedTuple):
-    """A status, a body, its type, and further headers."""
-
-    status: int
-    body: bytes = b""
-    kind: str = _JSON
-    headers: dict[str, str] = {}  # noqa: RUF012  # never written to
 
 
 Work = Callable[[], Answer]  # for another thread: it reads whole files
@@ -103,8 +93,8 @@ class Desk:
             return
         if not request.chunked and "content-length" not in headers:
             raise Refusal(411, "a body has a length, or comes in chunks")
-        if headers.get("content-type", "").partition(";")[0].strip().lower() != _JSON:
-            raise Refusal(415, f"a body is JSON, and a header says so: Content-Type: {_JSON}")
+        if headers.get("content-type", "").partition(";")[0].strip().lower() != JSON:
+            raise Refusal(415, f"a body is JSON, and a header says so: Content-Type: {JSON}")
         if headers.get("content-encoding", "identity").lower() not in ("identity", "gzip"):
             raise Refusal(415, "a body is gzip or plain")
         if headers.get("expect", "100-continue").lower() != "100-continue":

@@ -1,4 +1,5 @@
-"""HTTP/1.1 as far as clients of a collector speak it: bytes in, requests out. Pure: no socket, no clock.
+"""HTTP/1.1 as far as clients of a collector speak it: bytes in, requests out; answers in, bytes out. Pure: no socket,
+no clock.
 
 The rule that keeps it honest: what two programs could read differently is refused, not repaired: a bare newline, a
 length given twice or beside chunks, a folded header, a name with a space before its colon, a proxy's target.
@@ -7,7 +8,10 @@ Source: RFC 9112 (messages, chunks), RFC 9110 (fields); sections 6.3 and 11.2 on
 """
 
 import re
+from http import HTTPStatus
+from typing import NamedTuple
 
+JSON, TEXT = "application/json", "text/plain; charset=utf-8"
 HEAD_BYTES = 64 * 1024  # of a request line and all headers, as `http.server` bounds each line
 HEADERS = 100  # as `http.client` bounds them
 BODY_BYTES = 4 * 1024 * 1024  # of a body, before and after its content encoding: eight times what our client sends
@@ -49,6 +53,26 @@ class Request:
         self.length = int(length)
         if self.length > BODY_BYTES:
             raise Refusal(413, f"a body has at most {BODY_BYTES:,} bytes")
+
+
+class Answer(NamedTuple):
+    """A status, a body, its type, and further headers."""
+
+    status: int
+    body: bytes = b""
+    kind: str = JSON
+    headers: dict[str, str] = {}  # noqa: RUF012  # never written to
+
+    def written(self, date: str, *, keep: bool) -> bytes:
+        """Its bytes; `keep` is whether the connection takes another request."""
+        head = [f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\nDate: {date}\r\n"]
+        head += [f"{name}: {value}\r\n" for name, value in self.headers.items()]
+        if self.body:
+            head.append(f"Content-Type: {self.kind}\r\n")
+        if self.status != 204:
+            head.append(f"Content-Length: {len(self.body)}\r\n")
+        head.append("\r\n" if keep else "Connection: close\r\n\r\n")
+        return "".join(head).encode("latin-1") + self.body
 
 
 class Reader:

@@ -16,10 +16,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from functools import partial
-from http import HTTPStatus
 
-from .desk import TEXT, Answer, Desk
-from .http import BODY_BYTES, Reader, Refusal, Request
+from .desk import Desk
+from .http import BODY_BYTES, TEXT, Answer, Reader, Refusal, Request
 
 CONNECTIONS = 256
 # Of bodies that are being read, announced lengths counted in full; and as many of answers that clients do not read.
@@ -44,7 +43,7 @@ class Server:
         self._complain = complain
         self._said: set[str] = set()  # in this minute
         self._pool = ThreadPoolExecutor(1, "collector")
-        self._date = ""
+        self.date = ""  # of an answer
         self._syncing: asyncio.Future[None] | None = None
         self._stop = asyncio.Event()
         self.empty = asyncio.Event()  # set when, after `stopping`, no connection is left
@@ -72,20 +71,9 @@ class Server:
         """Do this in the other thread, which does one work at a time."""
         return self.loop.run_in_executor(self._pool, work)
 
-    def written(self, answer: Answer, *, keep: bool) -> bytes:
-        """The bytes of an answer."""
-        head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nDate: {self._date}\r\n"]
-        head += [f"{name}: {value}\r\n" for name, value in answer.headers.items()]
-        if answer.body:
-            head.append(f"Content-Type: {answer.kind}\r\n")
-        if answer.status != 204:
-            head.append(f"Content-Length: {len(answer.body)}\r\n")
-        head.append("\r\n" if keep else "Connection: close\r\n\r\n")
-        return "".join(head).encode("latin-1") + answer.body
-
     def _tick(self) -> None:
-        before, self._date = self._date, formatdate(usegmt=True)
-        if self._date[:_MINUTE] != before[:_MINUTE]:
+        before, self.date = self.date, formatdate(usegmt=True)
+        if self.date[:_MINUTE] != before[:_MINUTE]:
             self._said.clear()
         now = self.loop.time()
         for connection in [one for one in self.connections if one.deadline < now]:
@@ -270,7 +258,7 @@ class Connection(asyncio.Protocol):
         self._advance()
 
     def _say(self, answer: Answer, *, keep: bool) -> None:
-        self._transport.write(self._server.written(answer, keep=keep))
+        self._transport.write(answer.written(self._server.date, keep=keep))
         if keep:
             self._wait(REQUEST_SECONDS if self._reader.begun else IDLE_SECONDS)
         else:
@@ -281,7 +269,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, refusal: Refusal) -> None:
         """Say why, then read on for a moment and discard what comes: a reset would take the answer with it."""
         answer = Answer(refusal.status, f"{refusal}\n".encode(), TEXT, refusal.headers)
-        self._transport.write(self._server.written(answer, keep=False))
+        self._transport.write(answer.written(self._server.date, keep=False))
         self._ending = True
         self._release()
         self._wait(LINGER_SECONDS)
