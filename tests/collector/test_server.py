@@ -243,6 +243,57 @@ def test_a_client_that_does_not_read(collector: Collector, monkeypatch: pytest.M
     assert collector.send(RECORDS, "json").status == 200
 
 
+def look(collector: Collector) -> None:
+    """Let the time pass that the only connection has, and the server look at it."""
+    (one,) = collector.server.connections
+    one.deadline = 0.0
+    while not one.deadline and one in collector.server.connections:
+        pass
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_client_that_reads_slowly(collector: Collector, monkeypatch: pytest.MonkeyPatch, keep: bool) -> None:
+    """It gets the whole page, however long that takes, since its reading shows soon."""
+    monkeypatch.setattr(room, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(page, "index", lambda *_: "#" * (8 << 20))
+    ask = head("GET / HTTP/1.1")
+    came, looks = bytearray(), 0
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.connect(("127.0.0.1", collector.port))
+        connection.sendall(ask.replace(b"Connection: close\r\n", b"") if keep else ask)
+        came += connection.recv(1)
+        (one,) = collector.server.connections
+        while not one.unread():
+            pass
+        while (left := one.unread()) > 1 << 20:
+            while one.unread() > left - room.READ_BYTES:
+                came += connection.recv(4096)
+            look(collector)
+            looks += 1
+        if keep:
+            connection.sendall(head("GET /healthz HTTP/1.1"))
+        while piece := connection.recv(1 << 20):
+            came += piece
+    assert came.count(b"#") == 8 << 20
+    assert came.count(b"HTTP/1.1 200 OK") == 1 + keep
+    assert looks > 10
+
+
+def test_a_client_that_reads_too_slowly(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is cut off, so that what waits for it is not held for ever."""
+    monkeypatch.setattr(room, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(room, "READ_BYTES", 4 << 20)
+    monkeypatch.setattr(page, "index", lambda *_: "#" * (8 << 20))
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        connection.connect(("127.0.0.1", collector.port))
+        connection.sendall(head("GET / HTTP/1.1"))
+        connection.recv(1 << 20, socket.MSG_WAITALL)
+        look(collector)
+        assert not collector.server.connections
+
+
 def test_pages_that_nobody_reads(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once the answers that wait have as many bytes as are held, the next page has to be asked for again."""
     collector.send(RECORDS[:1], "json")

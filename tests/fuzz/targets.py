@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 from conftest import agreed
 from discreet import Telemetry, consent, manifest, names, toml
 from discreet.collector.check import Check
-from discreet.collector.desk import Answer, Desk
-from discreet.collector.http import Reader, Refusal, Request
+from discreet.collector.desk import Desk
+from discreet.collector.http import Answer, Reader, Refusal, Request
 from discreet.collector.store import Store
 from discreet.consent import environments, explain, stored
 from discreet.destination import FORMATS, Destination, split

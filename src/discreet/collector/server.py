@@ -3,7 +3,7 @@ and a third brings to the disk what was written, which must not wait for a page 
 
 The rule that keeps it honest: nothing waits for a client. A request that does not arrive in time gets 408. A connection
 too many gets 503, and so does a body that has no room beside those being read. Whoever does not read its answers, or
-asks faster than it is answered, is not read meanwhile. Nothing here looks at an address.
+asks faster than it is answered, is not read meanwhile; who reads on is not cut off. Nothing here looks at an address.
 
 It uses the event loop of the standard library: a thread for each connection would cost more than its request, and a
 slow client must cost a few bytes and not a thread.
@@ -12,6 +12,7 @@ slow client must cost a few bytes and not a thread.
 import asyncio
 import contextlib
 import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
@@ -25,11 +26,13 @@ CONNECTIONS = 256
 HELD_BYTES = 64 * 1024 * 1024
 REQUEST_SECONDS = 30.0  # from the first byte of a request to its last
 IDLE_SECONDS = 15.0  # of a connection without a request, before and between them
+READ_BYTES = 64 * 1024  # of answers that wait, which a client takes in each `IDLE_SECONDS` to be waited for
 LINGER_SECONDS = 2.0  # for a client to read why it was refused, before the connection is cut
 STOP_SECONDS = 5.0  # for requests that are under way when the server is to stop
 _TICK_SECONDS = 1.0  # between two looks at the clock, and between two `sync`s
 _MINUTE = len("Fri, 20 Nov 2026 10:30")  # of a date
 _BACKLOG = 512
+_SENT_BYTES = 128 * 1024  # that the system holds of a connection's answers: with its 4 MiB, slow reading shows late
 
 
 class Server:
@@ -53,6 +56,8 @@ class Server:
         loop = self.loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unexpected)
         server = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
+        for one in server.sockets:  # its connections inherit it
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
         try:
             ready(*server.sockets[0].getsockname()[:2])
             while not self._stop.is_set():
@@ -130,6 +135,7 @@ class Connection(asyncio.Protocol):
         self._room = 0  # bytes of `server.held` that are this request's
         self._busy = False  # the other thread is making an answer
         self._unread = False  # the client does not read its answers
+        self._left = 0  # bytes of them that it had not taken when the deadline was set
         self._ending = False  # all was said; what still comes is thrown away
         self.deadline = 0.0
 
@@ -175,8 +181,10 @@ class Connection(asyncio.Protocol):
         return self._transport.get_write_buffer_size()
 
     def late(self) -> None:
-        """End the connection, as its deadline has passed."""
-        if self._ending or self.unread():
+        """End the connection, as its deadline has passed, unless its client was reading meanwhile."""
+        if self._left and self.unread() <= max(0, self._left - READ_BYTES):
+            self._rest()
+        elif self._ending or self.unread():
             self.cut()
         elif self._request is None and not self._reader.begun:
             self._transport.close()
@@ -259,11 +267,9 @@ class Connection(asyncio.Protocol):
 
     def _say(self, answer: Answer, *, keep: bool) -> None:
         self._transport.write(answer.written(self._server.date, keep=keep))
-        if keep:
-            self._wait(REQUEST_SECONDS if self._reader.begun else IDLE_SECONDS)
-        else:
-            self._ending = True
-            self._wait(LINGER_SECONDS)
+        self._ending = not keep
+        self._rest()
+        if not keep:
             self._transport.close()
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -272,7 +278,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(answer.written(self._server.date, keep=False))
         self._ending = True
         self._release()
-        self._wait(LINGER_SECONDS)
+        self._rest()
         if not self._unread:
             self._transport.resume_reading()
         if self._transport.can_write_eof():
@@ -282,5 +288,12 @@ class Connection(asyncio.Protocol):
         self._server.held -= self._room
         self._room = 0
 
+    def _rest(self) -> None:
+        """Wait for the client: until it has read, and then for its next request, or until it has left."""
+        unread = self.unread()
+        seconds = IDLE_SECONDS if unread or not self._reader.begun else REQUEST_SECONDS
+        self._wait(LINGER_SECONDS if self._ending and not unread else seconds)
+
     def _wait(self, seconds: float) -> None:
+        self._left = self.unread()
         self.deadline = self._server.loop.time() + seconds
