@@ -6,6 +6,7 @@ import os
 import re
 import socket
 import threading
+import time
 import tracemalloc
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -248,7 +249,7 @@ def look(collector: Collector) -> None:
     (one,) = collector.server.connections
     one.deadline = 0.0
     while not one.deadline and one in collector.server.connections:
-        pass
+        time.sleep(0.001)
 
 
 @pytest.mark.parametrize("keep", [True, False])
@@ -265,7 +266,7 @@ def test_a_client_that_reads_slowly(collector: Collector, monkeypatch: pytest.Mo
         came += connection.recv(1)
         (one,) = collector.server.connections
         while not one.unread():
-            pass
+            time.sleep(0.001)
         while (left := one.unread()) > 1 << 20:
             while one.unread() > left - room.READ_BYTES:
                 came += connection.recv(4096)
