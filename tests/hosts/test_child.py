@@ -186,18 +186,32 @@ with child.Child(["sh", "-c", "echo $$ > pid; kill -TSTP $$; kill -TSTP $$; kill
     assert printed(program, environment, tmp_path) == "7 3\n0 0\n"
 
 
-@pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system cannot look without taking")
-def test_a_command_that_was_continued_at_once(environment: dict[str, str], tmp_path: Path) -> None:
-    """Whoever stops and continues a whole process group in one breath has nothing left to continue."""
-    program = """
-import os, signal
-from discreet.hosts import child
+CONTINUED = """
 stop = child._stop
 def late(process):
     os.kill(process, signal.SIGCONT)
     os.waitid(os.P_PID, process, os.WCONTINUED | os.WEXITED | os.WNOWAIT)
     stop(process)
 child._stop = late
+"""
+ENDED = """
+def late(path, mode):
+    process = int(path.split("/")[2])
+    os.kill(process, signal.SIGCONT)
+    os.waitid(os.P_PID, process, os.WEXITED | os.WNOWAIT)
+    return open(path, mode)
+child.open = late
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "waitid"), reason="this system cannot look without taking")
+@pytest.mark.parametrize("how", [CONTINUED, ENDED], ids=["before we look", "ended when we look"])
+def test_a_command_that_was_continued_at_once(environment: dict[str, str], tmp_path: Path, how: str) -> None:
+    """Whoever stops and continues a whole process group in one breath has nothing left to continue."""
+    program = f"""
+import os, signal
+from discreet.hosts import child
+{how}
 with child.Child(["sh", "-c", "kill -TSTP $$; exit 7"]) as held:
     print(held.run())
 """

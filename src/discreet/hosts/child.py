@@ -261,19 +261,19 @@ def _stop(process: int) -> None:
 
 
 def _goes_on(process: int) -> bool:
-    """Whether the command, which was stopped, has been continued, or has ended."""
-    if hasattr(os, "waitid") and os.waitid(os.P_PID, process, os.WCONTINUED | os.WEXITED | os.WNOHANG | os.WNOWAIT):
-        return True
+    """Whether the command, which was stopped, has been continued, or has ended, maybe between the two looks."""
     try:
         with open(f"/proc/{process}/stat", "rb") as file:  # while it is just ending, only Linux tells
-            return file.read().rpartition(b") ")[2][:1] in b"RSDX"
+            state = file.read().rpartition(b") ")[2][:1]
     except OSError:
-        return False
+        state = b"T"
+    if hasattr(os, "waitid") and os.waitid(os.P_PID, process, os.WCONTINUED | os.WEXITED | os.WNOHANG | os.WNOWAIT):
+        return True
+    return state in b"RSDX"
 
 
 def _drop(pending: int) -> None:
-    take = getattr(signal, "sigtimedwait", lambda held, _: signal.sigwait(held))
-    take([pending], 0)
+    getattr(signal, "sigtimedwait", lambda held, _: signal.sigwait(held))([pending], 0)
 
 
 def _ours_alone(got: "signal.struct_siginfo", process: int) -> bool:
