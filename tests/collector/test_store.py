@@ -450,6 +450,19 @@ def test_erasures_that_wait(opened: Callable[..., Store], monkeypatch: pytest.Mo
     assert [work() for work in works[1:]] == [0] * 99
 
 
+def test_an_id_more_to_forget(opened: Callable[..., Store]) -> None:
+    """It does not copy those that are forgotten already, of which there may be a million."""
+    store = opened()
+    store.forget([row(number)[1] for number in range(50_000)])
+    tracemalloc.start()
+    try:
+        store.forget([row(50_000)[1]])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 256 << 10  # a copy would be 2 MiB
+
+
 def test_an_erasure_that_failed_is_not_done(opened: Callable[..., Store], monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits behind it does the work of both."""
     store = opened()

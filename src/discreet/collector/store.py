@@ -98,7 +98,7 @@ class Store:
             raise OSError(28, "too many ids were forgotten", self.directory)
         if fresh:
             self._append(f"{self._day}.forgotten", "\n".join((*fresh.values(), "")).encode())
-            self._forgotten |= fresh.keys()
+            self._forgotten.update(fresh)  # `|=` with the keys of a dict would copy all
         # Beyond these sizes, no line will have one of these ids; what a failed write left will be cut off.
         self._sizes = [(path, os.path.getsize(path)) for path in self.files()]
         self._asked = mine = self._asked + 1
