@@ -5,8 +5,9 @@
 The rule that keeps it honest: the variable is set only while a command is being recorded, and holds a process number
 and nothing else. If that process is dead, or this very one, it says nothing: one that `exec`s itself is the outer one.
 
-Two races are accepted. If two commands run at once in one process, the first to end removes the variable, so what the
-other one starts after that records as well. And the number may meanwhile be that of another process.
+Three races are accepted. If two commands run at once in one process, the first to end removes the variable, so what the
+other one starts after that records as well. The number may meanwhile be that of another process. And a signal handler
+that raises in the microseconds in which a command is entered or left may leave it the outer one of all that follows.
 """
 
 import os
