@@ -631,6 +631,7 @@ def test_the_page(collector: Collector) -> None:
     collector.send([RECORDS[12]], "json")
     listed = collector.get("/").body
     assert b'href="?tool=Other_tool-2"' in listed  # relative: a proxy may serve the page below another path
+    assert b"<footer>" not in listed  # of nothing
     assert collector.get("/?tool=Other_tool-2", "Sec-Fetch-Site: same-origin").status == 200  # as it was followed
     for page in (answer.body, listed):  # the list is dressed as the pages are
         assert b'<meta name="viewport" content="width=device-width, initial-scale=1">' in page

@@ -45,7 +45,8 @@ def sheet(title: str, body: str, heading: str = "", footer: str = "", *, refresh
         + (f'<meta http-equiv="refresh" content="{refresh:d}">\n' if refresh else "")
         + f"<title>{_text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n"
         f"<header><h1>{_text(title)}</h1>\n{heading}</header>\n<main>\n{body}\n</main>\n"
-        f"<footer>{footer}</footer>\n</body>\n</html>\n"
+        + (f"<footer>{footer}</footer>\n" if footer else "")
+        + "</body>\n</html>\n"
     )
 
 
