@@ -614,6 +614,17 @@ def test_where_there_is_no_room(start: Callable[..., Collector]) -> None:
     assert not collector.records()
 
 
+def test_health_without_a_body(collector: Collector) -> None:
+    """Some watch by `HEAD`: the head is that of a GET, but for the date, and the next request is read after it."""
+    asked = collector.ask(head("HEAD /healthz HTTP/1.1"))
+    got = collector.get("/healthz")
+    assert (asked.status, asked.body, got.body) == (200, b"", b'{"status":"ok"}')
+    undated = [[line for line in each.head.splitlines() if line[:5] != "Date:"] for each in (asked, got)]
+    assert undated[0] == undated[1]
+    first = head("HEAD /healthz HTTP/1.1").replace(b"Connection: close\r\n", b"")
+    assert collector.ask(first + head("GET /t?t=mytool&e=search HTTP/1.1")).body.startswith(b"HTTP/1.1 204 ")
+
+
 def test_the_page(collector: Collector) -> None:
     """Nothing yet, one tool, several; it may be neither framed nor run, and what was sent is text in it."""
     answer = collector.get("/")

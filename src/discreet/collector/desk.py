@@ -66,7 +66,7 @@ class Desk:
             "/v1/traces": {"POST": lambda request: self._own(request, self._otlp)},
             "/batch/": {"POST": lambda request: self._own(request, self._posthog)},
             "/flags/": {"POST": self._answer_flags},
-            "/healthz": {"GET": self._health},
+            "/healthz": {"GET": self._health, "HEAD": self._health},
         }
         for path in ("/batch", "/flags"):
             self._routes[path] = self._routes[f"{path}/"]
@@ -87,9 +87,9 @@ class Desk:
             raise Refusal(404, "there is nothing at this path")
         if request.method not in routes:
             raise Refusal(405, "not by this method", Allow=", ".join(sorted(routes)))
-        if request.method == "GET":
+        if request.method in ("GET", "HEAD"):
             if request.length or request.chunked:
-                raise Refusal(400, "a GET has no body")
+                raise Refusal(400, f"a {request.method} has no body")
             return
         if not request.chunked and "content-length" not in headers:
             raise Refusal(411, "a body has a length, or comes in chunks")
@@ -236,9 +236,10 @@ class Desk:
 
         return work
 
-    def _health(self, _: Request) -> Answer:
+    def _health(self, request: Request) -> Answer:
         full = self.store.full()
-        return Answer(503 if full else 200, _json({"status": "full" if full else "ok"}))
+        told = _json({"status": "full" if full else "ok"})
+        return Answer(503 if full else 200, told, bare=request.method == "HEAD")
 
 
 def _content(request: Request) -> object:

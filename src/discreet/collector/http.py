@@ -56,12 +56,13 @@ class Request:
 
 
 class Answer(NamedTuple):
-    """A status, a body, its type, and further headers."""
+    """A status, a body, its type, and further headers; `bare` if the body is not sent, as for `HEAD`."""
 
     status: int
     body: bytes = b""
     kind: str = JSON
     headers: dict[str, str] = {}  # noqa: RUF012  # never written to
+    bare: bool = False
 
     def written(self, date: str, *, keep: bool) -> bytes:
         """Its bytes; `keep` is whether the connection takes another request."""
@@ -72,7 +73,7 @@ class Answer(NamedTuple):
         if self.status != 204:
             head.append(f"Content-Length: {len(self.body)}\r\n")
         head.append("\r\n" if keep else "Connection: close\r\n\r\n")
-        return "".join(head).encode("latin-1") + self.body
+        return "".join(head).encode("latin-1") + (b"" if self.bare else self.body)
 
 
 class Reader:
