@@ -16,6 +16,17 @@ headers = {a = "b"}
 """
 
 
+def test_what_each_row_saw(make_telemetry: Any, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    """A row that says something shows what it saw, whether it decides or not; any other what it looked for in vain."""
+    monkeypatch.setenv("DO_NOT_TRACK", "1")
+    monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "true")
+    make_telemetry().main(["explain"])
+    page = capsys.readouterr().out
+    assert "\n=> off DO_NOT_TRACK       DO_NOT_TRACK is set\n" in page
+    assert "\n   on  opt-in variable    MYTOOL_TELEMETRY_OPT_IN says true\n" in page
+    assert "\n   -   no telemetry       MYTOOL_NO_TELEMETRY: not set\n" in page
+
+
 def test_settings_that_are_none(make_telemetry: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     """A key that means nothing, or a value of another kind, is told and is no error; the others mean what they say."""
     settings = tomllib.loads(CONFIGURATION)["telemetry"]

@@ -339,6 +339,7 @@ def test_who_delivers(manifest: Callable[..., Path]) -> None:
 LINES = [
     (["--tool", "t", "run", "x"], ({"--tool": "t"}, "run", ["x"])),
     (["--tool=t", "run", "--", "x"], ({"--tool": "t"}, "run", ["x"])),
+    (["--manifest", "m", "run", "x"], ({"--manifest": "m"}, "run", ["x"])),
     (["--manifest", "m", "--data-dir=d", "run", "x"], ({"--manifest": "m", "--data-dir": "d"}, "run", ["x"])),
     (["run", "x", "-y"], ({}, "run", ["x", "-y"])),
     (["run", "--event=e", "x"], ({}, "e", ["x"])),
@@ -378,7 +379,9 @@ def test_the_short_way_means_the_same(monkeypatch: pytest.MonkeyPatch, words: li
 
     def opened(kind: type, *options: str | None) -> Telemetry:
         seen.append({name: value for name, value in zip(shell.OPTIONS, options, strict=True) if value is not None})
-        return Telemetry("mytool")
+        telemetry = Telemetry("mytool")
+        telemetry.verbs = "telemetry"  # as a manifest may say
+        return telemetry
 
     def run(_: Telemetry, event: str, command: list[str], __: object, more: dict[str, object], *, instead: bool) -> int:
         assert instead
