@@ -96,6 +96,19 @@ def test_from_start_to_end(collect: Callable[..., Any], tmp_path: Path, number: 
     assert "1 event" in subprocess.run(report, capture_output=True, text=True, check=True).stdout
 
 
+def test_the_limit(collect: Callable[..., Any], tmp_path: Path) -> None:
+    """It is in MiB, of all files together; with room for more, the same record is taken."""
+    process = collect("--out", "here")
+    assert ask(f"{address(process)}/t?t=mytool&e=search")[0] == 204
+    assert ended(process)[0] == 0
+    (file,) = (tmp_path / "here").glob("*.jsonl")
+    file.write_bytes(file.read_bytes() + b" " * (1 << 20) + b"\n")
+    for limit, status in (("1", 503), ("2", 204)):
+        process = collect("--out", "here", "--limit", limit)
+        assert ask(f"{address(process)}/t?t=mytool&e=search")[0] == status
+        assert ended(process)[0] == 0
+
+
 def test_what_was_erased_is_told(collect: Callable[..., Any]) -> None:
     """How many records, at the end; of ids that were never here, none."""
     process = collect()

@@ -479,7 +479,7 @@ def test_status_without_a_home(discreet: Discreet, tmp_path: Path) -> None:
     done = discreet("status", env={"HOME": None}, cwd=tmp_path)
     assert done.returncode == 0
     assert "is off: HOME is not set" in done.stdout
-    assert "  log      nowhere\n" in done.stdout
+    assert "  events   0 in 0 bytes\n  log      nowhere\n" in done.stdout
     assert json.loads(discreet("status", "--json", env={"HOME": None}).stdout)["log"] == ""
     assert "=> off home" in discreet("explain", env={"HOME": ""}).stdout
 
