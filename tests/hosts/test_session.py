@@ -101,6 +101,7 @@ SHAPES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         {"ms": {"count": 2, "mean": 26, "max": 40}},
     ),
     "a count as a count": ({"searches": "count"}, {"searches": 2}),
+    "half a one as a count": ({"tokens": "count"}, {"tokens": 1}),
     "a distribution": ({"languages": {"distribution": ["py", "js"]}}, {"languages": {"py": 4, "other": 2}}),
     "nothing that is counted": ({}, {}),
 }
@@ -117,6 +118,7 @@ def test_declared(make_telemetry: Make, shape: str, closed: bool) -> None:
     with telemetry.session() as session:
         for ok in (True, False):
             session.count("searches", success=ok)
+        session.count("tokens", 0.5)
         session.observe("ms", 12)
         session.observe("ms", 40)
         session.count("languages", 3, item="py")
