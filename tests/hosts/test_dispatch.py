@@ -247,6 +247,13 @@ def test_flags_by_declaration(make_telemetry: Callable[..., Telemetry], host: Ho
         assert ('"flags_used":{"level":1,"other":1}' if declared else '"flags_used":{"verbose":1,"level":1}') in line
 
 
+def test_no_flags(make_telemetry: Callable[..., Telemetry], host: Host) -> None:
+    """Where nobody asked for them nothing is said of options, nor counted as left out."""
+    telemetry = make_telemetry()
+    dispatch(host.parser, telemetry, ["import", "c", "-l", "3"])
+    assert not telemetry.losses
+
+
 @pytest.mark.parametrize("options", [{}, {"fields": {"n": "number"}}], ids=str)
 def test_flags_after_other_events(make_telemetry: Callable[..., Telemetry], host: Host, options: Any) -> None:
     """A command that was recorded before `dispatch` does not keep the field from being declared."""

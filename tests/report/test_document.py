@@ -85,6 +85,14 @@ def test_a_document() -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+def test_the_rows_stand_by_their_weight() -> None:
+    """The most used first, equal ones by name, and what was added up beyond a full table last, however much it is."""
+    found = document(summed(record(f"e{number:03}") for number in [*range(ROWS + 50), 7]))
+    names = [row["event"] for row in found["rows"]]
+    assert names == ["e007", *sorted({f"e{number:03}" for number in range(ROWS)} - {"e007"}), OTHERS]
+    assert found["rows"][-1]["count"] == 50
+
+
 def test_estimates_stand_beside_counts() -> None:
     """A sampled event has both, as have its days and the whole; the order of rows is that of what they stand for."""
     found = document(summed([record("rare", sample_rate=0.01)] * 4 + [record("often")] * 9))

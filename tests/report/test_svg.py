@@ -61,6 +61,7 @@ def test_columns_stand_side_by_side(days: int) -> None:
         assert float(height) == pytest.approx(tallest * (at + 1) / days, abs=0.1)
     names = re.findall(r'<text(?: class="between")? x="([\d.]+)%"[^>]*text-anchor="middle">day (\d+)<', text)
     assert [at for _, at in names] == ([] if days == 2 else [str(days // 2)])
+    assert text.count('<text class="between"') == (days > 2)
     assert all(float(x) == pytest.approx(100 * (2 * int(at) + 1) / (2 * days), abs=0.02) for x, at in names)
     ends = re.findall(r'<text x="([\d.]+)%"[^>]*text-anchor="(start|end)">day (\d+)<', text)
     assert ends == ([("0.00", "start", "0"), ("100.00", "end", str(days - 1))] if days > 1 else [])
