@@ -87,6 +87,8 @@ def test_a_part_that_says_nothing_is_not_there() -> None:
     timed = page(summed([record("command", command="sync", duration_ms=4)]), None, tool="mytool")
     assert ['id="durations"' in text for text in (one, timed)] == [False, True]
     assert not re.findall(r"</section>\s*[^<\s]", one)
+    rare = page(summed([record("rare", sample_rate=0.25)]), None, tool="mytool")
+    assert ["estimates of all" in text for text in (one, rare)] == [False, True]
 
 
 def test_an_estimate_has_its_error_on_the_bar() -> None:
