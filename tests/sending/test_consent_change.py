@@ -46,8 +46,9 @@ def data(running: Telemetry) -> Path:
 @pytest.mark.parametrize("text", ["false\n", "", "no", "perhaps\n", "\x00\xff"], ids=repr)
 def test_a_no_is_noticed(running: Telemetry, data: Path, read_log: Any, text: str) -> None:
     """Anything but a yes in the consent file stops a running process: the queue is discarded and counted, the log stays
-    as it is, and later events are not even converted.
+    as it is, later events are not even converted, and nothing is noted of a consent that is none.
     """
+    noted = (data / "delivery.json").read_bytes()
     say(data, text)
     running.track("search", n=1)
     assert not running.flush(LONG)
@@ -57,6 +58,7 @@ def test_a_no_is_noticed(running: Telemetry, data: Path, read_log: Any, text: st
     assert running.close(LONG)
     assert numbers(read_log(data)) == [0]
     assert losses.read(running.paths["losses"]) == {"consent": 1}
+    assert (data / "delivery.json").read_bytes() == noted
 
 
 def test_a_missing_answer_is_a_no(running: Telemetry, data: Path, read_log: Any) -> None:
