@@ -1,8 +1,8 @@
-"""Requests from bytes: whole, byte by byte and with more behind; and what is refused, with which status."""
+"""Requests from bytes: whole, byte by byte and with more behind; what is refused, and how; and answers as bytes."""
 
 import pytest
 
-from discreet.collector.http import BODY_BYTES, HEAD_BYTES, Reader, Refusal, Request
+from discreet.collector.http import BODY_BYTES, HEAD_BYTES, Answer, Reader, Refusal, Request
 
 PLAIN = b"POST /t?a=1 HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-Odd:  a b\t\r\n\r\nhello"
 CHUNKED = b"POST /t HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3;ext=1\r\nhel\r\n02\r\nlo\r\n0\r\n\r\n"
@@ -135,3 +135,21 @@ def test_what_is_just_allowed() -> None:
     assert plain.body == chunked.body == body
     (full,) = requests(headed(*(f"X{number}: 1" for number in range(100)), first="GET / HTTP/1.1"))
     assert len(full.headers) == 100
+
+
+@pytest.mark.parametrize(
+    ("answer", "keep", "lines"),
+    [
+        (Answer(200, b"{}"), True, "200 OK|Date: now|Content-Type: application/json|Content-Length: 2||{}"),
+        (
+            Answer(405, headers={"Allow": "GET"}),
+            True,
+            "405 Method Not Allowed|Date: now|Allow: GET|Content-Length: 0||",
+        ),
+        (Answer(204), True, "204 No Content|Date: now||"),
+        (Answer(204), False, "204 No Content|Date: now|Connection: close||"),
+    ],
+)
+def test_an_answer(answer: Answer, keep: bool, lines: str) -> None:
+    """It says where it ends, or the client of a kept connection would wait for more; one without a body may not."""
+    assert answer.written("now", keep=keep) == f"HTTP/1.1 {lines}".replace("|", "\r\n").encode()

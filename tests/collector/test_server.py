@@ -40,6 +40,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         b"G",
         b"GET /t HTTP/1.1\r\nX: ",
+        head("POST /t HTTP/1.1", JSON, "Content-Length: 100"),
         head("POST /t HTTP/1.1", JSON, "Content-Length: 100") + b'{"records"',
         head("POST /t HTTP/1.1", JSON, "Transfer-Encoding: chunked") + b"5\r\nab",
     ],
@@ -50,19 +51,26 @@ def test_a_request_that_does_not_come_in_time(collector: Collector, begun: bytes
 
 
 @pytest.mark.usefixtures("hasty")
-def test_a_client_that_drips(collector: Collector) -> None:
-    """Each byte in time does not make the request in time."""
+@pytest.mark.parametrize(
+    ("begun", "drop"),
+    [
+        (b"GET /t HTTP/1.1\r\nX: ", b"X"),
+        (head("POST /t HTTP/1.1", JSON, "Transfer-Encoding: chunked"), b"1\r\n \r\n"),  # of which nothing is held
+    ],
+)
+def test_a_client_that_drips(collector: Collector, begun: bytes, drop: bytes) -> None:
+    """Each piece in time does not make the request in time."""
     with collector.connect() as connection:
         stop = threading.Event()
 
         def drip() -> None:
             try:
                 while not stop.wait(0.02):
-                    connection.sendall(b"X")
+                    connection.sendall(drop)
             except OSError:
                 pass  # cut off, as it should be
 
-        connection.sendall(b"GET /t HTTP/1.1\r\nX: ")
+        connection.sendall(begun)
         dripping = threading.Thread(target=drip)
         dripping.start()
         try:
@@ -392,18 +400,20 @@ def test_a_client_that_asks_faster_than_it_is_answered(collector: Collector, mon
     assert max(held) < 300_000  # a read of asyncio's has at most 256 KiB
 
 
-def test_a_request_under_way_is_answered_at_the_end(collector: Collector) -> None:
+@pytest.mark.parametrize("held", [0, 10], ids=["head alone", "some of the body"])
+def test_a_request_under_way_is_answered_at_the_end(collector: Collector, held: int) -> None:
     """Whoever stops the collector does not lose what is just arriving; idle connections are closed."""
     post = written(wire.encode(RECORDS, collector.destination("json")))
+    first = post.index(b"\r\n\r\n") + 4 + held
     with collector.connect() as idle, collector.connect() as connection:
         idle.sendall(BEACON)
         idle.recv(100)
-        connection.sendall(post[:-10])
+        connection.sendall(post[:first])
         while not any(one._request for one in list(collector.server.connections)):
             pass
         collector.ask_to_stop()
         assert idle.recv(1) == b""
-        connection.sendall(post[-10:])
+        connection.sendall(post[first:])
         assert read(connection).status == 200
     collector.stop()
     assert len(collector.records()) == 17

@@ -146,9 +146,13 @@ def test_old_files_are_erased_although_nothing_comes(
 
 def test_a_torn_end_is_cut_off(opened: Callable[..., Store], tmp_path: Path) -> None:
     """It was never acknowledged, so it is taken when it comes again, and no line is spoiled by it."""
+    file = tmp_path / "out" / "2026-11-20.mytool.jsonl"
+    opened()
+    file.write_text(row(1)[2])  # all that there is
+    opened()
+    assert file.read_bytes() == b""
     opened().add([row(1)])
     for torn in (row(2)[2], row(2)[2][:60], "x" * 40_000):
-        file = tmp_path / "out" / "2026-11-20.mytool.jsonl"
         with file.open("a") as stream:
             stream.write(torn)
         opened()
