@@ -168,14 +168,15 @@ def test_a_mapping_in_the_place_of_a_row(kind: Any) -> None:
 
 @pytest.mark.parametrize("kind", FROZEN)
 def test_a_declaration_that_is_another_mapping(kind: Any) -> None:
-    """What is a mapping is told that it must be a dict, and not that it is none."""
+    """What is a mapping is told that it must be a dict, and not that it is none; a name is no sequence of classes."""
     rows = {"n": "count"}
     with pytest.raises(ValueError, match=r"^fields must be a mapping of field names to conversions, and a dict, not "):
         Declaration((), kind(rows))
     with pytest.raises(ValueError, match=r"^event 'search' must be a mapping of field names to .*, and a dict, not "):
         Declaration({"search": kind(rows)})
-    with pytest.raises(ValueError, match=r"^events must be a dict, or a sequence of Event classes, not "):
-        Declaration(kind({"search": rows}))
+    for events in (kind({"search": rows}), "search", b"search"):
+        with pytest.raises(ValueError, match=r"^events must be a dict, or a sequence of Event classes, not "):
+            Declaration(events)
 
 
 @pytest.mark.parametrize("kind", [Count, OneOf])
