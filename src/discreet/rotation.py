@@ -20,8 +20,8 @@ def rotated(log_name: str, number: int) -> str:
     """The name of the log after `number` rotations: `usage.jsonl`, 2 -> `usage.2.jsonl`; 0 is the log itself."""
     if not number:
         return log_name
-    stem, dot, suffix = log_name.rpartition(".")
-    return f"{stem}.{number}.{suffix}" if stem and dot else f"{log_name}.{number}"
+    stem, _, suffix = log_name.rpartition(".")
+    return f"{stem}.{number}.{suffix}" if stem else f"{log_name}.{number}"
 
 
 def nth(paths: names.Paths, number: int) -> str:
