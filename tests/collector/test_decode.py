@@ -234,6 +234,12 @@ def test_spans_of_one_trace_are_told_apart() -> None:
     assert len(set(first)) == 2
 
 
+@pytest.mark.parametrize("ids", [{"traceId": SPAN["traceId"][1:]}, {"spanId": "jane"}, {"spanId": None}])
+def test_a_span_without_its_ids(ids: dict[str, object]) -> None:
+    """It is none: by what does not name a span, no repeat could be told."""
+    assert list(decode.spans(traced({**SPAN, **ids}))) == [(None, FOREIGN)]
+
+
 def test_an_event_of_another_posthog_client() -> None:
     """No name of PostHog's own is kept, and no person: not as a run, not as a property."""
     event = {
