@@ -63,8 +63,9 @@ def test_a_plain_directory_is_taken_as_it_is(data_dir: str | None) -> None:
 @pytest.mark.parametrize(("name", "version"), [("mytool", ""), ("my-tool_2", "1.4.0"), ("M", "1.0.dev0"), ("a-", "0")])
 @pytest.mark.parametrize("data_dir", [None, "/var/lib/mytool", "~/.config/mytool"])
 def test_what_is_usual_is_plain(name: str, version: str, data_dir: str | None) -> None:
-    """Or the first sight would spare nobody anything."""
+    """Or the first sight would spare nobody anything; and the rule, which is asked beside other options, agrees."""
     assert _is_plain(name, version, data_dir)
+    assert names.checked_directory(data_dir) == (data_dir or "")
 
 
 @pytest.mark.parametrize(
