@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -169,6 +170,16 @@ def test_two_at_once_without_hard_links(path: Path, monkeypatch: pytest.MonkeyPa
     assert made == [b"first"]
     assert path.read_bytes() == b"first"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_lock_that_another_has_for_a_moment(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is waited for, over an empty file too, or the note of a first run would be left to chance."""
+    path.touch()
+    lock = directories.DirectoryLock(str(path.parent))
+    assert lock.__enter__()
+    monkeypatch.setattr(directories, "time", SimpleNamespace(sleep=lambda _: lock.__exit__()))
+    files.write_private(str(path), b"new", replace=False)
+    assert path.read_bytes() == b"new"
 
 
 def test_a_short_write_is_continued(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
