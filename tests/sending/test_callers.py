@@ -187,12 +187,14 @@ def test_two_tools_in_one_process(make_telemetry: MakeTelemetry, read_log: Any) 
 def test_the_default_instance_can_be_replaced(home: Any, read_log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second `init` closes the first instance, whose events are on its log, and takes over `track`."""
     monkeypatch.setattr(discreet, "_default", discreet._default)
-    directories = [home / name for name in ("first", "second")]
+    directories, senders = [home / name for name in ("first", "second")], []
     for n, directory in enumerate(directories):
         directory.mkdir()
         (directory / "opt-in").write_text("true\n")
         allow(discreet.init("mytool", data_dir=directory))
         discreet.track("search", n=n)
+        senders.append(discreet._default._sender)
+    assert [sender.closed for sender in senders] == [True, False]
     assert discreet.flush(LONG)
     assert discreet.enabled()
     assert discreet.close(LONG)

@@ -187,6 +187,20 @@ def test_another_yes_is_noted(make_telemetry: MakeTelemetry, delivery: str) -> N
         assert not noted.empty, "there is a log of before"
 
 
+def test_a_yes_of_the_environment_is_noted(make_telemetry: MakeTelemetry, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first run, before which there is no directory, says what was disclosed and from when on there is a
+    destination.
+    """
+    monkeypatch.setenv("MYTOOL_TELEMETRY_OPT_IN", "1")
+    telemetry = make_telemetry(opted_in=False, destination="https://one.example/t")
+    telemetry.track("search", n=0)
+    assert telemetry.flush(LONG)
+    noted = states.load(telemetry.paths["delivery"])
+    assert noted.period == repr(signature(telemetry.paths))
+    assert noted.covered
+    assert noted.empty
+
+
 def test_a_note_that_fails(
     running: Telemetry,
     data: Path,

@@ -288,3 +288,26 @@ def test_a_file_of_another_user_is_refused(paths: names.Paths, directory: Path) 
     with pytest.raises(PermissionError):
         Log(paths).append(lines_of(1, 1))
     assert (directory / "usage.jsonl").read_bytes() == content
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such numbers")
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_a_host_that_has_closed_a_stream(
+    paths: names.Paths, monkeypatch: pytest.MonkeyPatch, read_log: Any, directory: Path, closed: int
+) -> None:
+    """What it prints, to nobody as it thinks, does not get into the log, which never has that number while it is open
+    for writing.
+    """
+    used: list[int] = []
+    real, held = os.write, os.dup(closed)
+    os.close(closed)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "write", lambda descriptor, content: used.append(descriptor) or real(descriptor, content))
+            Log(paths).append(lines_of(1))
+    finally:
+        os.dup2(held, closed)
+        os.close(held)
+    assert numbers(read_log(directory)) == [0]
+    assert used
+    assert min(used) > 2
