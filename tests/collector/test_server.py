@@ -482,6 +482,24 @@ def test_the_same_error_many_times(start: Callable[..., Collector], monkeypatch:
     assert "jane" not in said
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["to begin", "to end"])
+def test_a_disk_that_does_not_keep_it(
+    start: Callable[..., Collector], monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    """What was taken may be lost with the machine then: whoever runs it is told, whichever thread finds out."""
+    monkeypatch.setattr(room, "_TICK_SECONDS", 0.02)
+    collector, told, said = start(), threading.Event(), []
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(collector.server, "_complain", lambda what: (said.append(what), told.set()))
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "sync", (lambda _: refuse) if late else refuse)
+        assert told.wait(20)
+    assert set(said) == {"the disk did not take what was written: [Errno 5] Input/output error"}
+
+
 def test_nobody_reads_what_is_told(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """The terminal is gone, or stderr is a file on the same full disk: it is no reason to end, nor is it told."""
     tried = threading.Event()
