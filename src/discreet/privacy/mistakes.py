@@ -100,7 +100,7 @@ def _of_options(word: str, kind: "type[Conversion]", options: object, remarks: "
         if key not in known:
             near = _nearest(key, known)
             return f"{word} has no option {key!r}; it has {', '.join(known)}" + (near and f"; did you mean {near!r}?")
-    placed = places[: len(options)] if listed and not texts else ()  # type: ignore[arg-type]  # a list: looked at above
+    placed = places[: len(options)] if listed else ()  # type: ignore[arg-type]  # a list: looked at above
     twice = next((key for key in remarks if key in (*within, *placed)), "")
     return twice and f"{twice} is given twice: to {word}, and beside it"
 
