@@ -94,8 +94,8 @@ def test_a_bare_number_or_boolean_passes(value: object, left: object) -> None:
 def test_everything_else_is_dropped(value: object) -> None:
     """Text, long numbers, containers and objects never pass without a row, and are counted."""
     for harness in (Harness(), Harness(fields={"other": "count"})):
-        assert harness(n=value, m=1) == {"m": 1}
-        assert harness.lost == {"undeclared_value": 1}
+        for time in (1, 2):  # a field that is known has a shorter way
+            assert (harness(n=value, m=1), harness.lost) == ({"m": 1}, {"undeclared_value": time})
 
 
 def test_nothing_is_nothing() -> None:
