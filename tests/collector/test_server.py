@@ -264,6 +264,7 @@ def look(collector: Collector) -> None:
 def test_a_client_that_reads_slowly(collector: Collector, monkeypatch: pytest.MonkeyPatch, keep: bool) -> None:
     """It gets the whole page, however long that takes, since its reading shows soon."""
     monkeypatch.setattr(room, "_TICK_SECONDS", 0.01)
+    monkeypatch.setattr(room, "LINGER_SECONDS", 0.0)  # for a client that has read all
     monkeypatch.setattr(page, "index", lambda *_: "#" * (8 << 20))
     ask = head("GET / HTTP/1.1")
     came, looks = bytearray(), 0
@@ -275,6 +276,7 @@ def test_a_client_that_reads_slowly(collector: Collector, monkeypatch: pytest.Mo
         (one,) = collector.server.connections
         while not one.unread():
             time.sleep(0.001)
+        time.sleep(0.1)
         while (left := one.unread()) > 1 << 20:
             while one.unread() > left - room.READ_BYTES:
                 came += connection.recv(4096)
