@@ -34,6 +34,23 @@ NUMBERS = (
     79927398713,
 )  # a telephone, an address, a card: bare numbers of ten digits or more
 DECLARED_NUMBERS = ("aggregate", "duration_ms", "exit_code", "number")
+# Every conversion, and those with options that change what leaves. A bare number leaves where its author declared it as
+# one, so a secret number has no business in those two.
+FIELDS: dict[str, Any] = {
+    "forbid": "forbid",
+    "boolean": "boolean",
+    "boolean_by_lot": {"boolean": {"epsilon": 1.0}},
+    "count": "count",
+    "hash": "hash",
+    "text_count": "text_count",
+    "distribution": {"distribution": ["json", "py"]},
+    "aggregate": {"aggregate": True, "level": "enhanced"},
+    "number": {"number": {"buckets": [0, 10, 100]}},
+    "one_of": {"one_of": ["json", "table"]},
+    "one_of_by_lot": {"one_of": ["json", "table"], "epsilon": 1.0},
+    "version": "version",
+    "nested": {"n": "count", "deep": "text_count", "json": {"one_of": ["py"]}},
+}
 HALVES = ("zx9can-first", "second-ary79")  # a secret that was split in two
 
 

@@ -24,7 +24,7 @@ import sys
 sys.path[:0] = {paths!r}
 import discreet
 from privacy import canaries
-from privacy.test_canary import FIELDS
+from privacy.canaries import FIELDS
 
 sys.executable = {python!r}  # what the child is started with
 telemetry = discreet.init(
