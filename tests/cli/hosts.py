@@ -11,6 +11,7 @@ from typing import Any
 
 from conftest import clean_environment
 from discreet import names
+from discreet.__main__ import main
 from discreet.destination import Destination
 from discreet.privacy.declaration import Declaration
 from discreet.sending import work
@@ -89,6 +90,14 @@ class Host:
         assert (done.returncode, done.stderr) == (0, b"")
         assert done.stdout.endswith(b"\n")
         return done.stdout[:-1].split(b"\n")
+
+
+def exit_status(*arguments: str) -> int:
+    """How `discreet` ends in this process, where an interpreter of its own would prove no more."""
+    try:
+        return main(arguments)
+    except SystemExit as ended:  # how argparse refuses
+        return ended.code
 
 
 @contextlib.contextmanager

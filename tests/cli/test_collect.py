@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from cli.hosts import exit_status
 from conftest import clean_environment
 from discreet.__main__ import main
 from discreet.cli.collect import _is_loopback
@@ -206,14 +207,23 @@ def test_a_token(collect: Callable[..., Any], tmp_path: Path, by: str) -> None:
     ],
 )
 def test_a_wrong_use(
-    collect: Callable[..., Any], tmp_path: Path, arguments: tuple[str, ...], environment: dict[str, str], said: str
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: tuple[str, ...],
+    *,
+    environment: dict[str, str],
+    said: str,
 ) -> None:
     """Exit status 2 and a sentence; nothing listens and nothing is made."""
     for name, content in (("empty", ""), ("broken", "{"), ("list", '{"a": 1}')):
         (tmp_path / name).write_text(content)
-    process = collect(*arguments, **environment)
-    out, err = process.communicate(timeout=20)
-    assert (process.returncode, out) == (2, "")
+    monkeypatch.chdir(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert exit_status("collect", "--port", "0", *arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
     assert said in err
     assert not (tmp_path / "collected").exists()
 
