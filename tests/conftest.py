@@ -43,6 +43,7 @@ ROWS = environments.rows(environments.VENDORS + environments.TEST_RUNNERS + envi
 LOOKED_AT = {condition.partition("=")[0] for _, rule in ROWS for condition in rule}
 LOOKED_AT |= {"DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", "DISCREET_DEBUG", "PYTHONPATH"}
 LOOKED_AT |= {"PYTHONUNBUFFERED"}  # few users have it, and with it nothing comes in the wrong order
+LOOKED_AT |= {"PYTHONDONTWRITEBYTECODE"}  # nor this: with it each of thousands of children compiles what it imports
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -548,8 +548,9 @@ def pytester_like(tmp_path: Path, home: Path) -> Callable[..., str]:
             directory.mkdir(parents=True)
             (directory / "opt-in").write_text("true\n")
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_host.py"]
+        environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # a host needs none of this project's
         done = subprocess.run(
-            command, cwd=tmp_path, env=dict(os.environ), capture_output=True, text=True, check=False, timeout=50
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=50
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
