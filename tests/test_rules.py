@@ -20,6 +20,12 @@ def tree(name: str) -> ast.Module:
     return ast.parse(PATHS[name].read_bytes())
 
 
+@functools.cache
+def nodes(name: str) -> list[ast.AST]:
+    """All of it, at whatever depth."""
+    return list(ast.walk(tree(name)))
+
+
 FACADE = tree("__init__.py")
 
 
@@ -36,7 +42,7 @@ def for_type_checkers(module: ast.AST) -> set[ast.AST]:
 def own_imports(name: str) -> Iterator[tuple[Path, str]]:
     """Each relative import, as the folder or module it names and the name that it takes from there."""
     folders = [PATHS[name].parent, *PATHS[name].parent.parents]
-    for node in ast.walk(tree(name)):
+    for node in nodes(name):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = folders[node.level - 1].joinpath(*(node.module or "").split("."))
             for alias in node.names:
@@ -46,17 +52,17 @@ def own_imports(name: str) -> Iterator[tuple[Path, str]]:
 @functools.cache
 def defined(module: Path) -> set[str]:
     """Every name that a module binds or reads, at whatever depth."""
-    nodes = list(ast.walk(ast.parse(module.read_bytes())))
+    inner = nodes(module.relative_to(SOURCE).as_posix())
     named = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.alias)
-    return {node.id for node in nodes if isinstance(node, ast.Name)} | {
-        node.name for node in nodes if isinstance(node, named)
+    return {node.id for node in inner if isinstance(node, ast.Name)} | {
+        node.name for node in inner if isinstance(node, named)
     }
 
 
 @pytest.mark.parametrize("name", PATHS)
 def test_own_modules_are_named_relatively(name: str) -> None:
     """No module names the package: a copy under another name would load the wrong one, or none."""
-    for node in ast.walk(tree(name)):
+    for node in nodes(name):
         named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         named += [node.module or ""] if isinstance(node, ast.ImportFrom) and not node.level else []
         assert "discreet" not in {one.partition(".")[0] for one in named}
@@ -85,7 +91,7 @@ def test_every_module_says_its_job(name: str) -> None:
 def test_nothing_catches_more_than_an_exception() -> None:
     """No handler is bare or catches `BaseException`, in a tuple neither: Ctrl-C and `sys.exit` are the host's."""
     for name in PATHS:
-        for node in ast.walk(tree(name)):
+        for node in nodes(name):
             if isinstance(node, ast.ExceptHandler):
                 assert node.type is not None, f"{name}, line {node.lineno}"
                 caught = {inner.id for inner in ast.walk(node.type) if isinstance(inner, ast.Name)}
@@ -111,7 +117,7 @@ def test_every_reason_has_its_row() -> None:
     counting = {"border", "drop", "lose", "swallow", "_drop", "_lose", "_room"}
     texts: set[str] = set()
     counted: set[str] = set()
-    for node in (node for name in PATHS for node in ast.walk(tree(name))):
+    for node in (node for name in PATHS for node in nodes(name)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             texts.add(node.value)
         if isinstance(node, ast.Call) and node.args and getattr(node.func, "attr", "") in counting:
@@ -126,7 +132,7 @@ def test_no_state_at_module_level() -> None:
     found = {
         (name, changed)
         for name in PATHS
-        for node in ast.walk(tree(name))
+        for node in nodes(name)
         if isinstance(node, ast.Global)
         for changed in node.names
     }
