@@ -65,7 +65,7 @@ def forms(secret: str) -> set[str]:
         found.add(encoded[first : len(encoded) - bool((lead + len(raw)) % 3)])
     for kind in ("md5", "sha1", "sha256", "sha512", "blake2b"):
         digest = hashlib.new(kind, raw).hexdigest()
-        found |= {digest, digest[:16], digest.upper()[:16]}
+        found |= {digest[:16], digest.upper()[:16]}  # who finds the beginning finds all of it
     return {form for form in found if len(form) > 5}
 
 
