@@ -80,6 +80,25 @@ signal.signal(signal.SIGINT, {handler})
 telemetry = discreet.init("mytool", version="1.0", fields=dict(n="count"))
 {doing}
 """
+TOO_SHORT = """
+import time
+import discreet
+from discreet.log import Log
+
+def append(log, lines):
+    while not told:
+        time.sleep(0.001)
+    time.sleep(0.1)
+    return real(log, lines)
+
+told, real, Log.append = [], Log.append, append
+discreet.Telemetry.close.__defaults__ = (10.0,)  # as above
+discreet.init("mytool", version="1.0")
+discreet.track("search", n=1)
+told.append(discreet.close(0))
+discreet.track("search", n=2)
+assert told == [False]
+"""
 TOGETHER = """
 import threading
 import discreet
@@ -137,6 +156,14 @@ def test_closed_for_a_time_that_is_none(run_python: Any, read_log: Any) -> None:
     """A `close` that fails, since `timeout` is no number, is False and counted; the end itself then drains."""
     result = run_python(PROGRAM.format(end="assert discreet.close(None) is False"))
     assert result.returncode == 0
+    assert numbers(read_log()) == [1, 2]
+
+
+@pytest.mark.usefixtures("directory")
+def test_closed_for_too_short_a_time(run_python: Any, read_log: Any) -> None:
+    """A `close` that the thread outlasts leaves it to the end itself to wait, also for what is tracked in between."""
+    result = run_python(TOO_SHORT)
+    assert (result.returncode, result.stderr) == (0, "")
     assert numbers(read_log()) == [1, 2]
 
 

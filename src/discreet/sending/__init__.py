@@ -141,10 +141,10 @@ class Sender:
     def close(self, timeout: float) -> bool:
         """End the thread once it has written all that is queued; wait at most `timeout` seconds; whether it has."""
         self.closed = True
-        reached = self.end(timeout)
-        atexit.unregister(self._leave)  # not before: a wait that was interrupted, or could not begin, is made up then
-        if self.courier is not None and (reached or not self.running.locked()):  # else the disk hangs, for it as well
-            self.courier.leave(self.encoder.run)
+        if (reached := self.end(timeout)) or not self.running.locked():  # else the disk hangs, for a courier as well
+            atexit.unregister(self._leave)  # not before: a wait too short, interrupted or not begun is made up then
+            if self.courier is not None:
+                self.courier.leave(self.encoder.run)
         return reached and not self._lost
 
     def end(self, timeout: float) -> bool:
