@@ -32,7 +32,7 @@ for number in map(int, sys.argv[2:]):
     telemetry.flush(30)
 discreet.track("search", text="not declared")
 """
-SORE = ("write page", "write opt-in.tmp", "replace opt-in.tmp")
+SORE = ("write page", "write opt-in.tmp", "replace opt-in.tmp", "access opt-in")
 SENT, WAITING = range(1, 12), range(101, 106)
 
 
