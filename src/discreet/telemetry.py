@@ -4,6 +4,7 @@ The rule that keeps it honest: what a host's running code calls is silent. `trac
 scope's own work pass one border, which turns any error into a count. Only the constructor speaks up.
 """
 
+import atexit
 import os
 import sys
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .destination import Destination
     from .privacy import Filter
     from .sending import Sender
-    from .sending.courier import Courier
     from .sending.installation import Pseudonyms
 
 EXIT_SECONDS = 0.25  # the longest that the end of a process waits for its log
@@ -27,6 +27,8 @@ class Recorder:
     """What `discreet.Telemetry` records with; its options are explained there."""
 
     off = True  # nothing will be recorded: one attribute, so that a disabled call costs a branch
+    leaving = False  # the interpreter is at its end: whoever tracks from now on writes himself
+    unclosed: "dict[Sender, None]" = {}  # noqa: RUF012  # of this process, as its end is
     verbs = "telemetry"  # what is typed between program and verb: as mounted, or as the host sets it here
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "Any" = None  # the running commands, in a `ContextVar`; see hosts/__init__.py
@@ -95,9 +97,8 @@ class Recorder:
         return self.located
 
     def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
-        """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network.
-        `event` is a legal name, a declared `Event` instance or an object with `_telemetry_keys()`; what the declaration
-        does not let out is dropped and counted. See docs/privacy.md.
+        """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network. `event`
+        is a legal name, an `Event` or an object with `_telemetry_keys()`; what its rows do not let out is counted.
         """
         if not self.off:
             self.border("conversion", self._record, event, properties, more)
@@ -193,29 +194,23 @@ class Recorder:
         if not self.enabled:
             self.off = True
             return None
-        from .names import shows
+        from .names import addressed, shows
         from .privacy import Filter
         from .sending import Sender
 
         if self._sender is None:
-            install, show = self.identity == "install", shows(self.name, self.environ)
-            made = Sender(self, install=install, show=show, courier=None if show else self._new_courier())
+            show, courier = shows(self.name, self.environ), None
+            leaves = not show and self.mode != "local" and self.delivery != "none"
+            if leaves and (self.destinations or addressed(self.name, self.environ, self.settings)):
+                from .sending.courier import engaged
+
+                courier = engaged(self)
+            made = Sender(self, install=self.identity == "install", show=show, courier=courier)
             self.__dict__.setdefault("_sender", made)
         salted = self.salted  # called at the first hash or lot, as most hosts have neither: hence lambdas
         hashed, drawn = lambda *place: salted()(*place), lambda *place: salted().draw(*place)  # noqa: PLW0108
         self._filter = Filter(self.declaration, self.decision.level, hashed, self.lose, drawn, environ=self.environ)
         return self._filter
-
-    def _new_courier(self) -> "Courier | None":
-        """Who delivers; None if nothing is to leave this machine."""
-        from .names import addressed
-
-        somewhere = self.destinations or addressed(self.name, self.environ, self.settings)
-        if not somewhere or self.mode == "local" or self.delivery == "none":
-            return None
-        from .sending.courier import engaged
-
-        return engaged(self)
 
     def still_agreed(self) -> bool:
         """Whether the consent of the queued records still stands; if not, decide anew. `OSError`: nobody can tell."""
@@ -240,9 +235,7 @@ class Recorder:
         return found
 
     def _plainly_off(self) -> bool:
-        """Whether a no, or the absence of any yes, is plain to see, which spares most disabled processes the gate.
-        A True must agree with the gate: a test compares the two over the whole table. Loads no room, not even `names`.
-        """
+        """Whether a no, or no yes at all, is plain to see without the gate, which must agree (a test)."""
         environ, head = self.environ, self.name.upper().replace("-", "_")
         for switch in ("DO_NOT_TRACK", "TELEMETRY_DISABLED", "DISABLE_TELEMETRY", f"{head}_NO_TELEMETRY"):
             if environ.get(switch) in ("1", "true", "yes", "on"):
@@ -259,12 +252,19 @@ class Recorder:
         return self.mode != "opt-out" and not os.access(f"{place}/enabled", os.F_OK)
 
 
-def facts_of(recorder: Recorder) -> "Facts":
+@atexit.register  # now: the interpreter does not call what is registered while it ends, as by a first event
+def _leave() -> None:
+    Recorder.leaving = True
+    for sender in [*Recorder.unclosed]:
+        if not sender.closed:
+            sender.leave()
+
+
+def facts_of(of: Recorder) -> "Facts":
     """What the gate looks at, looked at now."""
     from .consent import look
 
-    about = recorder.name, recorder.mode, recorder.environ, recorder.paths
-    return look(*about, settings=recorder.settings, lifted=recorder.lifted)
+    return look(of.name, of.mode, of.environ, of.paths, settings=of.settings, lifted=of.lifted)
 
 
 def _is_plain(name: object, version: object, data_dir: object) -> bool:

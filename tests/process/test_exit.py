@@ -80,6 +80,15 @@ signal.signal(signal.SIGINT, {handler})
 telemetry = discreet.init("mytool", version="1.0", fields=dict(n="count"))
 {doing}
 """
+FIRST = """
+import atexit
+import discreet
+
+{before}
+discreet.Telemetry.close.__defaults__ = (10.0,)  # as above
+telemetry = discreet.init("mytool", version="1.0", fields=dict(n="number"))
+{after}
+"""
 TOO_SHORT = """
 import time
 import discreet
@@ -222,6 +231,25 @@ def test_events_of_the_end_itself(run_python: Any, read_log: Any, where: str) ->
     result = run_python(program)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
     assert numbers(read_log()) == [1, 2, 3]
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("when", ["before init", "after init"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "discreet.track('search', n=1)",
+        "telemetry.session(n=1).close()",
+        "discreet.Telemetry('mytool', version='1.0').track('search', n=1)",
+    ],
+)
+def test_the_first_event_is_one_of_the_end(run_python: Any, read_log: Any, when: str, what: str) -> None:
+    """Nothing was recorded when the interpreter began to end, so no thread is there, and nothing waits for one."""
+    end = f"atexit.register(lambda: {what})\n"
+    program = FIRST.format(**{"before": "", "after": "", when.partition(" ")[0]: end})
+    result = run_python(program)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    assert numbers(read_log()) == [1]
 
 
 @pytest.mark.usefixtures("directory")

@@ -103,7 +103,7 @@ class Owner:
         self.paths = paths
         self.signature = consent.signature(paths)
         self.environ: dict[str, str] = {}
-        self.off = False
+        self.off, self.leaving, self.unclosed = False, False, {}
         self.losses: dict[str, int] = {}  # until they are saved
         self.counted: dict[str, int] = {}  # all of them
         self.agreed = True

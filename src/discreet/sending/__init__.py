@@ -57,17 +57,15 @@ class Ticket:
 
 
 class Sender:
-    """The queue and the thread of one tool in one process.
-
-    With `install` records carry the id of the installation, if there can be one; with `show` they are printed on
-    stderr instead of recorded; a `courier` delivers what is on the log.
+    """The queue and the thread of one tool in one process. With `install` records carry the id of the installation, if
+    there can be one; with `show` they are printed on stderr and not recorded; a `courier` delivers what is on the log.
     """
 
     def __init__(
         self, owner: "Owner", *, install: bool = False, show: bool = False, courier: "Courier | None" = None
     ) -> None:
         self.owner, self.courier, self._log, self._show = owner, courier, Log(owner.paths), show
-        self.install, self.id, self.closed = install, "", False
+        self.install, self.id, self.closed = install, "", owner.leaving
         if install and (not show or os.path.exists(owner.paths["id"])):  # `show` makes no file
             from .installation import known_as
 
@@ -77,13 +75,14 @@ class Sender:
 
             first.note(owner, courier.destinations if courier is not None else ())
         self.renew()
-        atexit.register(self._leave)
+        atexit.register(self.leave)
+        owner.unclosed[self] = None
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=_hook(ref(self), "rest"), after_in_child=_hook(ref(self), "renew"))
         if "multiprocessing.util" in sys.modules:
             self._fork("finish_worker")
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """What the interpreter calls at its end, where it prints what is raised."""
         try:
             if self.owner._sender is self:  # else another thread tracked at the same time, and its sender counts
@@ -142,7 +141,8 @@ class Sender:
         """End the thread once it has written all that is queued; wait at most `timeout` seconds; whether it has."""
         self.closed = True
         if (reached := self.end(timeout)) or not self.running.locked():  # else the disk hangs, for a courier as well
-            atexit.unregister(self._leave)  # not before: a wait too short, interrupted or not begun is made up then
+            self.owner.unclosed.pop(self, None)
+            atexit.unregister(self.leave)  # not before: a wait too short, interrupted or not begun is made up then
             if self.courier is not None:
                 self.courier.leave(self.encoder.run)
         return reached and not self._lost

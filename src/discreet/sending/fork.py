@@ -58,4 +58,4 @@ def finish_worker(sender: "Sender") -> None:
     from multiprocessing.util import Finalize
 
     if parent_process() is not None:
-        Finalize(sender, sender._leave, exitpriority=0)
+        Finalize(sender, sender.leave, exitpriority=0)

@@ -5,7 +5,7 @@ module is never loaded at all.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..destination import Destination
 from ..privacy.author import Author
@@ -23,6 +23,8 @@ class Owner(Author, Protocol):
     version: str
     signature: object
     off: bool
+    leaving: bool
+    unclosed: dict[Any, None]
     settings: Mapping[str, object]
     lifted: tuple[str, ...]
     destinations: tuple[Destination, ...]
