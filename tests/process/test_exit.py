@@ -82,9 +82,9 @@ telemetry = discreet.init("mytool", version="1.0", fields=dict(n="count"))
 """
 FIRST = """
 import atexit
+{before}
 import discreet
 
-{before}
 discreet.Telemetry.close.__defaults__ = (10.0,)  # as above
 telemetry = discreet.init("mytool", version="1.0", fields=dict(n="number"))
 {after}
@@ -234,7 +234,7 @@ def test_events_of_the_end_itself(run_python: Any, read_log: Any, where: str) ->
 
 
 @pytest.mark.usefixtures("directory")
-@pytest.mark.parametrize("when", ["before init", "after init"])
+@pytest.mark.parametrize("when", ["before the import", "after it"])
 @pytest.mark.parametrize(
     "what",
     [
