@@ -291,6 +291,17 @@ def test_a_client_that_reads_slowly(collector: Collector, monkeypatch: pytest.Mo
     assert looks > 10
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_NOTSENT_LOWAT"), reason="this system bounds only all that it holds")
+def test_slow_reading_shows(collector: Collector) -> None:
+    """Of what waits the system holds little: twice what is looked for, so that no step of it is taken for a stop."""
+    with collector.connect() as connection:
+        connection.sendall(BEACON)
+        connection.recv(12)
+        (one,) = collector.server.connections
+        held = one._transport.get_extra_info("socket")
+        assert held.getsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT) == room._SENT_BYTES == 2 * room.READ_BYTES
+
+
 def test_a_client_that_reads_too_slowly(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is cut off, so that what waits for it is not held for ever."""
     monkeypatch.setattr(room, "_TICK_SECONDS", 0.01)

@@ -26,13 +26,13 @@ CONNECTIONS = 256
 HELD_BYTES = 64 * 1024 * 1024
 REQUEST_SECONDS = 30.0  # from the first byte of a request to its last
 IDLE_SECONDS = 15.0  # of a connection without a request, before and between them
-READ_BYTES = 64 * 1024  # of answers that wait, which a client takes in each `IDLE_SECONDS` to be waited for
+READ_BYTES = 32 * 1024  # of waiting answers, to be seen taken in each `IDLE_SECONDS`: 128 KiB show in steps
 LINGER_SECONDS = 2.0  # for a client to read why it was refused, before the connection is cut
 STOP_SECONDS = 5.0  # for requests that are under way when the server is to stop
 _TICK_SECONDS = 1.0  # between two looks at the clock, and between two `sync`s
 _MINUTE = len("Fri, 20 Nov 2026 10:30")  # of a date
 _BACKLOG = 512
-_SENT_BYTES = 128 * 1024  # that the system holds of a connection's answers: with its 4 MiB, slow reading shows late
+_SENT_BYTES = 64 * 1024  # of answers that the system holds unsent: with its 4 MiB, slow reading shows late
 
 
 class Server:
@@ -56,8 +56,9 @@ class Server:
         loop = self.loop = asyncio.get_running_loop()
         loop.set_exception_handler(self._unexpected)
         server = await loop.create_server(lambda: Connection(self), host, port, backlog=_BACKLOG)
-        for one in server.sockets:  # its connections inherit it
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SENT_BYTES)
+        with contextlib.suppress(AttributeError, OSError):  # not every system has it; SO_SNDBUF would slow far clients
+            for one in server.sockets:  # its connections inherit it
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _SENT_BYTES)
         try:
             ready(*server.sockets[0].getsockname()[:2])
             while not self._stop.is_set():
