@@ -108,15 +108,15 @@ class Telemetry(Recorder):
         def command(self, name: str | None = None, /, **facts: object) -> Command: ...
 
     def command(self, name: "str | Function | None" = None, /, **facts: object) -> "Any":
-        """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager.
-
-        Records `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
+        """Record a command: a decorator (with or without parentheses, plain or `async`) and a context manager. Records
+        `command` (`name`, else the function's; a legal name or `other`), `duration_ms`, `success`, `exit_code`,
         `error`, the `facts`, and what `scope.add(...)` adds inside. The host's exception passes unchanged.
         """
         hosts = self._room("command")
         name = facts.pop("name", None) if name is None else name  # type: ignore[assignment]  # by keyword, else a fact
-        made = self._nothing() if hosts is None else hosts.Command(self, None if callable(name) else name, facts)
-        return made(name) if callable(name) else made
+        bare = callable(name) or isinstance(name, classmethod)
+        made = self._nothing() if hosts is None else hosts.Command(self, None if bare else name, facts)
+        return made(name) if bare else made
 
     @property
     def scope(self) -> "Scope | Silent":

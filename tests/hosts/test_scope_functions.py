@@ -118,10 +118,21 @@ def test_methods(telemetry: Telemetry, recorded: Recorded) -> None:
         def outer_static(n: int) -> int:
             return n
 
+        @telemetry.command
+        @classmethod
+        async def outer_class(cls) -> object:
+            return cls
+
+        @telemetry.command("named")
+        @classmethod
+        def outer_named(cls, n: int) -> int:
+            return n
+
     host = Host()
     assert (host.plain(), Host.of_class(), Host.static()) == (host, Host, 5)
-    assert (host.outer_static(6), Host.outer_static(7)) == (6, 7)
-    names = ["plain", "of_class", "static", "outer_static", "outer_static"]
+    assert (host.outer_static(6), Host.outer_static(7), host.outer_named(8)) == (6, 7, 8)
+    assert asyncio.run(Host.outer_class()) is Host
+    names = ["plain", "of_class", "static", "outer_static", "outer_static", "named", "outer_class"]
     assert [properties["command"] for properties in recorded()] == names
 
 

@@ -149,8 +149,8 @@ class Command:
 
     def __call__(self, function: "Function") -> "Function":
         """Record each call of `function`, plain or `async`; name, signature and result stay what they are."""
-        if isinstance(function, staticmethod):
-            return staticmethod(self(function.__func__))  # type: ignore[return-value]  # it is one, as given
+        if isinstance(function, (staticmethod, classmethod)):
+            return type(function)(self(function.__func__))
         name = self._name or getattr(function, "__name__", "")
         if is_coroutine(function):
 
