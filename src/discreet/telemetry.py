@@ -256,8 +256,7 @@ class Recorder:
 def _leave() -> None:
     Recorder.leaving = True
     for sender in [*Recorder.unclosed]:
-        if not sender.closed:
-            sender.leave()
+        sender.leave()
 
 
 def facts_of(of: Recorder) -> "Facts":

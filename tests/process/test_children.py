@@ -330,6 +330,71 @@ sys.exit(worker.exitcode)
 
 @pytest.mark.usefixtures("directory")
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+@pytest.mark.parametrize("how", ["hang()", "by_hand()", "None"])
+def test_a_worker_closes_once(run_python: Any, method: str, how: str) -> None:
+    """A worker ends by several doors. It waits at one of them for a disk that hangs; and what it closed itself is not
+    closed, and handed over, again.
+    """
+    program = f"""
+import multiprocessing, sys, time
+import discreet
+from discreet.log import Log
+from discreet.sending import Sender
+
+def closed(sender, timeout):
+    print("closed", flush=True)
+    return close(sender, timeout)
+
+def hang():
+    Log.append = lambda *_: time.sleep(60)
+    discreet.track("child", n=2)
+
+def by_hand():
+    assert discreet.close(10.0)
+
+def work():
+    discreet.init("mytool", version="1.0")
+    discreet.track("child", n=1)
+    assert discreet.flush(10.0)
+    {how}
+
+close, Sender.close = Sender.close, closed
+if __name__ == "__main__":
+    worker = multiprocessing.get_context("{method}").Process(target=work)
+    worker.start()
+    worker.join()
+    sys.exit(worker.exitcode)
+"""
+    result = run_python(program, flags=[])
+    assert (result.returncode, result.stdout, result.stderr) == (0, "closed\n", "")
+
+
+@pytest.mark.usefixtures("directory")
+def test_a_worker_of_a_parent_that_has_closed(run_python: Any, read_log: Any) -> None:
+    """What the parent closed before the fork the worker's end closes for the worker, and so hands over its events."""
+    program = """
+import multiprocessing, sys
+import discreet
+
+class Loud(discreet.Telemetry):
+    def close(self, timeout=10.0):
+        print("closed", flush=True)
+        return super().close(timeout)
+
+telemetry = Loud("mytool", version="1.0")
+telemetry.track("parent", n=1)
+telemetry.close()
+worker = multiprocessing.get_context("fork").Process(target=telemetry.track, args=("child", {"n": 1}))
+worker.start()
+worker.join()
+"""
+    result = run_python(program, flags=[])
+    assert (result.returncode, result.stdout, result.stderr) == (0, "closed\nclosed\n", "")
+    assert [record["event"] for record in read_log()] == ["parent", "child"]
+
+
+@pytest.mark.usefixtures("directory")
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_an_object_that_holds_telemetry(run_python: Any, read_log: Any, method: str) -> None:
     """A pool is given a method of an object that has the telemetry in an attribute: it is that of the worker there,
     which records.

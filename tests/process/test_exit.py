@@ -90,12 +90,14 @@ telemetry = discreet.init("mytool", version="1.0", fields=dict(n="number"))
 {after}
 """
 TOO_SHORT = """
+import atexit
+import threading
 import time
 import discreet
 from discreet.log import Log
 
 def append(log, lines):
-    while not told:
+    while not told and threading.current_thread() is not threading.main_thread():  # else no thread could be started
         time.sleep(0.001)
     time.sleep(0.1)
     return real(log, lines)
@@ -103,10 +105,14 @@ def append(log, lines):
 told, real, Log.append = [], Log.append, append
 discreet.Telemetry.close.__defaults__ = (10.0,)  # as above
 discreet.init("mytool", version="1.0")
-discreet.track("search", n=1)
-told.append(discreet.close(0))
-discreet.track("search", n=2)
-assert told == [False]
+
+{when}
+def work():
+    discreet.track("search", n=1)
+    told.append(discreet.close(0))
+    discreet.track("search", n=2)
+
+{then}
 """
 TOGETHER = """
 import threading
@@ -169,9 +175,16 @@ def test_closed_for_a_time_that_is_none(run_python: Any, read_log: Any) -> None:
 
 
 @pytest.mark.usefixtures("directory")
-def test_closed_for_too_short_a_time(run_python: Any, read_log: Any) -> None:
-    """A `close` that the thread outlasts leaves it to the end itself to wait, also for what is tracked in between."""
-    result = run_python(TOO_SHORT)
+@pytest.mark.parametrize(
+    ("when", "then"),
+    [("", "work()\nassert told == [False]"), ("@atexit.register", "")],
+    ids=["before the end", "at the end"],
+)
+def test_closed_for_too_short_a_time(run_python: Any, read_log: Any, when: str, then: str) -> None:
+    """A `close` that the thread outlasts leaves it to the end itself to wait, also for what is tracked in between, and
+    for a first event of the end.
+    """
+    result = run_python(TOO_SHORT.format(when=when, then=then))
     assert (result.returncode, result.stderr) == (0, "")
     assert numbers(read_log()) == [1, 2]
 

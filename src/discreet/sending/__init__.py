@@ -83,9 +83,9 @@ class Sender:
             self._fork("finish_worker")
 
     def leave(self) -> None:
-        """What the interpreter calls at its end, where it prints what is raised."""
-        try:
-            if self.owner._sender is self:  # else another thread tracked at the same time, and its sender counts
+        """What the end calls, maybe by three doors, of which the first waits. It prints what is raised."""
+        try:  # if the owner's is another, a thread tracked at the same time, and that sender counts
+            if self.owner._sender is self and self.owner.unclosed.pop(self, self) is None:
                 self.owner.close()
         except (KeyboardInterrupt, SystemExit):
             pass  # a second Ctrl-C, or the host's handler of a signal: only the wait is over
