@@ -28,7 +28,7 @@ class Recorder:
 
     off = True  # nothing will be recorded: one attribute, so that a disabled call costs a branch
     leaving = False  # the interpreter is at its end: whoever tracks from now on writes himself
-    unclosed: "dict[Sender, None]" = {}  # noqa: RUF012  # of this process, as its end is
+    unclosed: "dict[Sender, bool]" = {}  # noqa: RUF012  # one for the process, whose end closes them
     verbs = "telemetry"  # what is typed between program and verb: as mounted, or as the host sets it here
     # Made at their first use, each in one step and without a lock: of several threads (or a signal handler) one wins.
     scopes: "Any" = None  # the running commands, in a `ContextVar`; see hosts/__init__.py
@@ -98,7 +98,7 @@ class Recorder:
 
     def track(self, event: object, properties: "Mapping[str, object] | None" = None, /, **more: object) -> None:
         """Record one event. Returns at once; never raises, never prints, never waits for a disk or a network. `event`
-        is a legal name, an `Event` or an object with `_telemetry_keys()`; what its rows do not let out is counted.
+        is a legal name, an `Event` or an object with `_telemetry_keys()`; what no rule lets out is dropped and counted.
         """
         if not self.off:
             self.border("conversion", self._record, event, properties, more)
@@ -252,8 +252,9 @@ class Recorder:
         return self.mode != "opt-out" and not os.access(f"{place}/enabled", os.F_OK)
 
 
-@atexit.register  # now: the interpreter does not call what is registered while it ends, as by a first event
+@atexit.register  # at the import: what a first event registers while the interpreter ends is not called
 def _leave() -> None:
+    """Close what records, and have whoever records later write himself."""
     Recorder.leaving = True
     for sender in [*Recorder.unclosed]:
         sender.leave()

@@ -75,18 +75,18 @@ class Sender:
 
             first.note(owner, courier.destinations if courier is not None else ())
         self.renew()
-        atexit.register(self.leave)
-        owner.unclosed[self] = None
+        owner.unclosed[self] = True
+        atexit.register(self.leave)  # runs before what the host registered earlier, unless the end has begun already
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=_hook(ref(self), "rest"), after_in_child=_hook(ref(self), "renew"))
         if "multiprocessing.util" in sys.modules:
             self._fork("finish_worker")
 
     def leave(self) -> None:
-        """What the end calls, maybe by three doors, of which the first waits. It prints what is raised."""
-        try:  # if the owner's is another, a thread tracked at the same time, and that sender counts
-            if self.owner._sender is self and self.owner.unclosed.pop(self, self) is None:
-                self.owner.close()
+        """What the end of the process calls, once; the interpreter would print what is raised."""
+        try:
+            if self.owner.unclosed.pop(self, False) and self.owner._sender is self:
+                self.owner.close()  # if its sender is another, a thread tracked at the same time, and that one counts
         except (KeyboardInterrupt, SystemExit):
             pass  # a second Ctrl-C, or the host's handler of a signal: only the wait is over
 
@@ -141,8 +141,8 @@ class Sender:
         """End the thread once it has written all that is queued; wait at most `timeout` seconds; whether it has."""
         self.closed = True
         if (reached := self.end(timeout)) or not self.running.locked():  # else the disk hangs, for a courier as well
-            self.owner.unclosed.pop(self, None)
-            atexit.unregister(self.leave)  # not before: a wait too short, interrupted or not begun is made up then
+            self.owner.unclosed.pop(self, None)  # not before: a wait too short, interrupted or not begun is made up
+            atexit.unregister(self.leave)
             if self.courier is not None:
                 self.courier.leave(self.encoder.run)
         return reached and not self._lost

@@ -58,5 +58,5 @@ def finish_worker(sender: "Sender") -> None:
     from multiprocessing.util import Finalize
 
     if parent_process() is not None:
-        sender.owner.unclosed[sender] = None  # in a forked one whatever its parent has closed
+        sender.owner.unclosed[sender] = True  # in a forked one whatever its parent has closed
         Finalize(sender, sender.leave, exitpriority=0)

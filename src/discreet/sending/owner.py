@@ -24,7 +24,7 @@ class Owner(Author, Protocol):
     signature: object
     off: bool
     leaving: bool
-    unclosed: dict[Any, None]
+    unclosed: dict[Any, bool]
     settings: Mapping[str, object]
     lifted: tuple[str, ...]
     destinations: tuple[Destination, ...]
