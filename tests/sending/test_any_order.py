@@ -7,7 +7,6 @@ the start of a child and the exchange with a receiver are the test's. `--thoroug
 
 import contextlib
 import io
-import itertools
 import json
 import marshal
 import os
@@ -21,7 +20,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from discreet import Telemetry, consent, files, first
+from discreet import Telemetry, files, first
 from discreet.cli import data
 from discreet.cli import delivery as verbs
 from discreet.consent import stored
@@ -29,7 +28,6 @@ from discreet.destination import Destination
 from discreet.log import Encoder, timestamp
 from discreet.privacy import coverage
 from discreet.sending import courier, delivery, handover, period, work
-from discreet.sending import state as states
 from discreet.sending.delivery import Delivery, Withdrawn
 from discreet.sending.http import Outcome
 from discreet.sending.lock import DeliveryLock
@@ -91,7 +89,6 @@ class AnyOrder(RuleBasedStateMachine):
         self.alike: set[int] = set()  # earlier periods since which a second yes has come or gone, and no more
         self.taken = 0  # the last period that began with an answer taken away by hand
         self.covered: set[str] | None = None  # hosts and fields that were agreed to; None until a first run says so
-        self.once: set[str] = set()  # what was agreed to in any earlier period
         # What there is.
         self.runs: list[Run] = []
         self.children: list[tuple[int, dict[str, Any]]] = []  # started in which period, and their plans
@@ -99,7 +96,6 @@ class AnyOrder(RuleBasedStateMachine):
         self.agreed: dict[int, set[str]] = {}  # what was covered when they were made
         self.logged: set[int] = set()
         self.ids: dict[int, str] = {}
-        self.of: dict[int, str] = {}  # the runs of records
         # What has happened to deliveries.
         self.answers: list[Any] = []
         self.got: dict[str, set[int]] = {host: set() for host in HOSTS}
@@ -107,8 +103,6 @@ class AnyOrder(RuleBasedStateMachine):
         self.late = 0  # the last period in which a child of an earlier one came
         self.seen: dict[str, int] = {}  # the first record of a run that delivers to a host
         self.noted, self.noting = 0, set[int]()  # the last period with a first run; records of the second of its note
-        self.known: set[str] = set()  # hosts that got a request, and so have a place
-        self.history: dict[str, set[int]] = {host: set() for host in HOSTS}  # from before a run made a host known
         self.erased, self.unknown = False, 0  # the state of deliveries; the last record that nobody knows the place of
 
     def new_world(self) -> World:
@@ -134,7 +128,6 @@ class AnyOrder(RuleBasedStateMachine):
     def begin(self, *, alike: bool = False) -> None:
         """Begin a period of consent."""
         self.alike = {*self.alike, self.period} if alike else set()
-        self.once |= self.covered or set()
         self.period += 1
         self.covered = {*self.told} if self.by_default() else self.named
 
@@ -161,7 +154,6 @@ class AnyOrder(RuleBasedStateMachine):
             assert allowed, f"{number} was recorded without consent"
             assert not was_off, f"{number} was recorded by a run that was off"
             self.logged.add(number)
-            self.of[number] = run.telemetry._sender.encoder.run  # type: ignore[union-attr]  # it has recorded
         else:
             assert not allowed or was_off or run.period not in (None, self.period), f"{number} was not recorded"
         if allowed and not run.telemetry.off:
@@ -205,21 +197,10 @@ class AnyOrder(RuleBasedStateMachine):
         plan = work.restored(marshal.loads(marshal.dumps(values)))
         if self.covered is None and self.says_yes(plan.environ):
             self.covered = self.disclosed(plan)
-        self.meet(plan)
         lock = plan.lock = DeliveryLock(plan.paths)
         with contextlib.suppress(Withdrawn, Crash), lock as held:
             assert held
             Delivery(plan, clock=self.now, exchange=self.exchange, until=self.world.now + 25).work(lock)
-
-    def meet(self, plan: Plan) -> None:
-        """A deliverer that is the first to work for a host begins with its own run, unless a first run noted itself."""
-        state = states.load(self.world.paths["delivery"])
-        noted = state.seen and state.period == repr(consent.signature(self.world.paths))
-        older = {*itertools.takewhile(lambda number: self.of[number] != plan.run, sorted(self.on_the_log()))}
-        for destination in plan.destinations:
-            if destination.key not in state.places:
-                assert destination.host not in self.known, f"the place of {destination.host} is lost"
-                self.history[destination.host] |= set() if noted else older
 
     def disclosed(self, plan: Plan) -> set[str]:
         """What that version's disclosure names."""
@@ -231,10 +212,7 @@ class AnyOrder(RuleBasedStateMachine):
         host = request.url.split("/")[2]
         records = {record["properties"]["n"]: record for record in json.loads(request.body)["records"]}
         assert self.covered is not None, "nobody has agreed to anything"
-        # With an answer taken away, one of before may stand again, and what that covered.
-        covered = self.covered | (self.once if self.taken == self.period else set())
-        assert host in covered, f"{host} was never agreed to"
-        self.known.add(host)
+        assert host in self.covered, f"{host} was never agreed to"
         for number, record in records.items():
             period, made, _run = self.made[number]
             assert number in self.logged, f"{number} is not on the log"
@@ -242,7 +220,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert known, f"{number} was recorded before anybody knew {host}"
             assert period in (self.period, *self.alike), f"{number} is of another consent"
             assert self.world.now - made <= SENT_DAYS * DAY + 60, f"{number} is too old"
-            assert FIELD not in record["properties"] or FIELD in covered, f"{number} has a field of later"
+            assert FIELD not in record["properties"] or FIELD in self.covered, f"{number} has a field of later"
             assert number not in self.confirmed[host], f"{host} has said that it has {number}"
             assert self.ids.setdefault(number, record["id"]) == record["id"], f"{number} has two ids"
         return self.answer(host, set(records))
@@ -292,7 +270,7 @@ class AnyOrder(RuleBasedStateMachine):
             assert run.telemetry.main([verb, *(["--yes"] if verb == "clear" else [])]) == 0
         if verb == "clear":
             assert not self.on_the_log()
-            self.noticed, self.told, self.known = False, set(), set()
+            self.noticed, self.told = False, set()
         if verb != "on":
             self.marker = False
         self.stored = None if verb == "clear" and self.mode != "opt-out" else verb == "on"
@@ -363,7 +341,7 @@ class AnyOrder(RuleBasedStateMachine):
                 self.late = self.period  # a child that finds nothing of its run begins at the end of the log
             if what == "delivery.json":
                 self.covered = {*self.told} if self.by_default() else self.named
-                self.erased, self.unknown, self.known = True, len(self.made), set()
+                self.erased, self.unknown = True, len(self.made)
                 self.confirmed = {host: set() for host in HOSTS}
 
     @rule()
@@ -386,8 +364,7 @@ class AnyOrder(RuleBasedStateMachine):
             passed_over = unseen or undated or number <= self.unknown or number in self.noting
             if period == self.period and self.world.now - made < SENT_DAYS * DAY and not passed_over:
                 for host in {*HOSTS} & run.discloses & (self.covered or set()):
-                    there = self.got[host] | self.confirmed[host] | self.history[host]
-                    assert number in there, f"{number} never came to {host}"
+                    assert number in self.got[host] | self.confirmed[host], f"{number} never came to {host}"
 
     # What there is to be seen.
 
